@@ -1,0 +1,79 @@
+"""Cameras: Human3.6M's convention, as VideoPose3D's calibration file publishes it.
+
+Frames and units
+    world    metres, z up
+    camera   metres, x right, y down, z forward
+    image    pixels, or NORMALISED: x / width * 2 - 1 and y / width * 2 - height / width (the width scales both axes,
+             so a normalised x lies in [-1, 1] and a normalised y in [-height / width, height / width])
+A camera's intrinsic vector holds 9 numbers in normalised units: focal length (2), centre (2), radial distortion k (3),
+tangential distortion p (2). Its orientation is a quaternion, w first, camera to world; its translation is its place in
+the world.
+"""
+import torch
+
+from common.rotation import quaternion_inverse, quaternion_rotate
+
+
+def world_to_camera(pose3d_world, orientation, translation):
+    """(..., 3) world metres -> camera metres; `orientation` (4,) camera to world, `translation` (3,) metres."""
+    return quaternion_rotate(quaternion_inverse(orientation), pose3d_world - translation)
+
+
+def camera_to_world(pose3d_cam, orientation, translation):
+    """(..., 3) camera metres -> world metres; the inverse of `world_to_camera`."""
+    return quaternion_rotate(orientation, pose3d_cam) + translation
+
+
+def pixels_to_normalised(pose2d_px, width, height):
+    """(..., 2) pixels -> normalised image coordinates; numpy or torch."""
+    scaled = pose2d_px / width * 2
+    scaled[..., 0] -= 1
+    scaled[..., 1] -= height / width
+    return scaled
+
+
+def normalised_to_pixels(pose2d_norm, width, height):
+    """(..., 2) normalised -> pixels; the inverse of `pixels_to_normalised`; numpy or torch."""
+    shifted = pose2d_norm * 1
+    shifted[..., 0] += 1
+    shifted[..., 1] += height / width
+    return shifted * width / 2
+
+
+def perspective_divide(pose3d_cam):
+    """(..., 3) camera metres -> (..., 2) on the plane z = 1, each coordinate clamped to [-1, 1].
+
+    PoseAug: the clamp (VideoPose3D's) also bends what lies more than 45 degrees off the axis and keeps points beside or behind
+    the camera finite; nothing tells them apart afterwards.
+    """
+    return torch.clamp(pose3d_cam[..., :2] / pose3d_cam[..., 2:], min=-1, max=1)
+
+
+def project(pose3d_cam, intrinsic):
+    """Project with lens distortion: (B, J, 3) camera metres, (B, 9) intrinsic vectors -> (B, J, 2) normalised.
+
+    f * (xy * (1 + k . (r2, r2^2, r2^3) + p . xy) + p * r2) + c. The tangential term is Human3.6M's simplification of
+    Brown's model (`p . xy` where Brown has 2 p . (y, x)).
+    """
+    focal, centre, k, p = _split(intrinsic)
+    xy = perspective_divide(pose3d_cam)
+    r2 = (xy ** 2).sum(-1, keepdim=True)
+    radial = 1 + (k * torch.cat([r2, r2 ** 2, r2 ** 3], dim=-1)).sum(-1, keepdim=True)
+    tangential = (p * xy).sum(-1, keepdim=True)
+    return focal * (xy * (radial + tangential) + p * r2) + centre
+
+
+def project_linear(pose3d_cam, intrinsic):
+    """`project` without lens distortion: (B, J, 3), (B, 9) -> (B, J, 2)."""
+    focal, centre, _, _ = _split(intrinsic)
+    return focal * perspective_divide(pose3d_cam) + centre
+
+
+def _split(intrinsic):
+    """(B, 9) -> focal (B, 1, 2), centre (B, 1, 2), radial (B, 1, 3), tangential (B, 1, 2)."""
+    return intrinsic[:, None].split([2, 2, 3, 2], dim=-1)
+
+
+def root_relative(pose3d):
+    """(..., J, 3) -> the same with joint 0 (Hip) at the origin."""
+    return pose3d - pose3d[..., :1, :]
