@@ -1,0 +1,41 @@
+"""SimpleBaseline (Martinez et al., ICCV 2017): a residual multilayer perceptron."""
+from torch import nn
+
+from models_baseline.layers import kaiming_linears, prepend_root
+
+WIDTH = 1024
+
+
+class ResidualBlock(nn.Module):
+    """Two times Linear, BatchNorm, ReLU, dropout; the input is added to the result."""
+
+    def __init__(self, dropout):
+        super().__init__()
+        self.w1 = nn.Linear(WIDTH, WIDTH)
+        self.batch_norm1 = nn.BatchNorm1d(WIDTH)
+        self.w2 = nn.Linear(WIDTH, WIDTH)
+        self.batch_norm2 = nn.BatchNorm1d(WIDTH)
+        self.activate = nn.Sequential(nn.ReLU(), nn.Dropout(dropout))
+
+    def forward(self, features):
+        hidden = self.activate(self.batch_norm1(self.w1(features)))
+        return features + self.activate(self.batch_norm2(self.w2(hidden)))
+
+
+class SimpleBaseline(nn.Module):
+    """(B, 16, 2) or (B, 32) normalised 2D -> (B, 16, 3) root-relative metres, camera frame; the root is zero."""
+
+    def __init__(self, stages, dropout):
+        super().__init__()
+        self.w1 = nn.Linear(32, WIDTH)
+        self.batch_norm1 = nn.BatchNorm1d(WIDTH)
+        self.linear_stages = nn.ModuleList(ResidualBlock(dropout) for _ in range(stages))
+        self.w2 = nn.Linear(WIDTH, 45)
+        self.activate = nn.Sequential(nn.ReLU(), nn.Dropout(dropout))
+        kaiming_linears(self)
+
+    def forward(self, pose2d):
+        features = self.activate(self.batch_norm1(self.w1(pose2d.flatten(1))))
+        for block in self.linear_stages:
+            features = block(features)
+        return prepend_root(self.w2(features))

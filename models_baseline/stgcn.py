@@ -1,0 +1,160 @@
+"""ST-GCN for one frame (Cai et al., ICCV 2019): graph convolutions on 17 joints, on five body parts and over the body.
+
+Features are rows (B, nodes, channels). The graph convolutions split the adjacency A (4, nodes, nodes) into self-loops,
+edges away from the centre, edges towards it, and pairs of mirrored joints.
+"""
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from common.skeleton import H36M_16, H36M_17, Skeleton
+from models_baseline.layers import PointwiseConv2d, RowBatchNorm, as_joints
+
+NUM_KINDS = 4
+PARTS = dict(left_arm=('LShoulder', 'LElbow', 'LWrist'), right_arm=('RShoulder', 'RElbow', 'RWrist'),
+             left_leg=('LHip', 'LKnee', 'LFoot'), right_leg=('RHip', 'RKnee', 'RFoot'),
+             torso=('Hip', 'Spine', 'Thorax', 'Neck', 'Head'))
+# The graph of the five parts: four limbs that hang from the torso. The torso leads here, and the nodes are put in PARTS' order below.
+_PART_TREE = Skeleton(names=('Torso', 'LArm', 'RArm', 'LLeg', 'RLeg'), parent_names=(None,) + ('Torso',) * 4)
+_PART_ORDER = _PART_TREE.joints('LArm', 'RArm', 'LLeg', 'RLeg', 'Torso')
+
+# Each layer's own dropout rate, in force where the rate asked for is negative.
+OWN_DROPOUT = dict(unit=0.05, body=0.25, merge=0.1, head=0.1)
+
+
+def joint_adjacency():
+    """(4, 17, 17) of the joints, centred on the spine."""
+    return _split_adjacency(H36M_17, centre='Spine')
+
+
+def part_adjacency():
+    """(4, 5, 5) of the parts, centred on the torso, in the order of PARTS."""
+    return _split_adjacency(_PART_TREE, centre='Torso')[:, _PART_ORDER][:, :, _PART_ORDER]
+
+
+def _split_adjacency(skeleton, centre):
+    """(4, V, V): A[k, v, w] weighs v in the sum for w; the columns sum to one over k and v together."""
+    hops = torch.tensor(skeleton.hops_from(centre))
+    farther = hops[:, None] > hops[None, :]
+    bones = torch.as_tensor(skeleton.adjacency)
+    mirrored = torch.zeros_like(bones)
+    for right, left in skeleton.symmetric_pairs:
+        mirrored[right, left] = mirrored[left, right] = 1
+    kinds = torch.stack([torch.eye(len(hops)), bones * farther, bones * farther.T, mirrored])
+    return kinds / kinds.sum((0, 1))
+
+
+class GraphMix(nn.Module):
+    """1x1 conv to 4 kinds of features, then each node sums its neighbours' by kind: (B, V, in) -> (B, V, out)."""
+
+    def __init__(self, in_channels, out_channels, adjacency):
+        super().__init__()
+        self.conv = PointwiseConv2d(in_channels, NUM_KINDS * out_channels)
+        # (w, v * 4 + k): the sum over v and k is one matrix product
+        self.register_buffer('mix', adjacency.permute(2, 1, 0).flatten(1), persistent=False)
+
+    def forward(self, features):
+        batch, nodes, _ = features.shape
+        by_kind = self.conv(features).view(batch, nodes * NUM_KINDS, -1)
+        return self.mix @ by_kind
+
+
+class StGcnUnit(nn.Module):
+    """Graph mixing, BN, ReLU, dropout, 1x1 conv, BN, dropout; plus the residual (1x1 conv and BN where widths differ); ReLU."""
+
+    def __init__(self, in_channels, out_channels, adjacency, dropout, has_residual=True):
+        super().__init__()
+        self.gcn = GraphMix(in_channels, out_channels, adjacency)
+        self.tcn = nn.Sequential(RowBatchNorm(out_channels), nn.ReLU(), nn.Dropout(dropout),
+                                 PointwiseConv2d(out_channels, out_channels), RowBatchNorm(out_channels),
+                                 nn.Dropout(dropout))
+        self.has_residual = has_residual
+        if has_residual:
+            self.residual = nn.Identity() if in_channels == out_channels else nn.Sequential(
+                PointwiseConv2d(in_channels, out_channels), RowBatchNorm(out_channels))
+
+    def forward(self, features):
+        result = self.tcn(self.gcn(features))
+        return F.relu(result + self.residual(features) if self.has_residual else result)
+
+
+class NonLocal(nn.Module):
+    """Non-local block (Wang et al., CVPR 2018): softmax(theta . phi) over the source joints, unscaled; residual."""
+
+    def __init__(self, channels, inner):
+        super().__init__()
+        self.g = PointwiseConv2d(channels, inner)
+        self.W = nn.Sequential(PointwiseConv2d(inner, channels), RowBatchNorm(channels))
+        self.theta = PointwiseConv2d(channels, inner)
+        self.phi = PointwiseConv2d(channels, inner)
+        nn.init.zeros_(self.W[1].weight)
+        nn.init.zeros_(self.W[1].bias)
+
+    def forward(self, features):
+        affinity = self.theta(features) @ self.phi(features).transpose(1, 2)
+        return features + self.W(affinity.softmax(dim=-1) @ self.g(features))
+
+
+class StGcnBody(nn.Module):
+    """(B, 17, 2) -> (B, 17, 3): joints, then parts, then the whole body, then back to the joints."""
+
+    def __init__(self, dropout):
+        super().__init__()
+        rate = {place: own if dropout < 0 else dropout for place, own in OWN_DROPOUT.items()}
+        joints, parts = joint_adjacency(), part_adjacency()
+        # PoseAug: the reference hands its momentum over as eps; released weights depend on it.
+        self.data_bn = nn.BatchNorm1d(2 * H36M_17.num_joints, eps=0.1, momentum=0.1)
+        self.st_gcn_networks = nn.ModuleList([
+            StGcnUnit(2, 128, joints, rate['unit'], has_residual=False),
+            StGcnUnit(128, 128, joints, rate['unit']), StGcnUnit(128, 256, joints, rate['unit'])])
+        self.st_gcn_pool = nn.ModuleList([StGcnUnit(256, 512, parts, rate['unit']), StGcnUnit(512, 512, parts, rate['unit'])])
+        self.conv4 = _conv_unit(512, 512, rate['body'])
+        self.conv2 = _conv_unit(1024, 256, rate['merge'])
+        self.non_local = NonLocal(512, 256)
+        self.fcn = nn.Sequential(nn.Dropout(rate['head']), PointwiseConv2d(512, 3))
+        self.part_joints = [H36M_17.joints(*names) for names in PARTS.values()]
+        part_of = [next(p for p, members in enumerate(self.part_joints) if j in members) for j in range(H36M_17.num_joints)]
+        self.register_buffer('copy_back', F.one_hot(torch.tensor(part_of)).float(), persistent=False)  # (17, 5)
+
+    def forward(self, pose2d):
+        features = self.data_bn(pose2d.flatten(1)).view_as(pose2d)
+        for unit in self.st_gcn_networks:
+            features = unit(features)
+        parts = torch.stack([features[:, joints].amax(1) for joints in self.part_joints], dim=1)
+        for unit in self.st_gcn_pool:
+            parts = unit(parts)
+        body = self.conv4(parts.amax(1, keepdim=True))
+        parts = self.conv2(torch.cat([body.expand_as(parts), parts], dim=-1))
+        features = torch.cat([features, self.copy_back @ parts], dim=-1)
+        return self.fcn(self.non_local(features))
+
+
+class StGcn(nn.Module):
+    """(B, 16, 2) or (B, 32) normalised 2D -> (B, 16, 3) metres, camera frame; the root is not zeroed.
+
+    Inside, Human3.6M's Neck stands midway between Thorax and Head. `stages` does nothing (as in the reference).
+    A negative `dropout` keeps each layer's own rate.
+    """
+
+    def __init__(self, stages, dropout):
+        super().__init__()
+        self.stgcn = StGcnBody(dropout)
+        self.register_buffer('with_neck', _neck_matrix(), persistent=False)
+
+    def forward(self, pose2d):
+        pose3d_17 = self.stgcn(self.with_neck @ as_joints(pose2d))
+        neck = H36M_17.names.index('Neck')
+        return torch.cat([pose3d_17[:, :neck], pose3d_17[:, neck + 1:]], dim=1)
+
+
+def _conv_unit(in_channels, out_channels, dropout):
+    return nn.Sequential(PointwiseConv2d(in_channels, out_channels), RowBatchNorm(out_channels), nn.ReLU(), nn.Dropout(dropout))
+
+
+def _neck_matrix():
+    """(17, 16): copies our joints and puts Neck between Thorax and Head."""
+    rows = [[name] if name in H36M_16.names else ['Thorax', 'Head'] for name in H36M_17.names]
+    matrix = torch.zeros(len(rows), H36M_16.num_joints)
+    for row, sources in zip(matrix, rows):
+        row[H36M_16.joints(*sources)] = 1 / len(sources)
+    return matrix

@@ -1,0 +1,132 @@
+"""PoseAug's augmentor (Gong et al., CVPR 2021, section 3.2): bone angles, bone lengths, then rotation and translation.
+
+Every head sees the SOURCE pose, root-relative, and 48 Gaussian numbers of its own, drawn in the order BA, BL, R, T.
+Poses are (B, 16, 3), camera frame, metres.
+"""
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from common.bones import bone_lengths, bone_vectors, pose_from_bones, scale_by_group, unit_bones
+from common.camera import root_relative
+from common.rotation import axis_angle_to_matrix
+from common.skeleton import H36M_16
+from models_baseline.layers import kaiming_linears
+
+NOISE_SIZE = 48
+NUM_HEADS = 4                    # BA, BL, R, T
+WIDTH = 256
+POSE_SIZE = 3 * H36M_16.num_joints
+NUM_BONES = H36M_16.num_bones
+NUM_GROUPS = max(H36M_16.bone_groups) + 1
+BACKBONE = ('Spine', 'Thorax')   # BA leaves the direction of these bones alone
+MAX_ANGLE = 3.1415               # PoseAug: not pi
+
+
+class AugmentedPoses(NamedTuple):
+    """What one call of the augmentor makes, step by step.
+
+    `ba`, `bl`, `rt` (B, 16, 3) camera metres: after bone angles, after bone lengths too, after rotation and translation
+    too (`ba` and `bl` keep the source's root). `ba_diff` (B, 15): 1 - cos of the angle each bone turned. `bl_ratio`
+    (B, 9): relative change of length per bone group. `axis_angle` (B, 3) radians, `translation` (B, 1, 3) metres.
+    """
+    ba: torch.Tensor
+    ba_diff: torch.Tensor
+    bl: torch.Tensor
+    bl_ratio: torch.Tensor
+    rt: torch.Tensor
+    axis_angle: torch.Tensor
+    translation: torch.Tensor
+
+
+class TrunkBlock(nn.Module):
+    """Two times Linear, BatchNorm, LeakyReLU; no residual."""
+
+    def __init__(self):
+        super().__init__()
+        self.w1 = nn.Linear(WIDTH, WIDTH)
+        self.batch_norm1 = nn.BatchNorm1d(WIDTH)
+        self.w2 = nn.Linear(WIDTH, WIDTH)
+        self.batch_norm2 = nn.BatchNorm1d(WIDTH)
+
+    def forward(self, features):
+        features = F.leaky_relu(self.batch_norm1(self.w1(features)))
+        return F.leaky_relu(self.batch_norm2(self.w2(features)))
+
+
+class NoisyTrunk(nn.Module):
+    """What all heads share: (B, in_size) of pose, what else the head sees, and noise -> (B, out_size)."""
+
+    def __init__(self, in_size, out_size):
+        super().__init__()
+        self.w1 = nn.Linear(in_size + NOISE_SIZE, WIDTH)
+        self.batch_norm1 = nn.BatchNorm1d(WIDTH)
+        self.linear_stages = nn.Sequential(TrunkBlock(), TrunkBlock())
+        self.w2 = nn.Linear(WIDTH, out_size)
+
+    def forward(self, *inputs):
+        features = F.leaky_relu(self.batch_norm1(self.w1(torch.cat(inputs, dim=1))))
+        return self.w2(self.linear_stages(features))
+
+
+class Augmentor(nn.Module):
+    """Source poses (B, 16, 3), camera metres -> AugmentedPoses. `bl_limit` bounds the relative change of bone lengths."""
+
+    def __init__(self, bl_limit=0.2):
+        super().__init__()
+        self.bl_limit = bl_limit
+        self.bone_angle = NoisyTrunk(POSE_SIZE, 3 * NUM_BONES)
+        self.bone_length = NoisyTrunk(POSE_SIZE + NUM_BONES, NUM_GROUPS)
+        self.rotation = NoisyTrunk(POSE_SIZE, 3)
+        self.translation = NoisyTrunk(POSE_SIZE, 3)
+        kaiming_linears(self)
+        may_turn = torch.ones(NUM_BONES, 1)
+        may_turn[H36M_16.bones(*BACKBONE)] = 0
+        may_stretch = torch.ones(NUM_GROUPS)
+        may_stretch[H36M_16.bone_groups[H36M_16.bones('Thorax')[0]]] = 0
+        self.register_buffer('may_turn', may_turn, persistent=False)
+        self.register_buffer('may_stretch', may_stretch, persistent=False)
+
+    def forward(self, pose3d_cam, noise=None):
+        """`noise` (4, B, 48) replaces the Gaussian draw, heads in the order BA, BL, R, T."""
+        if noise is None:
+            noise = draw_noise(pose3d_cam)
+        root = pose3d_cam[:, :1]
+        source = root_relative(pose3d_cam).flatten(1)
+        vectors = bone_vectors(pose3d_cam)
+        ba_vectors, ba_diff = self.turn_bones(vectors, source, noise[0])
+        bl_vectors, bl_ratio = self.stretch_bones(ba_vectors, bone_lengths(vectors), source, noise[1])
+        bl_rel = pose_from_bones(bl_vectors)
+        rt, axis_angle, translation = self.move(bl_rel, source, noise[2:])
+        return AugmentedPoses(pose_from_bones(ba_vectors) + root, ba_diff, bl_rel + root, bl_ratio,
+                              rt, axis_angle, translation)
+
+    def turn_bones(self, vectors, source, noise):
+        """BA: new direction = normalise(unit bone + change); lengths stay. -> vectors (B, 15, 3), 1 - cos (B, 15)."""
+        old = unit_bones(vectors)
+        change = self.bone_angle(source, noise).view_as(vectors)
+        # PoseAug: the normalisation has no eps; the backbone keeps the unit bone itself, not a normalised copy of it
+        new = torch.where(self.may_turn > 0, unit_bones(old + change * self.may_turn), old)
+        return new * bone_lengths(vectors), 1 - (old * new).sum(-1)
+
+    def stretch_bones(self, vectors, source_lengths, source, noise):
+        """BL: lengths * (1 + ratio), |ratio| < bl_limit, left and right alike. -> vectors (B, 15, 3), ratios (B, 9)."""
+        raw = self.bone_length(source, source_lengths.flatten(1), noise) * self.may_stretch
+        ratio = torch.tanh(raw) * self.bl_limit
+        return vectors * (1 + scale_by_group(ratio))[..., None], ratio
+
+    def move(self, pose3d_rel, source, noise):
+        """RT: R X + t of a root-relative pose; t = (x, y, z^2). Nothing checks that the result lies before the camera."""
+        axis_angle = torch.tanh(self.rotation(source, noise[0])) * MAX_ANGLE
+        x, y, z = self.translation(source, noise[1]).split(1, dim=1)
+        translation = torch.cat([x, y, z ** 2], dim=1)[:, None]
+        turned = pose3d_rel @ axis_angle_to_matrix(axis_angle).transpose(1, 2)
+        return turned + translation, axis_angle, translation
+
+
+def draw_noise(pose3d_cam, generator=None):
+    """(4, B, 48) standard normal numbers, heads in the order BA, BL, R, T."""
+    return torch.randn(NUM_HEADS, len(pose3d_cam), NOISE_SIZE, dtype=pose3d_cam.dtype, device=pose3d_cam.device,
+                       generator=generator)

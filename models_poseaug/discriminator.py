@@ -1,0 +1,83 @@
+"""The two critics: one of joint angles in space (by body part), one of the pose in the image. Least-squares scores."""
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from common.bones import bone_vectors, unit_bones
+from common.skeleton import H36M_16
+from models_baseline.layers import kaiming_linears
+
+# The bones each branch sees, by the joint they end in. The order is that of the output's columns.
+# PoseAug: the reference calls the third branch the left leg and the fourth the right; here they have their joints' names.
+BODY_PARTS = dict(
+    left_arm=('Thorax', 'LShoulder', 'LElbow', 'LWrist'),
+    right_arm=('Thorax', 'RShoulder', 'RElbow', 'RWrist'),
+    right_leg=('RHip', 'RKnee', 'RFoot', 'LHip', 'Spine'),
+    left_leg=('RHip', 'LHip', 'LKnee', 'LFoot', 'Spine'),
+    torso=('RHip', 'LHip', 'Spine', 'Thorax', 'Head', 'LShoulder', 'RShoulder'))
+
+
+def kinematic_chain_space(pose3d):
+    """(B, 16, 3) in any frame -> (B, 15, 15): dot products of all pairs of UNIT bones (Wandt & Rosenhahn, CVPR 2019)."""
+    directions = unit_bones(bone_vectors(pose3d))
+    return directions @ directions.transpose(1, 2)
+
+
+def part_masks():
+    """(5, 15, 15): one where both bones belong to the part."""
+    seen = torch.zeros(len(BODY_PARTS), H36M_16.num_bones)
+    for part, names in zip(seen, BODY_PARTS.values()):
+        part[H36M_16.bones(*names)] = 1
+    return seen[:, :, None] * seen[:, None, :]
+
+
+class KcsBranch(nn.Module):
+    """(B, 225) masked kinematic chain space of one body part -> (B, 1) score."""
+
+    def __init__(self):
+        super().__init__()
+        self.kcs_layer_1 = nn.Linear(H36M_16.num_bones ** 2, 256)
+        self.kcs_layer_2 = nn.Linear(256, 256)
+        self.kcs_layer_3 = nn.Linear(256, 256)
+        self.layer_last = nn.Linear(256, 100)
+        self.layer_pred = nn.Linear(100, 1)
+
+    def forward(self, kcs):
+        first = F.leaky_relu(self.kcs_layer_1(kcs))
+        features = self.kcs_layer_3(F.leaky_relu(self.kcs_layer_2(first))) + first
+        return self.layer_pred(F.leaky_relu(self.layer_last(features)))
+
+
+class Discriminator3D(nn.Module):
+    """(B, 16, 3) poses in any frame -> (B, 5) scores, one per body part; blind to root, bone lengths and view."""
+
+    def __init__(self):
+        super().__init__()
+        self.branches = nn.ModuleDict({part: KcsBranch() for part in BODY_PARTS})
+        self.register_buffer('masks', part_masks(), persistent=False)
+        kaiming_linears(self)
+
+    def forward(self, pose3d):
+        kcs = kinematic_chain_space(pose3d)
+        seen = (kcs[:, None] * self.masks).flatten(2).unbind(1)
+        return torch.cat([branch(part) for branch, part in zip(self.branches.values(), seen)], dim=1)
+
+
+class Discriminator2D(nn.Module):
+    """(B, 16, 2) normalised image poses -> (B, 1) scores."""
+
+    def __init__(self, width=100):
+        super().__init__()
+        self.pose_layer_1 = nn.Linear(2 * H36M_16.num_joints, width)
+        self.pose_layer_2 = nn.Linear(width, width)
+        self.pose_layer_3 = nn.Linear(width, width)
+        self.pose_layer_4 = nn.Linear(width, width)
+        self.layer_last = nn.Linear(width, width)
+        self.layer_pred = nn.Linear(width, 1)
+        kaiming_linears(self)
+
+    def forward(self, pose2d):
+        first = F.leaky_relu(self.pose_layer_1(pose2d.flatten(1)))
+        features = F.leaky_relu(self.pose_layer_2(first))
+        features = self.pose_layer_4(F.leaky_relu(self.pose_layer_3(features) + first))
+        return self.layer_pred(F.leaky_relu(self.layer_last(features)))
