@@ -1,0 +1,138 @@
+"""One adversarial iteration as three updates: the augmentor, then the 3D and the 2D discriminator.
+
+Each function does forward, backward, clipping and the optimizer's step of ONE network, and returns detached tensors; a dict
+of scalars on the device (tag -> 0-d tensor) goes to the log. Nothing here waits for the device.
+"""
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from common.camera import project, root_relative
+from common.skeleton import H36M_16
+from function_poseaug.losses import (FAKE, FEEDBACKS, REAL, HardnessBand, accuracy, discriminator_loss, generator_adversarial_loss,
+                                     group_errors, limit_loss, range_loss)
+from models_poseaug.augmentor import Augmentor, AugmentedPoses
+from models_poseaug.discriminator import Discriminator2D, Discriminator3D
+from models_poseaug.replay_pool import ReplayPool
+from utils.gradients import descend, frozen
+
+DEGREES = 57.29   # PoseAug: the log's degrees per radian
+
+
+class Game(NamedTuple):
+    """The players. The lifter is a spectator here: its weights are frozen, its BatchNorm statistics move."""
+    augmentor: Augmentor
+    critic3d: Discriminator3D
+    critic2d: Discriminator2D
+    lifter: nn.Module
+
+
+class Pools(NamedTuple):
+    fake3d: ReplayPool
+    fake2d: ReplayPool
+
+
+class GameOptimizers(NamedTuple):
+    augmentor: torch.optim.Optimizer
+    critic3d: torch.optim.Optimizer
+    critic2d: torch.optim.Optimizer
+
+
+class SourceBatch(NamedTuple):
+    """pose3d_cam (B, 16, 3) camera metres, pose2d (B, 16, 2) normalised, camera (B, 9) intrinsic vectors."""
+    pose3d_cam: torch.Tensor
+    pose2d: torch.Tensor
+    camera: torch.Tensor
+
+
+class LossWeights(NamedTuple):
+    """The generator's loss, as the command line sets it."""
+    adversarial3d: float = 6.0
+    adversarial2d: float = 1.0
+    difference: float = 3.0
+    angle_centre: float = 0.205
+    angle_half_width: float = 0.165
+    length_limit: float = 0.1
+
+
+class FeedbackTerms(NamedTuple):
+    """This epoch's feedback: its form, the two bands, and whether it joins the loss yet (it is always logged)."""
+    form: str
+    ba: HardnessBand
+    rt: HardnessBand
+    joins_loss: bool
+
+
+class GeneratorOutput(NamedTuple):
+    """Detached: the augmented poses and the RT poses' projection (B, 16, 2)."""
+    poses: AugmentedPoses
+    rt_pose2d: torch.Tensor
+
+
+def generator_step(game, optimizer, source, weights, feedback, noise):
+    """Update the augmentor on a source batch with `noise` (4, B, 48). Returns (GeneratorOutput, log)."""
+    game.lifter.train()
+    with frozen(game.critic3d, game.critic2d, game.lifter):
+        poses = game.augmentor(source.pose3d_cam, noise)
+        rt_pose2d = project(poses.rt, source.camera)
+        loss3d, log3d = judge(game.critic3d, source.pose3d_cam, poses.ba, 'g3d', generator_adversarial_loss, 'adv_loss')
+        loss2d, log2d = judge(game.critic2d, source.pose2d, rt_pose2d, 'g2d', generator_adversarial_loss, 'adv_loss')
+        difference, difference_log = difference_loss(poses, weights)
+        hardness, hardness_log = lifter_feedback(game.lifter, source, poses, rt_pose2d, feedback)
+        loss = weights.adversarial2d * loss2d + weights.adversarial3d * loss3d + weights.difference * difference
+        if feedback.joins_loss:
+            loss = loss + hardness
+        descend(loss, game.augmentor, optimizer)
+    log = {**log3d, **log2d, **difference_log, **hardness_log, 'train_G_iter/gen_loss': loss.detach()}
+    return GeneratorOutput(AugmentedPoses(*(part.detach() for part in poses)), rt_pose2d.detach()), log
+
+
+def discriminator_step(critic, optimizer, real, fake, tag):
+    """Update one critic on a real batch and on fakes from its pool; no gradient reaches the augmentor. Returns the log."""
+    loss, log = judge(critic, real.detach(), fake.detach(), tag, discriminator_loss, 'dis_loss')
+    descend(loss, critic, optimizer)
+    return log
+
+
+def judge(critic, real, fake, tag, loss_of, loss_tag):
+    """Scores of real and fake -> (loss, log): the same three figures for both sides of the game."""
+    real_scores, fake_scores = critic(real), critic(fake)
+    loss = loss_of(real_scores, fake_scores)
+    figures = {'real_acc': accuracy(real_scores, REAL), 'fake_acc': accuracy(fake_scores, FAKE), loss_tag: loss}
+    return loss, {f'train_G_iter_PoseAug/{tag}_{name}': value.detach() for name, value in figures.items()}
+
+
+def difference_loss(poses, weights):
+    """What keeps the augmentor from doing nothing or too much -> (loss, log)."""
+    angle = range_loss(poses.ba_diff.mean(1), weights.angle_centre, weights.angle_half_width)
+    length = limit_loss(poses.bl_ratio, weights.length_limit)
+    degrees = (1 - poses.ba_diff.detach()).clamp(-1, 1).acos().mean(0) * DEGREES
+    log = {'train_G_iter_diff_loss/loss_diff_angle': angle.detach(), 'train_G_iter_diff_loss/loss_diff_blr': length.detach(),
+           'train_G_iter_diff_log/log_angle_diff': poses.ba_diff.detach().mean(),
+           'train_G_iter_diff_log/log_diff_blr': poses.bl_ratio.detach().mean()}
+    log.update({f'train_G_iter_diff_log/log_angle@bone_{bone:02d}': degrees[bone] for bone in range(H36M_16.num_bones)})
+    return angle + length, log
+
+
+def lifter_feedback(lifter, source, poses, rt_pose2d, feedback):
+    """How much harder BA and RT poses are for the lifter than their sources -> (loss, log).
+
+    PoseAug: the lifter runs in train mode, on source, BA and RT in this order, in every iteration, warm-up included.
+    """
+    errors = [group_errors(lifter(pose2d), root_relative(pose3d)) for pose2d, pose3d in
+              ((source.pose2d, source.pose3d_cam), (project(poses.ba, source.camera), poses.ba), (rt_pose2d, poses.rt))]
+    form = FEEDBACKS[feedback.form]
+    hardness = dict(ba=form(errors[1], errors[0], feedback.ba), rt=form(errors[2], errors[0], feedback.rt))
+    names = ('1) pos_pair_loss_origin', '2) pos_pair_loss_ba', '3) pos_pair_loss_rt')
+    log = {f'train_G_iter_posenet_feedback/{name}': error.detach().mean() for name, error in zip(names, errors)}
+    for head, figures in hardness.items():
+        log.update({f'train_G_iter_posenet_feedback/{head}_hard_{name}': getattr(figures, name).detach()
+                    for name in ('std', 'mean', 'sample', 'mean_loss', 'std_loss')})
+    return hardness['ba'].loss + hardness['rt'].loss, log
+
+
+def inside_image(pose2d, symmetric=False):
+    """(B,) True where no 2D value exceeds 1. PoseAug: values below -1 pass, unless `symmetric`."""
+    values = pose2d.abs() if symmetric else pose2d
+    return (values <= 1).flatten(1).all(1)
