@@ -1,0 +1,119 @@
+"""What the preparation commands share: places, names, checks of what comes in, writing and reading back.
+
+A table of sequences is a dict subject -> sequence -> value, subjects named 'S1', sequences 'Walking' or 'Walking 1'.
+"""
+import os
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from common.h36m import CORRUPTED, SUBJECTS, TEST_SUBJECTS, TRAIN_SUBJECTS
+from common.npz import load_npz, refuse_overwrite, save_npz
+from common.skeleton import H36M_16
+from utils.errors import InputError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+MAKE_3D_H36M = 'python data/prepare_data_h36m.py --from-archive h36m.zip'
+METADATA_16 = {'layout_name': 'h36m', 'num_joints': H36M_16.num_joints,
+               'keypoints_symmetry': [H36M_16.left_joints, H36M_16.right_joints]}
+_RENAMED_ACTIONS = {'TakingPhoto': 'Photo', 'WalkingDog': 'WalkDog'}
+
+
+def add_data_root(parser):
+    """The flag `--data_root`, the folder that holds data/ and data_extra/."""
+    parser.add_argument('--data_root', type=Path, default=PROJECT_ROOT, metavar='DIR',
+                        help='folder that holds data/ and data_extra/ (default: the project)')
+
+
+def pose3d_h36m_path(data_root):
+    return data_root / 'data' / 'data_3d_h36m.npz'
+
+
+def pose2d_h36m_path(data_root, keypoints):
+    return data_root / 'data' / f'data_2d_h36m_{keypoints}.npz'
+
+
+def progress(items, task, unit='sequence'):
+    """A tqdm bar, silent where stderr is no terminal. Enter it with `with`: an error then finds its line cleared."""
+    return tqdm(items, desc=task, unit=unit, leave=False, disable=None)
+
+
+def sequence_name(name):
+    """The sequence's name as the data files carry it: 'TakingPhoto_1' and 'TakingPhoto 1' -> 'Photo 1'."""
+    action, _, number = name.replace('_', ' ').partition(' ')
+    return ' '.join([_RENAMED_ACTIONS.get(action, action)] + ([number] if number else []))
+
+
+def require_free(*paths):
+    """InputError unless every output is new and can be written; asked before the long work."""
+    for path in paths:
+        refuse_overwrite(path)
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if not (folder.is_dir() and os.access(folder, os.W_OK)):
+            raise InputError(f'{path} cannot be written: {folder} is no folder that you may write to; '
+                             'choose another --data_root')
+
+
+def require_source(path, origin):
+    """InputError where the source file `path` is missing; `origin` says in words where it comes from."""
+    if not path.is_file():
+        raise InputError(f'{path} is missing: it is {origin}; get it as DATASETS.md says or point --source at it')
+
+
+def finite_float32(array, where):
+    """`array` as float32; InputError, naming `where`, unless it holds frames and every number is finite."""
+    if len(array) == 0:
+        raise InputError(f'{where} holds no frame; fetch it again')
+    with np.errstate(over='ignore'):              # a number too large becomes inf and is refused below
+        converted = np.ascontiguousarray(array, dtype=np.float32)
+    broken = ~np.isfinite(converted).reshape(len(converted), -1).all(axis=1)
+    if broken.any():
+        raise InputError(f'{where} holds numbers that are not finite, first in frame {broken.argmax()} of '
+                         f'{len(broken)}; fetch it again or repair it')
+    return converted
+
+
+def write_checked(outputs, made_by):
+    """Write {path: {array name: value}}, read each file back and compare: all the files appear, or none.
+
+    Raises InputError where a file cannot be written or does not hold what was written.
+    """
+    written = []
+    try:
+        for path, arrays in outputs.items():
+            save_npz(path, **arrays)
+            written.append(path)
+            if not _same(load_npz(path, arrays, made_by), arrays):
+                raise InputError(f'{path} does not read back as it was written; check the disk and try again')
+    except BaseException as error:
+        for complete in written:
+            complete.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise InputError(f'{path} cannot be written: {error}; make room or choose another --data_root') from None
+        raise
+
+
+def _same(left, right):
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_same, left, right))
+    return np.array_equal(left, right) and np.asarray(left).dtype == np.asarray(right).dtype
+
+
+def summary(path, table):
+    """One line for a file just written: its poses, over all views; `table` holds poses or lists of views of poses.
+
+    S11's corrupted recording is in the file but not in the counts, since no protocol uses it.
+    """
+    totals = {subject: sum(_num_poses(value) for sequence, value in table.get(subject, {}).items()
+                           if (subject, sequence) not in CORRUPTED) for subject in SUBJECTS}
+    training, test = (sum(totals[subject] for subject in group) for group in (TRAIN_SUBJECTS, TEST_SUBJECTS))
+    return (f'wrote {path}: {sum(map(len, table.values()))} sequences; poses '
+            + ', '.join(f'{subject} {count:,}' for subject, count in totals.items())
+            + f'; training {training:,}, test {test:,} (without {" ".join(CORRUPTED[0])})')
+
+
+def _num_poses(value):
+    return sum(map(len, value)) if isinstance(value, list) else len(value)

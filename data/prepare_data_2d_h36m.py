@@ -1,0 +1,177 @@
+"""Prepare detected 2D poses of Human3.6M: other projects' files -> 16 joints, cut to the motion capture's length.
+
+    python data/prepare_data_2d_h36m.py --keypoints cpn_ft_h36m_dbb   [--source FILE.npz]   VideoPose3D's 17 joints
+    python data/prepare_data_2d_h36m.py --keypoints detectron_ft_h36m [--source FILE.npz]   VideoPose3D's 17 joints
+    python data/prepare_data_2d_h36m.py --keypoints hr                [--source DIR]        EvoSkeleton's .npy files
+
+Sources are looked for in data/sources/. Needs data/data_3d_h36m.npz (prepare_data_h36m.py), which says how long each
+sequence is. Writes data/data_2d_h36m_<keypoints>.npz: four (T, 16, 2) pixels for each sequence that has 3D.
+"""
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
+from common.h36m import CORRUPTED, KEYPOINTS, SUBJECTS, cameras
+from common.npz import load_npy, load_npz
+from common.skeleton import H36M_16_IN_17, H36M_16_IN_32, H36M_17, H36M_32_NUM_JOINTS
+from data.preparation import (MAKE_3D_H36M, METADATA_16, add_data_root, finite_float32, pose2d_h36m_path,
+                              pose3d_h36m_path, progress, require_free, require_source, sequence_name, summary,
+                              write_checked)
+from utils.errors import InputError, exits_cleanly
+
+
+class Layout(NamedTuple):
+    """How a source stores one frame of one view: its shape, and where our 16 joints stand among its joints."""
+    frame_shape: tuple
+    joints: list
+
+
+VIDEOPOSE3D = Layout((H36M_17.num_joints, 2), H36M_16_IN_17)
+EVOSKELETON = Layout((H36M_32_NUM_JOINTS * 2,), H36M_16_IN_32)
+EVOSKELETON_FILES = ('twoDPose_HRN_train.npy', 'twoDPose_HRN_test.npy')
+EVOSKELETON_VIEW = re.compile(r'(.+)\.(\d+)\.h5(?:-sh)?')
+DETECTORS = [name for name in KEYPOINTS if name != 'gt']
+CAMERA_IDS = [camera.id for camera in cameras(SUBJECTS[0])]     # the same four film every subject
+DOWNLOAD = 'the download that DATASETS.md names'
+
+
+@exits_cleanly
+def main(argv=None):
+    args = parse_args(argv)
+    output = pose2d_h36m_path(args.data_root, args.keypoints)
+    usual_source = default_source(args.data_root, args.keypoints)
+    source = args.source or usual_source
+    if source.resolve() == output.resolve():
+        raise InputError(f'{source} would be both source and output; move the source to {usual_source}')
+    require_free(output)
+    frames = mocap_lengths(pose3d_h36m_path(args.data_root))
+    read, layout = (read_hr, EVOSKELETON) if args.keypoints == 'hr' else (read_videopose3d, VIDEOPOSE3D)
+    table = read(source)
+    ignored = without_3d(table, frames)
+    if ignored:
+        print(f'ignored, because they have no 3D: {", ".join(ignored)}')
+    positions_2d = convert(table, layout, frames, source)
+    write_checked({output: {'positions_2d': positions_2d, 'metadata': METADATA_16}},
+                  made_by=f'python data/prepare_data_2d_h36m.py --keypoints {args.keypoints}')
+    print(summary(output, positions_2d))
+
+
+def parse_args(argv):
+    parser = argparse.ArgumentParser(description='Prepare detected 2D poses of Human3.6M (DATASETS.md).')
+    parser.add_argument('--keypoints', required=True, choices=DETECTORS, help='whose detections')
+    parser.add_argument('--source', type=Path, metavar='PATH',
+                        help="VideoPose3D's .npz file; for hr EvoSkeleton's folder (default: in data/sources)")
+    add_data_root(parser)
+    return parser.parse_args(argv)
+
+
+def default_source(data_root, keypoints):
+    """Where the source is looked for: a file, or for `hr` the folder of two files."""
+    folder = data_root / 'data' / 'sources'
+    return folder if keypoints == 'hr' else folder / f'data_2d_h36m_{keypoints}.npz'
+
+
+def mocap_lengths(path):
+    """Table of the number of 3D frames of each sequence in data_3d_h36m.npz."""
+    positions_3d = load_npz(path, ['positions_3d'], MAKE_3D_H36M)['positions_3d']
+    try:
+        return {subject: {sequence: len(pose3d) for sequence, pose3d in sequences.items()}
+                for subject, sequences in positions_3d.items()}
+    except (AttributeError, TypeError):
+        raise InputError(f'{path} holds no subject -> sequence -> poses; delete it and run: {MAKE_3D_H36M}') from None
+
+
+def read_videopose3d(path):
+    """VideoPose3D's file -> table of lists of four raw views."""
+    require_source(path, "VideoPose3D's file of detections")
+    positions_2d = load_npz(path, ['positions_2d'], DOWNLOAD)['positions_2d']
+    try:
+        table = {subject: {sequence_name(name): list(views) for name, views in sequences.items()}
+                 for subject, sequences in positions_2d.items()}
+    except (AttributeError, TypeError):
+        raise InputError(f'{path} holds no dict subject -> sequence -> four views; get it by {DOWNLOAD}') from None
+    for subject, sequences in table.items():
+        for sequence, views in sequences.items():
+            if len(views) != len(CAMERA_IDS):
+                raise InputError(f'{path} holds {len(views)} views of {subject} {sequence} where {len(CAMERA_IDS)} are '
+                                 f'needed; get it by {DOWNLOAD}')
+    return table
+
+
+def read_hr(folder):
+    """EvoSkeleton's two files -> table of lists of four raw views, None where a camera has none."""
+    table = {}
+    for path in (folder / name for name in EVOSKELETON_FILES):
+        require_source(path, "EvoSkeleton's file of detections")
+        views = load_npy(path, DOWNLOAD)
+        if not isinstance(views, dict):
+            raise InputError(f'{path} holds no dict (subject, action, view) -> poses; get it by {DOWNLOAD}')
+        for key, view in views.items():
+            subject, sequence, place = parse_hr_key(key, path)
+            four = table.setdefault(subject, {}).setdefault(sequence, [None] * len(CAMERA_IDS))
+            if four[place] is not None:
+                raise InputError(f'{path} holds {subject} {sequence} of camera {CAMERA_IDS[place]} a second time; '
+                                 f'get it by {DOWNLOAD}')
+            four[place] = view
+    return table
+
+
+def parse_hr_key(key, path):
+    """(9, 'Walking', 'Walking_1.54138969.h5-sh') -> ('S9', 'Walking 1', 0), the last being the camera's place."""
+    try:
+        subject, _, view = key
+        sequence, camera_id = EVOSKELETON_VIEW.fullmatch(view).groups()
+        return f'S{int(subject)}', sequence_name(sequence), CAMERA_IDS.index(camera_id)
+    except (AttributeError, TypeError, ValueError):
+        raise InputError(f'{path} holds the key {key!r} where (subject, action, "Sequence.camera.h5-sh") is needed, '
+                         f'the camera one of {", ".join(CAMERA_IDS)}; get it by {DOWNLOAD}') from None
+
+
+def without_3d(table, frames):
+    """Names of the subjects and sequences that have detections but no 3D."""
+    subjects = [f'{subject} (all its sequences)' for subject in table if subject not in frames]
+    return subjects + [f'{subject} {sequence}' for subject in frames for sequence in table.get(subject, {})
+                       if sequence not in frames[subject]]
+
+
+def convert(table, layout, frames, source):
+    """Table of raw views -> table of lists of four (T, 16, 2) float32 pixels for each sequence that has 3D.
+
+    Raises InputError, naming `source`, for sequences without detections; the corrupted recording may lack them.
+    """
+    flat = [(subject, sequence) for subject, sequences in frames.items() for sequence in sequences]
+    missing = [key for key in flat if key[1] not in table.get(key[0], {})]
+    needed = [' '.join(key) for key in missing if key not in CORRUPTED]
+    if needed:
+        raise InputError(f'{source} lacks detections of {len(needed)} sequences that have 3D: {", ".join(needed)}; '
+                         f'get it by {DOWNLOAD}')
+    positions_2d = {subject: {} for subject in frames}
+    with progress([key for key in flat if key not in missing], 'converting') as bar:
+        for subject, sequence in bar:
+            length, where = frames[subject][sequence], f'{source}: {subject} {sequence}'
+            positions_2d[subject][sequence] = [convert_view(view, layout, length, f'{where}, camera {camera_id},')
+                                               for view, camera_id in zip(table[subject][sequence], CAMERA_IDS)]
+    return positions_2d
+
+
+def convert_view(view, layout, frames, where):
+    """One raw view -> (frames, 16, 2) float32 pixels; InputError names `where`."""
+    if view is None:
+        raise InputError(f'{where} is missing; get it by {DOWNLOAD}')
+    view = np.asarray(view)
+    if view.shape[1:] != layout.frame_shape or view.dtype.kind not in 'fiu':
+        raise InputError(f'{where} holds an array of shape {view.shape} and type {view.dtype} where (frames, '
+                         f'{", ".join(map(str, layout.frame_shape))}) numbers are needed; get it by {DOWNLOAD}')
+    if len(view) < frames:
+        raise InputError(f'{where} holds {len(view)} frames where the motion capture has {frames}; '
+                         f'get it by {DOWNLOAD}')
+    return finite_float32(view[:frames].reshape(frames, -1, 2)[:, layout.joints], where)
+
+
+if __name__ == '__main__':
+    main()

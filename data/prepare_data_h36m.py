@@ -1,0 +1,179 @@
+"""Prepare Human3.6M: 3D poses, and ground-truth 2D poses by projecting them into the four cameras.
+
+    python data/prepare_data_h36m.py --from-archive h36m.zip
+    python data/prepare_data_h36m.py --from-source DIR
+
+h36m.zip holds h36m/<subject>/MyPoses/3D_positions/<sequence>.h5, dataset '3D_positions', (96, T) world millimetres,
+rows joint-major x, y, z. DIR holds the data set's own <subject>/MyPoseFeatures/D3_Positions/<sequence>.cdf.mat, (T, 96)
+world millimetres. Writes data/data_3d_h36m.npz, (T, 32, 3) world metres, and data/data_2d_h36m_gt.npz, four (T, 16, 2)
+pixels per sequence.
+"""
+import argparse
+import io
+import re
+import sys
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+from scipy.io import loadmat
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
+from common.camera import normalised_to_pixels, project, world_to_camera
+from common.h36m import ACTIONS, SEQUENCES_PER_SUBJECT, SUBJECTS, action_of, cameras
+from common.skeleton import H36M_16_IN_32, H36M_32_NUM_JOINTS
+from data.preparation import (MAKE_3D_H36M, METADATA_16, add_data_root, finite_float32, pose2d_h36m_path,
+                              pose3d_h36m_path, progress, require_free, sequence_name, summary, write_checked)
+from utils.errors import InputError, exits_cleanly
+
+MEMBER = re.compile(r'h36m/(S\d+)/MyPoses/3D_positions/([^/.][^/]*)\.h5')
+SOURCE_FOLDER = 'MyPoseFeatures/D3_Positions'
+SOURCE_SUFFIX = '.cdf.mat'
+DATASET = '3D_positions'
+MAX_SEQUENCE_BYTES = 64 << 20       # the longest honest sequence, some 6,300 frames, takes 5 MB
+SEQUENCES_PER_ACTION = SEQUENCES_PER_SUBJECT // len(ACTIONS)
+
+
+@exits_cleanly
+def main(argv=None):
+    args = parse_args(argv)
+    pose3d_path, pose2d_path = pose3d_h36m_path(args.data_root), pose2d_h36m_path(args.data_root, 'gt')
+    require_free(pose3d_path, pose2d_path)
+    positions_3d = read_archive(args.from_archive) if args.from_archive else read_source(args.from_source)
+    positions_2d = project_all(positions_3d)
+    write_checked({pose3d_path: {'positions_3d': positions_3d},
+                   pose2d_path: {'positions_2d': positions_2d, 'metadata': METADATA_16}}, MAKE_3D_H36M)
+    print(summary(pose3d_path, positions_3d))
+    print(summary(pose2d_path, positions_2d))
+
+
+def parse_args(argv):
+    parser = argparse.ArgumentParser(description='Prepare 3D and ground-truth 2D poses of Human3.6M (DATASETS.md).')
+    origin = parser.add_mutually_exclusive_group(required=True)
+    origin.add_argument('--from-archive', type=Path, metavar='ZIP', help='h36m.zip with one .h5 file per sequence')
+    origin.add_argument('--from-source', type=Path, metavar='DIR', help='the original data, DIR/S1/MyPoseFeatures/...')
+    add_data_root(parser)
+    return parser.parse_args(argv)
+
+
+def read_archive(path):
+    """h36m.zip -> table of (T, 32, 3) float32 world metres. The members are read in memory, never extracted."""
+    if not path.is_file():
+        raise InputError(f'{path} is missing; --from-archive takes the path of h36m.zip (DATASETS.md)')
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise InputError(f'{path} is no whole .zip archive ({error}); fetch it again') from None
+    with archive:
+        matches = [(MEMBER.fullmatch(info.filename), info) for info in archive.infolist()]
+        found = tabulate(((match[1], match[2], info) for match, info in matches if match), path)
+        return read_all(found, lambda info: read_member(archive, info, f'{path}: {info.filename}'))
+
+
+def read_source(folder):
+    """The data set's own .cdf.mat files -> table of (T, 32, 3) float32 world metres."""
+    if not folder.is_dir():
+        raise InputError(f'{folder} is no folder; --from-source takes the one that holds S1/{SOURCE_FOLDER}')
+    files = [(subject, file.name.removesuffix(SOURCE_SUFFIX), file) for subject in SUBJECTS
+             for file in (folder / subject / SOURCE_FOLDER).glob(f'[!.]*{SOURCE_SUFFIX}')]
+    return read_all(tabulate(files, folder), read_mat)
+
+
+def tabulate(items, origin):
+    """(subject, name in the source, item) triples -> complete table of items, subjects and sequences in a fixed order.
+
+    Raises InputError, naming `origin`, unless each subject has its 30 sequences, each once. Others are left out.
+    """
+    found = {subject: {} for subject in SUBJECTS}
+    for subject, name, item in items:
+        sequences, sequence = found.get(subject, {}), sequence_name(name)
+        if sequence in sequences:
+            raise InputError(f'{origin} holds {subject} {sequence} twice; remove one of the two')
+        sequences[sequence] = item
+    for subject, sequences in found.items():
+        if len(sequences) != SEQUENCES_PER_SUBJECT:
+            raise InputError(f'{origin} holds {len(sequences)} sequences of {subject} where {SEQUENCES_PER_SUBJECT} '
+                             f'are needed ({uneven_actions(sequences)}); fetch what is missing (DATASETS.md)')
+    return {subject: dict(sorted(sequences.items())) for subject, sequences in found.items()}
+
+
+def uneven_actions(sequences):
+    """In words: the actions that do not have their two sequences."""
+    if not sequences:
+        return 'none found'
+    counts = Counter({action: 0 for action in ACTIONS})
+    counts.update(map(action_of, sequences))
+    return ', '.join(f'{action} {count} of {SEQUENCES_PER_ACTION if action in ACTIONS else 0}'
+                     for action, count in counts.items() if count != SEQUENCES_PER_ACTION or action not in ACTIONS)
+
+
+def read_all(found, read):
+    """Table of items -> table of what `read` makes of them, with a progress bar."""
+    positions_3d = {subject: {} for subject in found}
+    flat = [(subject, sequence, item) for subject, sequences in found.items() for sequence, item in sequences.items()]
+    with progress(flat, 'reading 3D') as bar:
+        for subject, sequence, item in bar:
+            positions_3d[subject][sequence] = read(item)
+    return positions_3d
+
+
+def read_member(archive, info, where):
+    """One .h5 member of the open archive -> (T, 32, 3) float32 world metres; InputError names `where`."""
+    if info.file_size > MAX_SEQUENCE_BYTES:
+        raise InputError(f'{where} declares {info.file_size:,} bytes, which no sequence has; fetch the archive again')
+    try:
+        with h5py.File(io.BytesIO(archive.read(info)), 'r') as file:
+            dataset = file[DATASET]
+            if dataset.size * dataset.dtype.itemsize > MAX_SEQUENCE_BYTES:
+                raise ValueError(f'it declares an array of shape {dataset.shape}')
+            coordinates_mm = np.asarray(dataset[()]).T
+    except Exception as error:                  # damage makes zipfile and h5py raise nearly anything
+        raise InputError(f'{where} is no readable .h5 file with a dataset {DATASET!r} ({error}); '
+                         'fetch the archive again') from None
+    return to_metres(coordinates_mm, where)
+
+
+def read_mat(path):
+    """One .cdf.mat file -> (T, 32, 3) float32 world metres."""
+    try:
+        coordinates_mm = np.asarray(loadmat(path, variable_names=['data'])['data'][0, 0])
+    except Exception as error:                  # damage makes loadmat raise nearly anything
+        raise InputError(f'{path} is no readable .mat file with a cell "data" ({error}); fetch it again') from None
+    return to_metres(coordinates_mm, path)
+
+
+def to_metres(coordinates_mm, where):
+    """(T, 96) millimetres, joint-major x, y, z -> (T, 32, 3) float32 metres; InputError names `where`."""
+    numbers = H36M_32_NUM_JOINTS * 3
+    if coordinates_mm.ndim != 2 or coordinates_mm.shape[1] != numbers or coordinates_mm.dtype.kind not in 'fiu':
+        raise InputError(f'{where} holds an array of shape {coordinates_mm.shape} (frames first) and type '
+                         f'{coordinates_mm.dtype} where (frames, {numbers}) numbers are needed; fetch it again')
+    return finite_float32(coordinates_mm.reshape(-1, H36M_32_NUM_JOINTS, 3).astype(np.float64) / 1000, where)
+
+
+def project_all(positions_3d):
+    """Table of (T, 32, 3) world metres -> table of lists of four (T, 16, 2) float32 pixels."""
+    positions_2d = {subject: {} for subject in positions_3d}
+    flat = [(subject, sequence) for subject, sequences in positions_3d.items() for sequence in sequences]
+    with progress(flat, 'projecting') as bar:
+        for subject, sequence in bar:
+            pose3d_world = torch.from_numpy(positions_3d[subject][sequence][:, H36M_16_IN_32])
+            positions_2d[subject][sequence] = [
+                finite_float32(project_view(pose3d_world, camera), f'{subject} {sequence} in camera {camera.id}')
+                for camera in cameras(subject)]
+    return positions_2d
+
+
+def project_view(pose3d_world, camera):
+    """(T, J, 3) world metres -> (T, J, 2) pixels of that camera."""
+    orientation, translation = torch.from_numpy(camera.orientation), torch.from_numpy(camera.translation)
+    pose3d_cam = world_to_camera(pose3d_world, orientation, translation)
+    pose2d_norm = project(pose3d_cam, torch.from_numpy(camera.intrinsic)[None])
+    return normalised_to_pixels(pose2d_norm.double(), camera.width, camera.height).numpy()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,58 @@
+"""Fixtures for every test: prepared data, tiny or from the stand-in, each built once a session. Only read them."""
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / 'shared'
+sys.path.insert(0, str(ROOT))
+from builders import build_h36m_sources
+from data import prepare_data_2d_h36m, prepare_data_h36m
+from data_extra import prepare_data_3dhp
+
+
+def prepare_all(sources, root):
+    """Run every preparation command on a folder of sources that lie where the commands look for them by themselves."""
+    for folder, pattern in (('data/sources', '*_2d_*.npz'), ('data/sources', '*.npy'),
+                            ('data_extra/dataset_extras', 'mpi*')):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for source in sources.glob(pattern):
+            shutil.copy(source, root / folder)
+    data_root = ['--data_root', str(root)]
+    prepare_data_h36m.main(['--from-archive', str(sources / 'h36m.zip'), *data_root])
+    for keypoints in prepare_data_2d_h36m.DETECTORS:
+        prepare_data_2d_h36m.main(['--keypoints', keypoints, *data_root])
+    prepare_data_3dhp.main(data_root)
+    return root
+
+
+@pytest.fixture(scope='session')
+def tiny_sources(tmp_path_factory):
+    """A folder of sources by `build_h36m_sources`: seven subjects, 30 sequences each, six to eight frames."""
+    return build_h36m_sources(tmp_path_factory.mktemp('tiny_sources'))
+
+
+@pytest.fixture(scope='session')
+def tiny_root(tiny_sources, tmp_path_factory):
+    """A data root prepared from `tiny_sources`: 3D, all four kinds of 2D, and 3DHP."""
+    return prepare_all(tiny_sources, tmp_path_factory.mktemp('tiny_root'))
+
+
+@pytest.fixture(scope='session')
+def standin_sources(tmp_path_factory):
+    """A folder of sources made from the stand-in's motion; skips where the checkout has no ../shared."""
+    maker = SHARED / 'mocap' / 'make_standin.py'
+    if not maker.is_file():
+        pytest.skip(f'{maker} is not here: the stand-in data are not part of the project')
+    sources = tmp_path_factory.mktemp('standin_sources')
+    subprocess.run([sys.executable, str(maker), str(sources)], check=True)
+    return sources
+
+
+@pytest.fixture(scope='session')
+def standin_root(standin_sources, tmp_path_factory):
+    """A data root prepared from the stand-in: 34,366 training poses, four views each, and 2,929 poses of 3DHP."""
+    return prepare_all(standin_sources, tmp_path_factory.mktemp('standin_root'))
