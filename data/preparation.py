@@ -3,7 +3,6 @@
 A table of sequences is a dict subject -> sequence -> value, subjects named 'S1', sequences 'Walking' or 'Walking 1'.
 """
 import os
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -13,25 +12,9 @@ from common.npz import load_npz, refuse_overwrite, save_npz
 from common.skeleton import H36M_16
 from utils.errors import InputError
 
-PROJECT_ROOT = Path(__file__).resolve().parents[1]
-MAKE_3D_H36M = 'python data/prepare_data_h36m.py --from-archive h36m.zip'
 METADATA_16 = {'layout_name': 'h36m', 'num_joints': H36M_16.num_joints,
                'keypoints_symmetry': [H36M_16.left_joints, H36M_16.right_joints]}
 _RENAMED_ACTIONS = {'TakingPhoto': 'Photo', 'WalkingDog': 'WalkDog'}
-
-
-def add_data_root(parser):
-    """The flag `--data_root`, the folder that holds data/ and data_extra/."""
-    parser.add_argument('--data_root', type=Path, default=PROJECT_ROOT, metavar='DIR',
-                        help='folder that holds data/ and data_extra/ (default: the project)')
-
-
-def pose3d_h36m_path(data_root):
-    return data_root / 'data' / 'data_3d_h36m.npz'
-
-
-def pose2d_h36m_path(data_root, keypoints):
-    return data_root / 'data' / f'data_2d_h36m_{keypoints}.npz'
 
 
 def progress(items, task, unit='sequence'):

@@ -18,10 +18,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
 from common.h36m import CORRUPTED, KEYPOINTS, SUBJECTS, cameras
 from common.npz import load_npy, load_npz
+from common.paths import MAKE_3D_H36M, add_data_root, make_2d_h36m, pose2d_h36m_path, pose3d_h36m_path
 from common.skeleton import H36M_16_IN_17, H36M_16_IN_32, H36M_17, H36M_32_NUM_JOINTS
-from data.preparation import (MAKE_3D_H36M, METADATA_16, add_data_root, finite_float32, pose2d_h36m_path,
-                              pose3d_h36m_path, progress, require_free, require_source, sequence_name, summary,
-                              write_checked)
+from data.preparation import (METADATA_16, finite_float32, progress, require_free, require_source, sequence_name,
+                              summary, write_checked)
 from utils.errors import InputError, exits_cleanly
 
 
@@ -57,7 +57,7 @@ def main(argv=None):
         print(f'ignored, because they have no 3D: {", ".join(ignored)}')
     positions_2d = convert(table, layout, frames, source)
     write_checked({output: {'positions_2d': positions_2d, 'metadata': METADATA_16}},
-                  made_by=f'python data/prepare_data_2d_h36m.py --keypoints {args.keypoints}')
+                  made_by=make_2d_h36m(args.keypoints))
     print(summary(output, positions_2d))
 
 

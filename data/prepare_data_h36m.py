@@ -24,9 +24,10 @@ from scipy.io import loadmat
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
 from common.camera import normalised_to_pixels, project, world_to_camera
 from common.h36m import ACTIONS, SEQUENCES_PER_SUBJECT, SUBJECTS, action_of, cameras
+from common.paths import MAKE_3D_H36M, add_data_root, pose2d_h36m_path, pose3d_h36m_path
 from common.skeleton import H36M_16_IN_32, H36M_32_NUM_JOINTS
-from data.preparation import (MAKE_3D_H36M, METADATA_16, add_data_root, finite_float32, pose2d_h36m_path,
-                              pose3d_h36m_path, progress, require_free, sequence_name, summary, write_checked)
+from data.preparation import (METADATA_16, finite_float32, progress, require_free, sequence_name, summary,
+                              write_checked)
 from utils.errors import InputError, exits_cleanly
 
 MEMBER = re.compile(r'h36m/(S\d+)/MyPoses/3D_positions/([^/.][^/]*)\.h5')

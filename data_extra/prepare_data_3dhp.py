@@ -16,8 +16,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
 from common.camera import pixels_to_normalised
 from common.npz import load_npz
+from common.paths import MAKE_3DHP, add_data_root, pose_3dhp_path
 from common.skeleton import H36M_16_IN_SPIN_24
-from data.preparation import add_data_root, finite_float32, require_free, require_source, write_checked
+from data.preparation import finite_float32, require_free, require_source, write_checked
 from utils.errors import InputError, exits_cleanly
 
 UNKNOWN, *TEST_SEQUENCES = range(7)    # TS1 to TS6
@@ -31,7 +32,7 @@ NUM_SPIN_JOINTS = 24
 @exits_cleanly
 def main(argv=None):
     args = parse_args(argv)
-    output = args.data_root / 'data_extra' / 'test_set' / 'test_3dhp.npz'
+    output = pose_3dhp_path(args.data_root)
     source = args.source or args.data_root / 'data_extra' / 'dataset_extras' / 'mpi_inf_3dhp_valid.npz'
     require_free(output)
     names, part, coordinates = read_spin(source)
@@ -40,7 +41,7 @@ def main(argv=None):
     arrays = {'pose3d': finite_float32(coordinates[:, H36M_16_IN_SPIN_24, :3], f"{source}: 'S', our joints,"),
               'pose2d': finite_float32(pose2d_norm, f"{source}: 'part', our joints,"),
               'sequence': sequence}
-    write_checked({output: arrays}, made_by='python data_extra/prepare_data_3dhp.py')
+    write_checked({output: arrays}, made_by=MAKE_3DHP)
     for line in warnings(sequence):
         print(f'warning: {line}')
     print(f'wrote {output}: {len(sequence):,} poses; '

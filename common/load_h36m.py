@@ -1,0 +1,118 @@
+"""Prepared Human3.6M files -> PoseSets. Everything is checked here, so that training never meets a surprise."""
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from common.camera import pixels_to_normalised, world_to_camera
+from common.h36m import ACTIONS, CORRUPTED, SUBJECTS, action_of, cameras
+from common.npz import load_npz
+from common.paths import MAKE_3D_H36M, make_2d_h36m, pose2d_h36m_path, pose3d_h36m_path
+from common.poses import PoseSet, concatenate
+from common.skeleton import H36M_16, H36M_16_IN_32, H36M_32_NUM_JOINTS
+from utils.errors import InputError
+
+NUM_VIEWS = len(cameras(SUBJECTS[0]))
+
+
+class H36mFiles(NamedTuple):
+    """The two tables as they lie on disk: subject -> sequence -> (T, 32, 3) world metres, and -> 4 x (T, 16, 2) pixels."""
+    pose3d: dict
+    pose2d: dict
+    pose3d_path: Path
+    pose2d_path: Path
+
+
+def read_h36m(data_root, keypoints):
+    """Read the 3D file and the 2D file of `keypoints`; InputError where one is missing, damaged or no table."""
+    pose3d_path, pose2d_path = pose3d_h36m_path(data_root), pose2d_h36m_path(data_root, keypoints)
+    pose3d = load_npz(pose3d_path, ['positions_3d'], MAKE_3D_H36M)['positions_3d']
+    pose2d = load_npz(pose2d_path, ['positions_2d'], make_2d_h36m(keypoints))['positions_2d']
+    for path, table in ((pose3d_path, pose3d), (pose2d_path, pose2d)):
+        if not (isinstance(table, dict) and all(isinstance(sequences, dict) for sequences in table.values())):
+            raise InputError(f'{path} holds no table of subjects and sequences; prepare it again (DATASETS.md)')
+    return H36mFiles(pose3d, pose2d, pose3d_path, pose2d_path)
+
+
+def select_actions(names):
+    """'*' or 'Walking,Photo' -> the set of actions; InputError for a name that Human3.6M does not have."""
+    if names == '*':
+        return set(ACTIONS)
+    wanted = set(names.split(','))
+    unknown = sorted(wanted - set(ACTIONS))
+    if unknown:
+        raise InputError(f'--actions: Human3.6M has no action {unknown[0]!r}; choose from {", ".join(ACTIONS)}, or *')
+    return wanted
+
+
+def h36m_poses(files, subjects, actions='*', downsample=1):
+    """PoseSet of the subjects' sequences of these actions, every `downsample`-th frame, all four views, on the CPU.
+
+    Poses are ordered by subject, sequence, view and time. InputError where a file is not what the other one promises.
+    """
+    wanted = select_actions(actions)
+    views = [_view(files, subject, sequence, camera, downsample)
+             for subject in subjects for sequence in _table_of(files, subject)
+             if action_of(sequence) in wanted and (subject, sequence) not in CORRUPTED
+             for camera in range(NUM_VIEWS)]
+    if not views:
+        raise InputError(f'{files.pose3d_path} holds no sequence of {", ".join(subjects)} of --actions {actions}')
+    return concatenate(views)
+
+
+def _table_of(files, subject):
+    if subject not in files.pose3d:
+        raise InputError(f'{files.pose3d_path} has no subject {subject} (it has {", ".join(map(str, files.pose3d))}); '
+                         f'delete it and run: {MAKE_3D_H36M}')
+    return files.pose3d[subject]
+
+
+def _view(files, subject, sequence, view, downsample):
+    """PoseSet of one sequence seen by one camera."""
+    camera = cameras(subject)[view]
+    world, pixels = _poses_of(files, subject, sequence, view, downsample)
+    pose3d_cam = world_to_camera(torch.from_numpy(world), torch.from_numpy(camera.orientation),
+                                 torch.from_numpy(camera.translation))
+    if action_of(sequence) not in ACTIONS:
+        raise InputError(f'{files.pose3d_path}: {subject} {sequence} is no action of Human3.6M ({", ".join(ACTIONS)})')
+    row, count = SUBJECTS.index(subject), len(world)
+    return PoseSet(pose3d_cam, torch.from_numpy(pixels_to_normalised(pixels, camera.width, camera.height)),
+                   camera=torch.full((count,), row * NUM_VIEWS + view), intrinsics=all_intrinsics(),
+                   subject=torch.full((count,), row),
+                   group=torch.full((count,), ACTIONS.index(action_of(sequence))), group_names=ACTIONS)
+
+
+def all_intrinsics():
+    """(28, 9) intrinsic vectors: every subject's four cameras, subjects in the order of SUBJECTS."""
+    return torch.from_numpy(np.stack([camera.intrinsic for subject in SUBJECTS for camera in cameras(subject)]))
+
+
+def _poses_of(files, subject, sequence, view, downsample):
+    """(T, 16, 3) world metres and (T, 16, 2) pixels of one view, float32, cut to the mocap's length, thinned and checked."""
+    where = f'{subject} {sequence}'
+    world = _checked(files.pose3d[subject][sequence], (H36M_32_NUM_JOINTS, 3), f'{files.pose3d_path}: {where}')
+    try:
+        pixels = files.pose2d[subject][sequence][view]
+    except (KeyError, IndexError, TypeError):
+        raise InputError(f'{files.pose2d_path} has no 2D poses of {where}, camera {view}, which the 3D file has; '
+                         'prepare both from the same sources (DATASETS.md)') from None
+    pixels = _checked(pixels, (H36M_16.num_joints, 2), f'{files.pose2d_path}: {where}, camera {view}')
+    if len(pixels) < len(world):
+        raise InputError(f'{files.pose2d_path}: {where}, camera {view} has {len(pixels)} frames, fewer than the '
+                         f"motion capture's {len(world)}; prepare both from the same sources (DATASETS.md)")
+    return world[::downsample, H36M_16_IN_32], pixels[:len(world):downsample]
+
+
+def _checked(poses, frame_shape, where):
+    """`poses` as float32 of shape (T, *frame_shape), every number finite; InputError, naming `where`, otherwise."""
+    poses = np.asarray(poses)
+    if poses.shape[1:] != frame_shape or poses.dtype.kind not in 'fiu':
+        hint = ' (17 joints are detections as VideoPose3D stores them)' if poses.shape[1:2] == (17,) else ''
+        raise InputError(f'{where} has shape {poses.shape}{hint} where (frames, {frame_shape[0]}, {frame_shape[1]}) is '
+                         'needed; prepare the file with the commands in DATASETS.md')
+    broken = ~np.isfinite(poses).reshape(len(poses), -1).all(1)
+    if broken.any():
+        raise InputError(f'{where} holds NaN or inf, first in frame {broken.argmax()}; repair the source and prepare it '
+                         'again (DATASETS.md)')
+    return poses.astype(np.float32)

@@ -1,0 +1,33 @@
+"""Where the prepared files lie. A data root is the folder that holds data/ and data_extra/; by default the project."""
+from pathlib import Path
+
+from common.h36m import KEYPOINTS
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+MAKE_3D_H36M = 'python data/prepare_data_h36m.py --from-archive h36m.zip'
+MAKE_3DHP = 'python data_extra/prepare_data_3dhp.py'
+
+
+def pose3d_h36m_path(data_root):
+    return Path(data_root) / 'data' / 'data_3d_h36m.npz'
+
+
+def pose2d_h36m_path(data_root, keypoints):
+    return Path(data_root) / 'data' / f'data_2d_h36m_{keypoints}.npz'
+
+
+def pose_3dhp_path(data_root):
+    return Path(data_root) / 'data_extra' / 'test_set' / 'test_3dhp.npz'
+
+
+def make_2d_h36m(keypoints):
+    """The command that makes a file of 2D poses: the ground truth comes with the 3D."""
+    if keypoints == KEYPOINTS[0]:
+        return MAKE_3D_H36M
+    return f'python data/prepare_data_2d_h36m.py --keypoints {keypoints}'
+
+
+def add_data_root(parser):
+    """The flag `--data_root`, shared by every script that reads or writes data."""
+    parser.add_argument('--data_root', type=Path, default=PROJECT_ROOT, metavar='DIR',
+                        help='folder that holds data/ and data_extra/ (default: the project)')

@@ -1,0 +1,68 @@
+"""Sets of poses as resident tensors: a batch is an index, never a loop over samples."""
+from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
+
+import torch
+
+
+class PoseBatch(NamedTuple):
+    """pose3d_cam (B, 16, 3) camera metres, pose2d (B, 16, 2) normalised, camera (B, 9) intrinsic vectors (None: unknown)."""
+    pose3d_cam: torch.Tensor
+    pose2d: torch.Tensor
+    camera: torch.Tensor
+
+
+@dataclass(frozen=True)
+class PoseSet:
+    """N paired poses, their cameras, and what they are scored by.
+
+    pose3d_cam (N, 16, 3) float32 camera metres, not root-relative; pose2d (N, 16, 2) float32 normalised image;
+    camera (N,) int64 rows of `intrinsics` (C, 9), both None where the cameras are unknown; subject (N,) int64;
+    group (N,) int64 places in `group_names` (actions of Human3.6M, sequences of MPI-INF-3DHP).
+    """
+    pose3d_cam: torch.Tensor
+    pose2d: torch.Tensor
+    camera: torch.Tensor
+    intrinsics: torch.Tensor
+    subject: torch.Tensor
+    group: torch.Tensor
+    group_names: tuple
+
+    def __len__(self):
+        return len(self.pose3d_cam)
+
+    @property
+    def device(self):
+        return self.pose3d_cam.device
+
+    def to(self, device):
+        """The same set with its tensors on `device`."""
+        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: value.to(device) for name, value in tensors.items()
+                                if isinstance(value, torch.Tensor)})
+
+    def resident(self, device, spare=0.5):
+        """The set on `device`; where it would take more than `spare` of a GPU's free memory, pinned on the host instead."""
+        device = torch.device(device)
+        if device.type == 'cuda' and self.num_bytes > spare * torch.cuda.mem_get_info(device)[0]:
+            return replace(self, pose3d_cam=self.pose3d_cam.pin_memory(), pose2d=self.pose2d.pin_memory())
+        return self.to(device)
+
+    @property
+    def num_bytes(self):
+        return sum(value.nbytes for value in (self.pose3d_cam, self.pose2d))
+
+    def take(self, index, device=None):
+        """PoseBatch of the poses at `index` (B,) int64, on `device` (default: where the set lies)."""
+        device = device or self.device
+        own = index.to(self.device)
+        camera = None if self.camera is None else self.intrinsics[self.camera[own]].to(device, non_blocking=True)
+        return PoseBatch(self.pose3d_cam.index_select(0, own).to(device, non_blocking=True),
+                         self.pose2d.index_select(0, own).to(device, non_blocking=True), camera)
+
+
+def concatenate(pose_sets):
+    """One PoseSet of several that share `intrinsics` and `group_names`."""
+    joined = {name: torch.cat([getattr(part, name) for part in pose_sets])
+              for name in ('pose3d_cam', 'pose2d', 'camera', 'subject', 'group')}
+    return replace(pose_sets[0], **joined)

@@ -1,0 +1,136 @@
+"""Command-line flags, by theme; each script composes what it needs. Names and defaults are the reference's."""
+import argparse
+import math
+import sys
+
+from common.h36m import KEYPOINTS
+from common.paths import add_data_root
+from models_baseline import LIFTERS
+from utils.device import DEVICES
+
+NO_NOTE = 'debug'
+
+
+def boolean(text):
+    """'true' or 'false', in any case; anything else is refused."""
+    values = {'true': True, 'false': False}
+    if text.lower() not in values:
+        raise argparse.ArgumentTypeError(f'{text!r} is neither true nor false')
+    return values[text.lower()]
+
+
+def positive(text):
+    """A whole number of at least 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'{text!r} is no whole number of at least 1')
+    return int(text)
+
+
+def learning_rate(text):
+    """A finite number of at least 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f'{text!r} is no learning rate')
+    return value
+
+
+def dropout_rate(text):
+    """A number below 1; a negative one keeps ST-GCN's own rates."""
+    value = float(text)
+    if not value < 1:
+        raise argparse.ArgumentTypeError(f'{text!r} is no dropout rate: at least 0 and below 1, or -1')
+    return value
+
+
+def batch_size(text):
+    value = positive(text)
+    if value < 2:
+        raise argparse.ArgumentTypeError('BatchNorm needs at least 2 poses in a batch')
+    return value
+
+
+def add_data_args(parser):
+    group = parser.add_argument_group('data')
+    group.add_argument('--dataset', default='h36m', choices=['h36m'], help='training data set')
+    group.add_argument('--keypoints', default='gt', choices=KEYPOINTS, metavar='NAME',
+                       help=f'source of the 2D poses: {", ".join(KEYPOINTS)} (default %(default)s)')
+    group.add_argument('--actions', default='*', metavar='LIST', help='comma-separated actions, or * for all')
+    group.add_argument('--downsample', default=1, type=positive, metavar='N', help='keep every N-th frame')
+    group.add_argument('--s1only', default=False, type=boolean, metavar='BOOL', help='train on subject S1 alone')
+    group.add_argument('--num_workers', default=2, type=int, metavar='N', help='idle: poses are resident, nothing is loaded')
+    add_data_root(group)
+    return group
+
+
+def add_lifter_args(parser):
+    group = parser.add_argument_group('lifter')
+    group.add_argument('--posenet_name', default='videopose', choices=sorted(LIFTERS), metavar='NAME',
+                       help=f'{", ".join(sorted(LIFTERS))} (default %(default)s)')
+    group.add_argument('--stages', default=4, type=positive, metavar='N', help='residual blocks (idle for stgcn)')
+    group.add_argument('--dropout', default=0.25, type=dropout_rate, metavar='RATE',
+                       help='dropout rate; -1 for stgcn: each layer its own (default %(default)s)')
+    return group
+
+
+def add_run_args(parser, snapshot, pretrain):
+    group = parser.add_argument_group('run')
+    group.add_argument('--checkpoint', default='checkpoint/debug', metavar='DIR', help='folder of all runs')
+    group.add_argument('--note', default=NO_NOTE, metavar='TEXT', help='ends the name of the run directory')
+    group.add_argument('--snapshot', default=snapshot, type=positive, metavar='N', help='keep a checkpoint every N epochs')
+    group.add_argument('--resume', default='', metavar='PATH', help='run directory or checkpoint to continue')
+    group.add_argument('--evaluate', default='', metavar='FILE', help='score this checkpoint, train nothing')
+    group.add_argument('--pretrain', default=pretrain, type=boolean, metavar='BOOL',
+                       help='start from a pretrained lifter (default %(default)s)')
+    group.add_argument('--pretrain_path', default='', metavar='PATH',
+                       help='its checkpoint, or a folder of runs (default: the newest in checkpoint/pretrain_baseline)')
+    group.add_argument('--random_seed', default=0, type=int, metavar='N')
+    group.add_argument('--device', default='auto', metavar='NAME', help=f'{", ".join(DEVICES)} (default %(default)s)')
+    return group
+
+
+def add_training_args(parser):
+    group = parser.add_argument_group('training')
+    group.add_argument('--batch_size', default=1024, type=batch_size, metavar='N')
+    group.add_argument('--epochs', default=50, type=positive, metavar='N')
+    group.add_argument('--no_max', dest='max_norm', default=True, action='store_false',
+                       help='do not clip gradients (the baseline; PoseAug always clips)')
+    return group
+
+
+def baseline_parser(description):
+    """Flags of run_baseline.py, and of run_evaluate.py, which takes them all."""
+    parser = argparse.ArgumentParser(description=description)
+    add_data_args(parser)
+    add_lifter_args(parser)
+    add_run_args(parser, snapshot=25, pretrain=False)
+    group = add_training_args(parser)
+    group.add_argument('--lr', default=1e-3, type=learning_rate)
+    group.add_argument('--lr_decay', default=100000, type=positive, metavar='STEPS', help='steps between decays')
+    group.add_argument('--lr_gamma', default=0.96, type=float, help='factor of a decay')
+    group.add_argument('--action-wise', default=True, type=boolean, metavar='BOOL', help='idle: the table is always made')
+    return parser
+
+
+def parse(parser, argv, idle=()):
+    """Parse, remember in `args.explicit` which flags were typed, and warn of those that do nothing (`idle`)."""
+    args = parser.parse_args(argv)
+    args.explicit = explicit_flags(parser, argv)
+    for name in idle:
+        if name in args.explicit:
+            print(f'warning: --{name} does nothing here (nor in the reference)', file=sys.stderr)
+    return args
+
+
+def explicit_flags(parser, argv):
+    """Names of the flags that were typed, whatever their value."""
+    defaults = {action: action.default for action in parser._actions}
+    try:
+        for action in defaults:
+            action.default = argparse.SUPPRESS
+        return set(vars(parser.parse_args(argv)))
+    finally:
+        for action, default in defaults.items():
+            action.default = default

@@ -1,0 +1,103 @@
+"""The baseline: pretrain a lifter on Human3.6M."""
+from common.camera import root_relative
+from function_baseline import scores
+from function_baseline.batches import shuffled_batches
+from function_baseline.train import train_lifter
+from models_baseline import build_lifter
+from utils.checkpoint import BASELINE_BEST, BASELINE_KEY, find_pretrained, load_lifter
+from utils.gradients import adam, set_learning_rate
+from utils.run_directory import RunDirectory, baseline_stamp
+from utils.seeding import generator, seed_everything
+
+COLUMNS = ('epoch', 'lr', 'loss_train') + scores.SCORE_COLUMNS
+
+
+class StepDecay:
+    """lr * gamma^(step / decay), set at step 1 and at every multiple of `decay`: SimpleBaseline's schedule."""
+
+    def __init__(self, optimizer, lr, gamma, decay):
+        self.optimizer, self.initial, self.gamma, self.decay = optimizer, lr, gamma, decay
+        self.step, self.lr = 0, lr
+
+    def advance(self):
+        """Called before each optimizer step."""
+        self.step += 1
+        if self.step == 1 or self.step % self.decay == 0:
+            self.lr = self.initial * self.gamma ** (self.step / self.decay)
+            set_learning_rate(self.optimizer, self.lr)
+
+    def state_dict(self):
+        return dict(step=self.step, lr=self.lr)
+
+    def load_state_dict(self, state):
+        self.step, self.lr = state['step'], state['lr']
+
+
+class BaselineState:
+    """Everything that changes while a baseline trains."""
+
+    def __init__(self, args, device):
+        seed_everything(args.random_seed)
+        if args.pretrain or args.pretrain_path:
+            path = find_pretrained(args.posenet_name, args.keypoints, args.pretrain_path)
+            print(f'starting from {path}')
+            lifter, weights = load_lifter(path, args)
+            args.stages = weights.stages
+        else:
+            lifter = build_lifter(args.posenet_name, args.stages, args.dropout)
+        self.lifter = lifter.to(device)
+        self.optimizer = adam(self.lifter, args.lr)
+        self.schedule = StepDecay(self.optimizer, args.lr, args.lr_gamma, args.lr_decay)
+        self.epoch, self.best_h36m = 0, float('inf')
+
+    def state_dict(self):
+        return {BASELINE_KEY: self.lifter.state_dict(), 'epoch': self.epoch, 'optimizer': self.optimizer.state_dict(),
+                'schedule': self.schedule.state_dict(), 'best_h36m': self.best_h36m}
+
+    def load_state_dict(self, state):
+        self.lifter.load_state_dict(state[BASELINE_KEY])
+        self.optimizer.load_state_dict(state['optimizer'])
+        self.schedule.load_state_dict(state['schedule'])
+        self.epoch, self.best_h36m = state['epoch'], state['best_h36m']
+
+
+def train_baseline(args, training, tests, device, resumed=None):
+    """Train for args.epochs, evaluating after each; returns the run directory's path."""
+    state = BaselineState(args, device)
+    if resumed:
+        state.load_state_dict(resumed.content)
+        run = RunDirectory.reopen(resumed.directory, args, rows=state.epoch)
+    else:
+        run = RunDirectory(args, baseline_stamp(), COLUMNS)
+    while state.epoch < args.epochs:
+        state.epoch += 1
+        loss = _train_epoch(state, args, training, device)
+        h36m, dhp = scores.score(state.lifter, tests, device)
+        print(f'epoch {state.epoch}: loss {loss:.6f}   {scores.one_line(h36m, dhp)}')
+        run.log_row([state.epoch, state.schedule.lr, loss, *scores.columns(h36m, dhp)])
+        run.scalars({'train/loss': loss, 'train/lr': state.schedule.lr, **scores.tagged(h36m, dhp)}, state.epoch)
+        _keep_checkpoints(run, state, args, h36m.mpjpe_mm)
+    run.close()
+    return run.path
+
+
+def _train_epoch(state, args, training, device):
+    seed_everything(args.random_seed, state.epoch, 'dropout')
+    order = generator(device, args.random_seed, state.epoch, 'order')
+
+    def take(index):
+        batch = training.take(index, device)
+        return batch.pose2d, root_relative(batch.pose3d_cam)
+
+    return train_lifter(state.lifter, state.optimizer, shuffled_batches(len(training), args.batch_size, order), take,
+                        task=f'epoch {state.epoch}', max_norm=1.0 if args.max_norm else None,
+                        before_step=state.schedule.advance)
+
+
+def _keep_checkpoints(run, state, args, error_h36m):
+    if error_h36m < state.best_h36m:
+        state.best_h36m = error_h36m
+        run.save(BASELINE_BEST, {BASELINE_KEY: state.lifter.state_dict(), 'epoch': state.epoch, 'error_h36m_p1': error_h36m})
+    if state.epoch % args.snapshot == 0:
+        run.save(f'ckpt_epoch_{state.epoch:04d}.pth.tar', {BASELINE_KEY: state.lifter.state_dict(), 'epoch': state.epoch})
+    run.save_last(state.state_dict())

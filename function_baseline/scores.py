@@ -1,0 +1,30 @@
+"""Evaluation results as event tags and log columns: the names that dashboards and the summary read."""
+from function_baseline.evaluate import evaluate
+
+SCORE_COLUMNS = ('error_h36m_p1', 'error_h36m_p2', 'error_3dhp_p1', 'error_3dhp_p2')
+TAGS = dict(h36m='posenet_H36M_test', dhp='posenet_mpi3d_loader_flip')
+
+
+def score(lifter, tests, device):
+    """PoseErrors on both test sets: (Human3.6M without flip, MPI-INF-3DHP with test-time flip)."""
+    return evaluate(lifter, tests.h36m, device, flip=False), evaluate(lifter, tests.dhp, device, flip=True)
+
+
+def columns(h36m, dhp):
+    """The four figures of a log row."""
+    return h36m.mpjpe_mm, h36m.p_mpjpe_mm, dhp.mpjpe_mm, dhp.p_mpjpe_mm
+
+
+def tagged(h36m, dhp, suffix=''):
+    """tag -> number; `suffix` is '', '_fake' or '_real'."""
+    figures = {}
+    for place, errors in ((TAGS['h36m'], h36m), (TAGS['dhp'], dhp)):
+        figures.update({f'{place}/p1score{suffix}': errors.mpjpe_mm, f'{place}/p2score{suffix}': errors.p_mpjpe_mm,
+                        f'{place}/pck16{suffix}': errors.pck_16, f'{place}/auc16{suffix}': errors.auc_16,
+                        f'{place}/pck14{suffix}': errors.pck_14, f'{place}/auc14{suffix}': errors.auc_14})
+    return figures
+
+
+def one_line(h36m, dhp):
+    return (f'H36M {h36m.mpjpe_mm:.2f} / {h36m.p_mpjpe_mm:.2f} mm   3DHP {dhp.mpjpe_mm:.2f} / {dhp.p_mpjpe_mm:.2f} mm, '
+            f'PCK {dhp.pck_16:.2f} (16 joints) {dhp.pck_14:.2f} (official 14)')

@@ -1,0 +1,25 @@
+#!/usr/bin/env python3
+"""Pretrain a lifter on Human3.6M: python3 run_baseline.py --posenet_name mlp --stages 2 --note pretrain (README.md)."""
+from function_baseline.arguments import baseline_parser, parse
+from function_baseline.data import load_training
+from function_baseline.loop import train_baseline
+from function_baseline.report import report_checkpoint
+from utils.checkpoint import BASELINE_KEY
+from utils.device import choose_device
+from utils.errors import exits_cleanly
+from utils.resume import resume
+
+
+@exits_cleanly
+def main(argv=None):
+    args = parse(baseline_parser(__doc__), argv, idle=('num_workers', 'action_wise'))
+    device = choose_device(args.device)
+    if args.evaluate:
+        return report_checkpoint(args, device)
+    resumed = resume(args, BASELINE_KEY) if args.resume else None
+    training, tests = load_training(args, device)
+    return train_baseline(args, training, tests, device, resumed)
+
+
+if __name__ == '__main__':
+    main()

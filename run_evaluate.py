@@ -1,0 +1,18 @@
+#!/usr/bin/env python3
+"""Score a checkpoint: python3 run_evaluate.py --posenet_name videopose --keypoints gt --evaluate PATH (README.md)."""
+from function_baseline.arguments import baseline_parser, parse
+from function_baseline.report import report_checkpoint
+from utils.device import choose_device
+from utils.errors import InputError, exits_cleanly
+
+
+@exits_cleanly
+def main(argv=None):
+    args = parse(baseline_parser(__doc__), argv)
+    if not args.evaluate:
+        raise InputError('--evaluate is missing: give the path of the checkpoint to score')
+    return report_checkpoint(args, choose_device(args.device))
+
+
+if __name__ == '__main__':
+    main()

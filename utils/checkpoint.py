@@ -1,0 +1,127 @@
+"""Checkpoints: written whole or not at all, describing themselves; one place that knows every format."""
+import os
+import pickle
+import re
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from models_baseline import LIFTERS, build_lifter
+from utils.errors import InputError
+
+LAST = 'ckpt_last.pth.tar'
+BASELINE_BEST = 'ckpt_best.pth.tar'
+BASELINE_KEY, POSEAUG_KEY = 'state_dict', 'model_pos'    # what each trainer calls the lifter's weights (others read these)
+
+# lifter -> (a weight only it has, pattern whose highest number + 1 counts its units, units per stage)
+_SIGNATURES = dict(gcn=('gconv_output.W', r'gconv_layers\.(\d+)\.', 1), mlp=('batch_norm1.weight', r'linear_stages\.(\d+)\.', 1),
+                   stgcn=('stgcn.data_bn.weight', None, 1), videopose=('expand_conv.weight', r'layers_conv\.(\d+)\.', 2))
+
+
+class LifterWeights(NamedTuple):
+    """A lifter as a checkpoint holds it."""
+    posenet_name: str
+    stages: int
+    state: dict
+    epoch: int
+
+
+def save_checkpoint(path, content):
+    """Write beside the final name, flush to the disk, rename: a reader finds the old file or the new one."""
+    path = Path(path)
+    partial = path.with_name(path.name + '.partial')
+    try:
+        with open(partial, 'wb') as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:
+        partial.unlink(missing_ok=True)
+        raise InputError(f'{path} cannot be written ({error}); make room or choose another --checkpoint') from None
+
+
+def read_checkpoint(path):
+    """The dict of a checkpoint file, on the CPU, read with weights_only=True; InputError where it is none."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f'{path} is no file; give the path of a checkpoint (ckpt_best.pth.tar or the like)')
+    try:
+        content = torch.load(path, map_location='cpu', weights_only=True)
+    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, OSError, TypeError,
+            AttributeError, IndexError) as error:
+        reason = str(error).strip().splitlines()
+        raise InputError(f'{path} is no checkpoint that can be read safely ({reason[0][:160] if reason else "damaged"}); '
+                         'fetch or train it again') from None
+    if not isinstance(content, dict):
+        raise InputError(f'{path} holds a {type(content).__name__} where a checkpoint holds a dict')
+    return content
+
+
+def read_lifter(path):
+    """LifterWeights of a checkpoint of either trainer, the reference's or ours; its architecture is read off the weights."""
+    content = read_checkpoint(path)
+    state = content.get(BASELINE_KEY, content.get(POSEAUG_KEY))
+    if not isinstance(state, dict):
+        raise InputError(f'{path} holds neither {BASELINE_KEY!r} nor {POSEAUG_KEY!r} (it has {sorted(map(str, content))}); '
+                         'it is no checkpoint of a lifter')
+    posenet_name = next((name for name, (key, _, _) in _SIGNATURES.items() if key in state), None)
+    if posenet_name is None:
+        raise InputError(f'{path} holds weights of no known lifter ({", ".join(LIFTERS)})')
+    epoch = content.get('epoch')
+    return LifterWeights(posenet_name, _count_stages(posenet_name, state), state, epoch if isinstance(epoch, int) else -1)
+
+
+def load_lifter(path, args):
+    """A lifter with the checkpoint's weights, built as the file says, with `args.dropout`.
+
+    InputError where --posenet_name or --stages was typed and says otherwise, or where the weights do not fit.
+    """
+    weights = read_lifter(path)
+    for flag, found in (('posenet_name', weights.posenet_name), ('stages', weights.stages)):
+        if flag in args.explicit and getattr(args, flag) != found and not (flag == 'stages' and _is_stageless(weights)):
+            raise InputError(f'{path} holds a lifter with {flag} {found}, but --{flag} says {getattr(args, flag)}; '
+                             'leave the flag out or give another checkpoint')
+    lifter = build_lifter(weights.posenet_name, weights.stages, args.dropout)
+    _fit(lifter, weights.state, path)
+    return lifter, weights
+
+
+def _is_stageless(weights):
+    return _SIGNATURES[weights.posenet_name][1] is None
+
+
+def _count_stages(posenet_name, state):
+    _, pattern, units_per_stage = _SIGNATURES[posenet_name]
+    if pattern is None:
+        return 4
+    numbers = [int(match[1]) for match in map(re.compile(pattern).match, map(str, state)) if match]
+    return (max(numbers, default=-1) + 1) // units_per_stage
+
+
+def _fit(lifter, state, path):
+    """Load strictly; InputError naming the first weight that is missing, unknown, of another shape or not finite."""
+    own = lifter.state_dict()
+    for name in sorted(own.keys() | state.keys()):
+        shapes = [tuple(table[name].shape) if isinstance(table.get(name), torch.Tensor) else 'nothing' for table in (own, state)]
+        if shapes[0] != shapes[1]:
+            raise InputError(f'{path}: {name} has shape {shapes[1]} where this lifter has {shapes[0]}; '
+                             'it is a checkpoint of another lifter or of another width')
+        if not torch.isfinite(state[name]).all():
+            raise InputError(f'{path}: {name} holds NaN or inf; the run that wrote it had diverged')
+    lifter.load_state_dict(state)
+
+
+def find_pretrained(posenet_name, keypoints, place=''):
+    """The newest baseline checkpoint of this lifter and 2D source, or the file `place`; InputError where there is none."""
+    if place and Path(place).is_file():
+        return Path(place)
+    folder = Path(place or 'checkpoint/pretrain_baseline')
+    found = sorted(folder.glob(f'{posenet_name}/{keypoints}/*/{BASELINE_BEST}'), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise InputError(f'no pretrained lifter {folder}/{posenet_name}/{keypoints}/*/{BASELINE_BEST}; train one first: python3 '
+                         f"run_baseline.py --note pretrain --posenet_name '{posenet_name}' --keypoints {keypoints} "
+                         f"--checkpoint './checkpoint/pretrain_baseline' (README.md has each lifter's flags)")
+    return found[-1]

@@ -1,0 +1,123 @@
+"""What a run leaves behind: its directory, log.txt, event files, checkpoints, and a record of how it was started."""
+import json
+import platform
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import tensorboardX
+import torch
+
+from common.paths import PROJECT_ROOT
+from utils.checkpoint import LAST, save_checkpoint
+from utils.errors import InputError
+
+RECORD = 'run.json'
+
+
+def baseline_stamp():
+    return datetime.now().strftime('%m%d%H%M%S')
+
+
+def poseaug_stamp():
+    return datetime.now().isoformat()
+
+
+class RunDirectory:
+    """`<checkpoint>/<posenet>/<keypoints>/<stamp>_<note>/`, made new: two runs never write into one directory."""
+
+    def __init__(self, args, stamp, columns, preamble=''):
+        self.path = _make_new(Path(args.checkpoint) / args.posenet_name / args.keypoints, f'{stamp}_{args.note}')
+        self.args = plain_arguments(args)
+        record = dict(arguments=self.args, **environment())
+        (self.path / RECORD).write_text(json.dumps(record, indent=1) + '\n')
+        lines = [f'{name}: {value}' for name, value in self.args.items()] + ([preamble] if preamble else [])
+        self.log_line('\n'.join(lines))
+        self.log_line(''.join(f'{column}\t' for column in columns))
+        self._open_events()
+        print(f'run directory: {self.path}')
+
+    @classmethod
+    def reopen(cls, path, args, rows):
+        """Continue in an existing directory; `rows` of its log's rows are kept, later ones were never checkpointed."""
+        run = cls.__new__(cls)
+        run.path, run.args = Path(path), plain_arguments(args)
+        _keep_rows(run.path / 'log.txt', rows)
+        run._open_events()
+        print(f'run directory: {run.path} (resumed)')
+        return run
+
+    def _open_events(self):
+        self.writer = tensorboardX.SummaryWriter(str(self.path))
+
+    def log_line(self, text):
+        with open(self.path / 'log.txt', 'a') as log:
+            log.write(text + '\n')
+
+    def log_row(self, values):
+        self.log_line(''.join(f'{value:.6f}\t' for value in values))
+
+    def scalars(self, values, step):
+        """Write a dict tag -> number to the event file."""
+        for tag, value in values.items():
+            self.writer.add_scalar(tag, value, step)
+
+    def save(self, name, content):
+        """Save a checkpoint that describes itself: arguments and versions travel with the weights."""
+        save_checkpoint(self.path / name, dict(content, arguments=self.args, environment=environment()))
+
+    def save_last(self, content):
+        self.writer.flush()
+        self.save(LAST, content)
+
+    def close(self):
+        self.writer.close()
+
+
+def plain_arguments(args):
+    """The arguments as strings, numbers and booleans, without what only this start knows."""
+    return {name: str(value) if isinstance(value, Path) else value
+            for name, value in sorted(vars(args).items()) if name not in ('explicit', 'resume')}
+
+
+def environment():
+    """Command line, versions and commit."""
+    return dict(command=' '.join(sys.argv), python=platform.python_version(), torch=torch.__version__, numpy=np.__version__,
+                tensorboardX=tensorboardX.__version__, commit=_commit())
+
+
+def _commit():
+    try:
+        result = subprocess.run(['git', 'describe', '--always', '--dirty'], cwd=PROJECT_ROOT, capture_output=True, text=True)
+    except OSError:
+        return ''
+    return result.stdout.strip()
+
+
+def _make_new(parent, name):
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in range(1, 1000):
+            path = parent / (name if number == 1 else f'{name}-{number}')
+            try:
+                path.mkdir()
+                return path
+            except FileExistsError:
+                continue
+    except OSError as error:
+        raise InputError(f'the run directory {parent / name} cannot be made ({error}); choose another --checkpoint') from None
+    raise InputError(f'{parent} holds 999 runs named {name}; choose another --note')
+
+
+def _keep_rows(log, rows):
+    """Cut the log after `rows` rows of figures (lines that start with an epoch's number and a tab)."""
+    kept, seen = [], 0
+    for line in log.read_text().splitlines(keepends=True):
+        is_row = line.split('\t')[0].replace('.', '', 1).isdigit() and '\t' in line
+        if is_row and seen == rows:
+            break
+        seen += is_row
+        kept.append(line)
+    log.write_text(''.join(kept))
