@@ -39,13 +39,6 @@ class GameOptimizers(NamedTuple):
     critic2d: torch.optim.Optimizer
 
 
-class SourceBatch(NamedTuple):
-    """pose3d_cam (B, 16, 3) camera metres, pose2d (B, 16, 2) normalised, camera (B, 9) intrinsic vectors."""
-    pose3d_cam: torch.Tensor
-    pose2d: torch.Tensor
-    camera: torch.Tensor
-
-
 class LossWeights(NamedTuple):
     """The generator's loss, as the command line sets it."""
     adversarial3d: float = 6.0
@@ -54,6 +47,7 @@ class LossWeights(NamedTuple):
     angle_centre: float = 0.205
     angle_half_width: float = 0.165
     length_limit: float = 0.1
+    length: float = 1.0
 
 
 class FeedbackTerms(NamedTuple):
@@ -71,7 +65,7 @@ class GeneratorOutput(NamedTuple):
 
 
 def generator_step(game, optimizer, source, weights, feedback, noise):
-    """Update the augmentor on a source batch with `noise` (4, B, 48). Returns (GeneratorOutput, log)."""
+    """Update the augmentor on a PoseBatch `source` with `noise` (4, B, 48). Returns (GeneratorOutput, log)."""
     game.lifter.train()
     with frozen(game.critic3d, game.critic2d, game.lifter):
         poses = game.augmentor(source.pose3d_cam, noise)
@@ -112,7 +106,7 @@ def difference_loss(poses, weights):
            'train_G_iter_diff_log/log_angle_diff': poses.ba_diff.detach().mean(),
            'train_G_iter_diff_log/log_diff_blr': poses.bl_ratio.detach().mean()}
     log.update({f'train_G_iter_diff_log/log_angle@bone_{bone:02d}': degrees[bone] for bone in range(H36M_16.num_bones)})
-    return angle + length, log
+    return angle + weights.length * length, log
 
 
 def lifter_feedback(lifter, source, poses, rt_pose2d, feedback):

@@ -52,12 +52,19 @@ def read_checkpoint(path):
         content = torch.load(path, map_location='cpu', weights_only=True)
     except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, OSError, TypeError,
             AttributeError, IndexError) as error:
-        reason = str(error).strip().splitlines()
-        raise InputError(f'{path} is no checkpoint that can be read safely ({reason[0][:160] if reason else "damaged"}); '
-                         'fetch or train it again') from None
+        raise InputError(f'{path} is no checkpoint that can be read safely ({_reason(error)}); fetch or train it '
+                         'again') from None
     if not isinstance(content, dict):
         raise InputError(f'{path} holds a {type(content).__name__} where a checkpoint holds a dict')
     return content
+
+
+def _reason(error):
+    """What torch says in its long message: the code that the file asks for, or the first line."""
+    asked_for = re.search(r'GLOBAL (\S+)', str(error))
+    if asked_for:
+        return f'it asks for {asked_for[1]}'
+    return (str(error).strip().splitlines() or ['damaged'])[0][:160]
 
 
 def read_lifter(path):

@@ -84,7 +84,7 @@ def plain_arguments(args):
 
 def environment():
     """Command line, versions and commit."""
-    return dict(command=' '.join(sys.argv), python=platform.python_version(), torch=torch.__version__, numpy=np.__version__,
+    return dict(command=' '.join(sys.argv), python=platform.python_version(), torch=str(torch.__version__), numpy=np.__version__,
                 tensorboardX=tensorboardX.__version__, commit=_commit())
 
 

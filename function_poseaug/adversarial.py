@@ -1,0 +1,99 @@
+"""One adversarial epoch: augmentor against critics over all poses, collecting RT pairs for the lifter."""
+from typing import NamedTuple
+
+import torch
+from tqdm import tqdm
+
+from common.camera import root_relative
+from common.skeleton import H36M_16
+from function_baseline.batches import shuffled_batches
+from function_poseaug.steps import GeneratorOutput, discriminator_step, generator_step, inside_image
+from models_poseaug.augmentor import draw_noise
+from utils.seeding import generator, seed_everything
+
+FLUSH_EVERY = 100     # iterations between looks at the log's figures: each look waits for the device
+PICTURE_EVERY = 400
+
+
+class FakePairs(NamedTuple):
+    """RT poses kept for the lifter: pose3d_rel (M, 16, 3) metres and pose2d (M, 16, 2) normalised, on the device."""
+    pose3d_rel: torch.Tensor
+    pose2d: torch.Tensor
+
+
+class AdversarialEpoch(NamedTuple):
+    """The settings of one epoch. `iteration` counts over the whole run, from 0."""
+    epoch: int
+    iteration: int
+    batch_size: int
+    df: int
+    seed: int
+    symmetric_filter: bool
+    weights: NamedTuple
+    feedback: NamedTuple
+
+
+def adversarial_epoch(game, optimizers, pools, poses, settings, log, draw):
+    """Play one epoch on bone-swapped `poses` (PoseSet). Returns (FakePairs, the next iteration's number).
+
+    `log.add(figures, iteration)` takes each iteration's dict of device scalars; `draw(source, fake, iteration)` makes a
+    picture now and then.
+    """
+    for network in game:
+        network.train()
+    device = next(game.augmentor.parameters()).device
+    seed_everything(settings.seed, settings.epoch, 'adversarial')   # the lifter's dropout draws from it
+    source, target3d, target2d = (_order(poses, settings, device, name) for name in ('source', 'target3d', 'target2d'))
+    noise_draws, pool_draws = (generator(device, settings.seed, settings.epoch, name) for name in ('noise', 'pool'))
+    kept = KeptPairs(len(poses), device)
+    iteration = settings.iteration
+    bar = tqdm(zip(source, target3d, target2d), total=len(source), desc=f'epoch {settings.epoch}: adversarial', unit='batch',
+               leave=False, disable=None)
+    for source_index, target3d_index, target2d_index in bar:
+        batch = poses.take(source_index, device)
+        fake, figures = generator_step(game, optimizers.augmentor, batch, settings.weights, settings.feedback,
+                                       draw_noise(batch.pose3d_cam, noise_draws))
+        if iteration % settings.df == 0:
+            targets = poses.take(target3d_index, device).pose3d_cam, poses.take(target2d_index, device).pose2d
+            figures.update(discriminators_step(game, optimizers, pools, targets, fake, pool_draws))
+        kept.add(fake, inside_image(fake.rt_pose2d, settings.symmetric_filter))
+        log.add(figures, iteration)
+        if iteration % PICTURE_EVERY == 0:
+            draw(batch, fake, iteration)
+        iteration += 1
+    log.flush()
+    return kept.pairs(), iteration
+
+
+def discriminators_step(game, optimizers, pools, targets, fake: GeneratorOutput, pool_draws):
+    """Update the 3D critic, then the 2D one, on unpaired real batches and on fakes from the pools. Returns their log."""
+    real3d, real2d = targets
+    fake3d = pools.fake3d.exchange(fake.poses.ba, pool_draws)
+    figures = discriminator_step(game.critic3d, optimizers.critic3d, real3d, fake3d, 'd3d')
+    fake2d = pools.fake2d.exchange(fake.rt_pose2d, pool_draws)
+    return {**figures, **discriminator_step(game.critic2d, optimizers.critic2d, real2d, fake2d, 'd2d')}
+
+
+class KeptPairs:
+    """An epoch's RT pairs in preallocated tensors, with a mask; the host learns how many were kept only at the end."""
+
+    def __init__(self, capacity, device):
+        self.pose3d_rel = torch.empty(capacity, H36M_16.num_joints, 3, device=device)
+        self.pose2d = torch.empty(capacity, H36M_16.num_joints, 2, device=device)
+        self.mask = torch.zeros(capacity, dtype=torch.bool, device=device)
+        self.count = 0
+
+    def add(self, fake, keep):
+        """Append a GeneratorOutput; `keep` (B,) bool."""
+        span = slice(self.count, self.count + len(keep))
+        self.pose3d_rel[span] = root_relative(fake.poses.rt)
+        self.pose2d[span] = fake.rt_pose2d
+        self.mask[span] = keep
+        self.count += len(keep)
+
+    def pairs(self):
+        return FakePairs(self.pose3d_rel[self.mask], self.pose2d[self.mask])
+
+
+def _order(poses, settings, device, name):
+    return shuffled_batches(len(poses), settings.batch_size, generator(device, settings.seed, settings.epoch, name))

@@ -1,0 +1,74 @@
+"""Flags of run_poseaug.py: the shared ones, and the adversarial game's. Names and defaults are the reference's."""
+import argparse
+
+from function_baseline.arguments import (add_data_args, add_lifter_args, add_run_args, add_training_args, learning_rate,
+                                         positive)
+from function_poseaug.losses import FEEDBACKS, HardnessBand
+from function_poseaug.steps import FeedbackTerms, LossWeights
+
+IDLE = ('num_workers', 'decay_epoch', 'no_max')
+
+
+def poseaug_parser(description):
+    parser = argparse.ArgumentParser(description=description)
+    add_data_args(parser).add_argument('--bl_templates', default='', metavar='FILE',
+                                       help='.npy of bone lengths, (rows, 15) metres (default: the training subjects\')')
+    add_lifter_args(parser)
+    add_run_args(parser, snapshot=2, pretrain=True)
+    add_training_args(parser)
+    add_game_args(parser)
+    add_loss_args(parser)
+    return parser
+
+
+def add_game_args(parser):
+    group = parser.add_argument_group('adversarial game')
+    group.add_argument('--lr_g', default=1e-4, type=learning_rate, help='augmentor')
+    group.add_argument('--lr_d', default=1e-4, type=learning_rate, help='both discriminators')
+    group.add_argument('--lr_p', default=1e-4, type=learning_rate, help='lifter')
+    group.add_argument('--decay_epoch', default=0, type=int, help='idle')
+    group.add_argument('--warmup', default=2, type=int, metavar='EPOCHS', help='epochs before the lifter trains')
+    group.add_argument('--df', default=2, type=positive, metavar='N', help='train the discriminators every N iterations')
+    group.add_argument('--symmetric_filter', action='store_true',
+                       help='keep for the lifter only poses whose 2D lies within [-1, 1] (default: only the upper bound)')
+    group.add_argument('--feedback', default='range', choices=sorted(FEEDBACKS),
+                       help="form of the lifter's feedback: range (released code) or exp (the paper's equation 9)")
+
+
+def add_loss_args(parser):
+    group = parser.add_argument_group('generator loss')
+    group.add_argument('--hardratio_std_ba', default=2.0, type=float, help='half-width of BA\'s hardness band')
+    group.add_argument('--hardratio_ba_s', default=3.0, type=float, help='its centre at the start')
+    group.add_argument('--hardratio_ba', default=5.0, type=float, help='its centre at the end')
+    group.add_argument('--hardratio_std_rt', default=15.0, type=float, help='half-width of RT\'s hardness band')
+    group.add_argument('--hardratio_rt_s', default=17.0, type=float, help='its centre at the start')
+    group.add_argument('--hardratio_rt', default=17.0, type=float, help='its centre at the end')
+    group.add_argument('--ba_range_m', default=0.205, type=float, help='centre of the mean 1 - cos of bone angles')
+    group.add_argument('--ba_range_w', default=0.165, type=float, help='its half-width')
+    group.add_argument('--blr_tanhlimit', default=0.2, type=float, help='bound of the relative bone-length change')
+    group.add_argument('--blr_limit', default=0.1, type=float, help='change beyond this is penalised')
+    group.add_argument('--gloss_factord2d', default=1.0, type=float, help='weight of the 2D critic')
+    group.add_argument('--gloss_factord3d', default=6.0, type=float, help='weight of the 3D critic')
+    group.add_argument('--gloss_factordiff', default=3.0, type=float, help='weight of angle and length losses')
+    group.add_argument('--gloss_factorblr', default=1.0, type=float, help='weight of the length loss within (idle in the reference)')
+    group.add_argument('--gloss_factorfeedback_ba', default=0.1, type=float)
+    group.add_argument('--gloss_factordiv_ba', default=0.0, type=float)
+    group.add_argument('--gloss_factorfeedback_rt', default=0.01, type=float)
+    group.add_argument('--gloss_factordiv_rt', default=0.0, type=float)
+
+
+def loss_weights(args):
+    return LossWeights(args.gloss_factord3d, args.gloss_factord2d, args.gloss_factordiff, args.ba_range_m, args.ba_range_w,
+                       args.blr_limit, args.gloss_factorblr)
+
+
+def feedback_terms(args, epoch):
+    """This epoch's FeedbackTerms: the bands' centres move linearly in epoch / epochs."""
+    progress = epoch / args.epochs
+    ba_centre = args.hardratio_ba_s + (args.hardratio_ba - args.hardratio_ba_s) * progress
+    rt_centre = args.hardratio_rt_s + (args.hardratio_rt - args.hardratio_rt_s) * progress
+    return FeedbackTerms(
+        args.feedback,
+        HardnessBand(ba_centre, args.hardratio_std_ba, args.gloss_factorfeedback_ba, args.gloss_factordiv_ba),
+        HardnessBand(rt_centre, args.hardratio_std_rt, args.gloss_factorfeedback_rt, args.gloss_factordiv_rt),
+        joins_loss=epoch > args.warmup)

@@ -1,0 +1,181 @@
+"""PoseAug's outer loop: swap bones, play the game, train the lifter on fake and on real pairs, evaluate, schedule."""
+from torch import nn
+
+from common.camera import project, root_relative
+from function_baseline import scores
+from function_baseline.batches import shuffled_batches
+from function_baseline.train import train_lifter
+from function_poseaug.adversarial import FLUSH_EVERY, AdversarialEpoch, adversarial_epoch
+from function_poseaug.arguments import feedback_terms, loss_weights
+from function_poseaug.refresh import swapped_bones, templates_for
+from function_poseaug.steps import Game, GameOptimizers, Pools
+from models_baseline import build_lifter
+from models_poseaug.augmentor import Augmentor
+from models_poseaug.discriminator import Discriminator2D, Discriminator3D
+from models_poseaug.replay_pool import ReplayPool
+from utils.checkpoint import POSEAUG_KEY, find_pretrained, load_lifter
+from utils.gradients import adam, set_learning_rate
+from utils.pictures import save_augmentation
+from utils.run_directory import RunDirectory, poseaug_stamp
+from utils.scalar_log import ScalarLog
+from utils.seeding import generator, seed_everything
+
+COLUMNS = ('epoch', 'lr') + scores.SCORE_COLUMNS
+# what a best checkpoint is chosen by, in the order of scores.columns
+BEST = ('h36m_p1', 'h36m_p2', 'dhp_p1', 'dhp_p2')
+
+
+class PoseAugState:
+    """Everything that changes while PoseAug trains."""
+
+    def __init__(self, args, device):
+        seed_everything(args.random_seed)
+        lifter = initial_lifter(args)
+        networks = Augmentor(args.blr_tanhlimit), Discriminator3D(), Discriminator2D(), lifter
+        self.game = Game(*(network.to(device) for network in networks))
+        self.optimizers = GameOptimizers(adam(self.game.augmentor, args.lr_g), adam(self.game.critic3d, args.lr_d),
+                                         adam(self.game.critic2d, args.lr_d))
+        self.lifter_optimizer = adam(self.game.lifter, args.lr_p)
+        self.pools = Pools(ReplayPool((16, 3)).to(device), ReplayPool((16, 2)).to(device))
+        self.epoch, self.iteration = 0, 0
+        self.best = dict.fromkeys(BEST, float('inf'))
+        self.epoch0_scores = None     # repeated in the warm-up's log rows
+
+    @property
+    def parts(self):
+        """Everything with a state of its own, by the name it has in a checkpoint."""
+        return {POSEAUG_KEY: self.game.lifter, 'model_g': self.game.augmentor, 'model_d3d': self.game.critic3d,
+                'model_d2d': self.game.critic2d, 'pool_3d': self.pools.fake3d, 'pool_2d': self.pools.fake2d,
+                'optimizer_p': self.lifter_optimizer, 'optimizer_g': self.optimizers.augmentor,
+                'optimizer_d3d': self.optimizers.critic3d, 'optimizer_d2d': self.optimizers.critic2d}
+
+    def state_dict(self):
+        own = dict(epoch=self.epoch, iteration=self.iteration, best=self.best, epoch0_scores=self.epoch0_scores)
+        return {**own, **{name: part.state_dict() for name, part in self.parts.items()}}
+
+    def load_state_dict(self, state):
+        for name, part in self.parts.items():
+            part.load_state_dict(state[name])
+        self.epoch, self.iteration = state['epoch'], state['iteration']
+        self.best, self.epoch0_scores = dict(state['best']), tuple(state['epoch0_scores'])
+
+    def schedule(self, args):
+        """After k epochs every learning rate is its initial value * (1 - k / (epochs + 1)), warm-up included."""
+        factor = 1 - self.epoch / (args.epochs + 1)
+        for optimizer, initial in zip((*self.optimizers, self.lifter_optimizer), (args.lr_g, args.lr_d, args.lr_d, args.lr_p)):
+            set_learning_rate(optimizer, initial * factor)
+
+
+def initial_lifter(args) -> nn.Module:
+    """The pretrained lifter; untrained where --pretrain is false or, as in the reference, where the note is 'debug'."""
+    if args.resume or not args.pretrain or (args.note == 'debug' and not args.pretrain_path):
+        if not args.resume:
+            print('warning: the lifter starts untrained' + (
+                ": a --note of 'debug' (the default) means that; give another note to load a pretrained lifter"
+                if args.pretrain else ' (--pretrain false)'))
+        return build_lifter(args.posenet_name, args.stages, args.dropout)
+    path = find_pretrained(args.posenet_name, args.keypoints, args.pretrain_path)
+    lifter, weights = load_lifter(path, args)
+    args.posenet_name, args.stages = weights.posenet_name, weights.stages
+    print(f'pretrained lifter: {path} (epoch {weights.epoch})')
+    return lifter
+
+
+def train_poseaug(args, training, tests, device, resumed=None):
+    """Train for args.epochs after the evaluation of the pretrained lifter; returns the run directory's path."""
+    templates = templates_for(training, args.bl_templates)
+    state = PoseAugState(args, device)
+    if resumed:
+        state.load_state_dict(resumed.content)
+        run = RunDirectory.reopen(resumed.directory, args, rows=state.epoch)
+    else:
+        run = RunDirectory(args, poseaug_stamp(), COLUMNS, preamble=str(state.game.lifter))
+        evaluate_pretrained(run, state, tests, device)
+    while state.epoch < args.epochs:
+        state.epoch += 1
+        fakes = play(run, state, args, swapped_bones(training, templates, generator(
+            device, args.random_seed, state.epoch, 'bone lengths')))
+        row = state.epoch0_scores
+        if state.epoch > args.warmup:
+            _train_on(state, args, len(fakes.pose2d), lambda index: (fakes.pose2d[index], fakes.pose3d_rel[index]), 'fake')
+            evaluate(run, state, tests, device, '_fake')
+            _train_on(state, args, len(training), lambda index: _real_pairs(training, index, device), 'real')
+            row = evaluate(run, state, tests, device, '_real')
+        state.schedule(args)
+        run.log_row([state.epoch, state.lifter_optimizer.param_groups[0]['lr'], *row])
+        if state.epoch > args.warmup:
+            keep_best(run, state, row)
+        run.save_last(state.state_dict())
+    run.close()
+    return run.path
+
+
+def evaluate_pretrained(run, state, tests, device):
+    """Epoch 0: both tags at step 0, no log row, the first best checkpoints (of the weights that were scored)."""
+    h36m, dhp = scores.score(state.game.lifter, tests, device)
+    print(f'epoch 0 (pretrained): {scores.one_line(h36m, dhp)}')
+    run.scalars({**scores.tagged(h36m, dhp, '_fake'), **scores.tagged(h36m, dhp, '_real')}, 0)
+    state.epoch0_scores = scores.columns(h36m, dhp)
+    keep_best(run, state, state.epoch0_scores)
+    run.save_last(state.state_dict())
+
+
+def play(run, state, args, poses):
+    """One adversarial epoch on bone-swapped poses; returns the FakePairs it kept."""
+    settings = AdversarialEpoch(state.epoch, state.iteration, args.batch_size, args.df, args.random_seed,
+                                args.symmetric_filter, loss_weights(args), feedback_terms(args, state.epoch))
+    lr_g = state.optimizers.augmentor.param_groups[0]['lr']
+    log = ScalarLog(lambda figures, step: run.scalars({**figures, 'train_G_iter/lr_now': lr_g}, step), FLUSH_EVERY,
+                    what=f'epoch {state.epoch}')
+
+    def draw(source, fake, iteration):
+        folder = run.path / 'poseaug_viz'
+        folder.mkdir(exist_ok=True)
+        picture_of(folder / f'epoch_{state.epoch:04d}_iter_{iteration:04d}.png', source, fake)
+
+    fakes, state.iteration = adversarial_epoch(state.game, state.optimizers, state.pools, poses, settings, log, draw)
+    print(f'epoch {state.epoch}: kept {len(fakes.pose2d):,} of {len(poses):,} augmented poses')
+    return fakes
+
+
+def picture_of(path, source, fake):
+    """The first pose of a PoseBatch and what became of it: source, BA, BL and RT, 3D above 2D."""
+    steps = (source.pose3d_cam, fake.poses.ba, fake.poses.bl, fake.poses.rt)
+    stages = {name: pose[:1] for name, pose in zip(('source', 'BA', 'BL', 'RT'), steps)}
+    save_augmentation(path, {name: pose[0].cpu() for name, pose in stages.items()},
+                      {name: project(pose, source.camera[:1])[0].cpu() for name, pose in stages.items()})
+
+
+def _train_on(state, args, count, take, tag):
+    """One lifter epoch on `count` pairs."""
+    if count < 2:
+        print(f'warning: epoch {state.epoch}: no {tag} pairs to train the lifter on')
+        return
+    device = next(state.game.lifter.parameters()).device
+    seed_everything(args.random_seed, state.epoch, f'lifter {tag}')
+    order = generator(device, args.random_seed, state.epoch, f'lifter {tag} order')
+    train_lifter(state.game.lifter, state.lifter_optimizer, shuffled_batches(count, args.batch_size, order), take,
+                 task=f'epoch {state.epoch}: lifter on {tag} pairs')
+
+
+def _real_pairs(training, index, device):
+    batch = training.take(index, device)
+    return batch.pose2d, root_relative(batch.pose3d_cam)
+
+
+def evaluate(run, state, tests, device, suffix):
+    """Score the lifter, write the event file; the log row's four figures."""
+    h36m, dhp = scores.score(state.game.lifter, tests, device)
+    print(f'epoch {state.epoch}{suffix}: {scores.one_line(h36m, dhp)}')
+    run.scalars(scores.tagged(h36m, dhp, suffix), state.epoch)
+    return scores.columns(h36m, dhp)
+
+
+def keep_best(run, state, row):
+    """A checkpoint for each of the four scores that is the best so far."""
+    for name, value in zip(BEST, row):
+        if value < state.best[name]:
+            state.best[name] = value
+            run.save(f'ckpt_best_{name}.pth.tar', {POSEAUG_KEY: state.game.lifter.state_dict(), 'epoch': state.epoch,
+                                                   'scores': dict(zip(scores.SCORE_COLUMNS, row))})
+            run.log_line(f'saved ckpt_best_{name}.pth.tar: epoch {state.epoch}, {name} {value:.6f}')

@@ -1,0 +1,36 @@
+"""The bone-length swap before each epoch: the same poses on other bodies, projected again by their own cameras."""
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from common.bones import bone_length_templates, swap_bone_lengths
+from common.camera import project
+from common.npz import load_npy
+from common.skeleton import H36M_16
+from utils.errors import InputError
+
+CHUNK = 65536
+
+
+def templates_for(training, path=''):
+    """(S, 15) float32 bone lengths in metres, on the CPU: the file's rows, else one row per training subject."""
+    if not path:
+        return bone_length_templates(training.pose3d_cam.cpu(), training.subject.cpu())
+    rows = np.asarray(load_npy(path, 'see DATASETS.md, bone-length templates'))
+    if rows.ndim != 2 or rows.shape[1] != H36M_16.num_bones or rows.dtype.kind != 'f' or not (rows > 0).all():
+        raise InputError(f'{path} has shape {rows.shape}; --bl_templates needs (rows, {H36M_16.num_bones}) positive bone '
+                         'lengths in metres')
+    return torch.from_numpy(rows.astype(np.float32))
+
+
+def swapped_bones(poses, templates, generator):
+    """A PoseSet in which every pose takes a uniformly random template row; its 2D is the new 3D's projection."""
+    rows = torch.randint(len(templates), (len(poses),), generator=generator, device=generator.device).to(poses.device)
+    templates = templates.to(poses.device)
+    pose3d_cam, pose2d = torch.empty_like(poses.pose3d_cam), torch.empty_like(poses.pose2d)
+    for start in range(0, len(poses), CHUNK):
+        span = slice(start, start + CHUNK)
+        pose3d_cam[span] = swap_bone_lengths(poses.pose3d_cam[span], templates, rows[span])
+        pose2d[span] = project(pose3d_cam[span], poses.intrinsics[poses.camera[span]])
+    return replace(poses, pose3d_cam=pose3d_cam, pose2d=pose2d)

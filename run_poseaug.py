@@ -1,0 +1,26 @@
+#!/usr/bin/env python3
+"""Train a pretrained lifter with PoseAug: python3 run_poseaug.py --posenet_name mlp --stages 2 --note poseaug (README.md)."""
+from function_baseline.arguments import parse
+from function_baseline.data import load_training
+from function_baseline.report import report_checkpoint
+from function_poseaug.arguments import IDLE, poseaug_parser
+from function_poseaug.loop import train_poseaug
+from utils.checkpoint import POSEAUG_KEY
+from utils.device import choose_device
+from utils.errors import exits_cleanly
+from utils.resume import resume
+
+
+@exits_cleanly
+def main(argv=None):
+    args = parse(poseaug_parser(__doc__), argv, idle=IDLE)
+    device = choose_device(args.device)
+    if args.evaluate:
+        return report_checkpoint(args, device)
+    resumed = resume(args, POSEAUG_KEY) if args.resume else None
+    training, tests = load_training(args, device)
+    return train_poseaug(args, training, tests, device, resumed)
+
+
+if __name__ == '__main__':
+    main()
