@@ -121,6 +121,8 @@ def parse(parser, argv, idle=()):
     for name in idle:
         if name in args.explicit:
             print(f'warning: --{name} does nothing here (nor in the reference)', file=sys.stderr)
+    if args.posenet_name == 'stgcn' and 'stages' in args.explicit:
+        print('warning: --stages does nothing for stgcn (nor in the reference)', file=sys.stderr)
     return args
 
 

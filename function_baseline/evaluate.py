@@ -31,21 +31,28 @@ def evaluate(lifter, poses, device, flip):
     Predictions are re-rooted after the average, so the root counts as zero error and as a hit.
     """
     errors, aligned = per_pose_errors(lifter, poses, device, flip)
-    group = poses.group.to(device)
+    group = poses.group.to(errors.device)
     groups = {name: _summary(errors[group == place], aligned[group == place], {})
               for place, name in enumerate(poses.group_names) if (group == place).any()}
     return _summary(errors, aligned, groups)
 
 
+def scoring_device(device):
+    """Where errors are computed: Procrustes needs float64, which Apple's GPUs lack."""
+    device = torch.device(device)
+    return torch.device('cpu') if device.type == 'mps' else device
+
+
 @torch.no_grad()
 def per_pose_errors(lifter, poses, device, flip):
-    """Joint errors (N, 16) and Procrustes-aligned mean errors (N,), metres, on `device`."""
+    """Joint errors (N, 16) and Procrustes-aligned mean errors (N,), metres, on `scoring_device(device)`."""
     lifter.eval()
+    scored_on = scoring_device(device)
     errors, aligned = [], []
     for index in torch.arange(len(poses), device=poses.device).split(CHUNK):
         batch = poses.take(index, device)
         predicted = root_relative(predict_flipped(lifter, batch.pose2d) if flip else lifter(batch.pose2d))
-        target = root_relative(batch.pose3d_cam)
+        predicted, target = (pose.to(scored_on) for pose in (predicted, root_relative(batch.pose3d_cam)))
         errors.append(metrics.joint_errors(predicted, target))
         aligned.append(metrics.p_mpjpe(predicted, target))
     return torch.cat(errors), torch.cat(aligned)

@@ -6,6 +6,7 @@ from function_baseline.train import train_lifter
 from models_baseline import build_lifter
 from utils.checkpoint import BASELINE_BEST, BASELINE_KEY, find_pretrained, load_lifter
 from utils.gradients import adam, set_learning_rate
+from utils.pictures import save_curves
 from utils.run_directory import RunDirectory, baseline_stamp
 from utils.seeding import generator, seed_everything
 
@@ -49,16 +50,18 @@ class BaselineState:
         self.optimizer = adam(self.lifter, args.lr)
         self.schedule = StepDecay(self.optimizer, args.lr, args.lr_gamma, args.lr_decay)
         self.epoch, self.best_h36m = 0, float('inf')
+        self.history = []      # MPJPE on Human3.6M and 3DHP after each epoch, mm
 
     def state_dict(self):
         return {BASELINE_KEY: self.lifter.state_dict(), 'epoch': self.epoch, 'optimizer': self.optimizer.state_dict(),
-                'schedule': self.schedule.state_dict(), 'best_h36m': self.best_h36m}
+                'schedule': self.schedule.state_dict(), 'best_h36m': self.best_h36m,
+                'history': self.history}
 
     def load_state_dict(self, state):
         self.lifter.load_state_dict(state[BASELINE_KEY])
         self.optimizer.load_state_dict(state['optimizer'])
         self.schedule.load_state_dict(state['schedule'])
-        self.epoch, self.best_h36m = state['epoch'], state['best_h36m']
+        self.epoch, self.best_h36m, self.history = state['epoch'], state['best_h36m'], state['history']
 
 
 def train_baseline(args, training, tests, device, resumed=None):
@@ -76,7 +79,10 @@ def train_baseline(args, training, tests, device, resumed=None):
         print(f'epoch {state.epoch}: loss {loss:.6f}   {scores.one_line(h36m, dhp)}')
         run.log_row([state.epoch, state.schedule.lr, loss, *scores.columns(h36m, dhp)])
         run.scalars({'train/loss': loss, 'train/lr': state.schedule.lr, **scores.tagged(h36m, dhp)}, state.epoch)
+        state.history.append([h36m.mpjpe_mm, dhp.mpjpe_mm])
         _keep_checkpoints(run, state, args, h36m.mpjpe_mm)
+        save_curves(run.path / 'curve.png', f'{args.posenet_name}, {args.keypoints}: MPJPE',
+                    dict(zip(('Human3.6M S9, S11', '3DHP test set'), zip(*state.history))))
     run.close()
     return run.path
 

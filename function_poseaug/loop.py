@@ -105,6 +105,8 @@ def train_poseaug(args, training, tests, device, resumed=None):
         run.log_row([state.epoch, state.lifter_optimizer.param_groups[0]['lr'], *row])
         if state.epoch > args.warmup:
             keep_best(run, state, row)
+        if 'snapshot' in args.explicit and state.epoch % args.snapshot == 0:     # idle by default, as in the reference
+            run.save(f'ckpt_epoch_{state.epoch:04d}.pth.tar', {POSEAUG_KEY: state.game.lifter.state_dict(), 'epoch': state.epoch})
         run.save_last(state.state_dict())
     run.close()
     return run.path

@@ -68,17 +68,31 @@ def _reason(error):
 
 
 def read_lifter(path):
-    """LifterWeights of a checkpoint of either trainer, the reference's or ours; its architecture is read off the weights."""
+    """LifterWeights of a checkpoint of either trainer, the reference's or ours; the file tells its architecture."""
     content = read_checkpoint(path)
     state = content.get(BASELINE_KEY, content.get(POSEAUG_KEY))
     if not isinstance(state, dict):
         raise InputError(f'{path} holds neither {BASELINE_KEY!r} nor {POSEAUG_KEY!r} (it has {sorted(map(str, content))}); '
                          'it is no checkpoint of a lifter')
-    posenet_name = next((name for name, (key, _, _) in _SIGNATURES.items() if key in state), None)
-    if posenet_name is None:
+    posenet_name, stages = _described(content) or _recognised(state)
+    if posenet_name not in LIFTERS:
         raise InputError(f'{path} holds weights of no known lifter ({", ".join(LIFTERS)})')
     epoch = content.get('epoch')
-    return LifterWeights(posenet_name, _count_stages(posenet_name, state), state, epoch if isinstance(epoch, int) else -1)
+    return LifterWeights(posenet_name, stages, state, epoch if isinstance(epoch, int) else -1)
+
+
+def _described(content):
+    """(name, stages) as our own checkpoints say it; None for those of the reference, which do not."""
+    arguments = content.get('arguments')
+    if not isinstance(arguments, dict) or not isinstance(arguments.get('stages'), int):
+        return None
+    return arguments.get('posenet_name'), arguments['stages']
+
+
+def _recognised(state):
+    """(name, stages) read off the names of the weights; the name is None where no lifter has such weights."""
+    name = next((name for name, (key, _, _) in _SIGNATURES.items() if key in state), None)
+    return name, name and _count_stages(name, state)
 
 
 def load_lifter(path, args):
@@ -97,13 +111,13 @@ def load_lifter(path, args):
 
 
 def _is_stageless(weights):
-    return _SIGNATURES[weights.posenet_name][1] is None
+    return weights.posenet_name == 'stgcn'
 
 
 def _count_stages(posenet_name, state):
     _, pattern, units_per_stage = _SIGNATURES[posenet_name]
     if pattern is None:
-        return 4
+        return 4      # ST-GCN's default, and without meaning there
     numbers = [int(match[1]) for match in map(re.compile(pattern).match, map(str, state)) if match]
     return (max(numbers, default=-1) + 1) // units_per_stage
 

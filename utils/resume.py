@@ -25,7 +25,7 @@ def resume(args, kind):
     if kind not in content or 'arguments' not in content or 'optimizer' not in content and 'optimizers' not in content:
         raise InputError(f'{path} cannot be continued: it is no {LAST} of this trainer')
     for name, value in content['arguments'].items():
-        if name in FREE_TO_CHANGE or not hasattr(args, name):
+        if not hasattr(args, name) or name in args.explicit and name in FREE_TO_CHANGE:
             continue
         if name in args.explicit and getattr(args, name) != value:
             raise InputError(f'--{name} {getattr(args, name)} contradicts the run being resumed, which has {value}; '
