@@ -11,6 +11,16 @@ from utils.device import DEVICES
 NO_NOTE = 'debug'
 
 
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors are one line, like every other refusal; abbreviated flags are refused too."""
+
+    def __init__(self, description):
+        super().__init__(description=description, allow_abbrev=False)
+
+    def error(self, message):
+        self.exit(2, f'error: {message}; {self.prog} --help lists the flags\n')
+
+
 def boolean(text):
     """'true' or 'false', in any case; anything else is refused."""
     values = {'true': True, 'false': False}
@@ -102,7 +112,7 @@ def add_training_args(parser):
 
 def baseline_parser(description):
     """Flags of run_baseline.py, and of run_evaluate.py, which takes them all."""
-    parser = argparse.ArgumentParser(description=description)
+    parser = Parser(description)
     add_data_args(parser)
     add_lifter_args(parser)
     add_run_args(parser, snapshot=25, pretrain=False)
@@ -115,14 +125,13 @@ def baseline_parser(description):
 
 
 def parse(parser, argv, idle=()):
-    """Parse, remember in `args.explicit` which flags were typed, and warn of those that do nothing (`idle`)."""
+    """Parse, remember in `args.explicit` which flags were typed, and warn of those that do nothing (`idle`, by dest)."""
     args = parser.parse_args(argv)
     args.explicit = explicit_flags(parser, argv)
-    for name in idle:
-        if name in args.explicit:
-            print(f'warning: --{name} does nothing here (nor in the reference)', file=sys.stderr)
-    if args.posenet_name == 'stgcn' and 'stages' in args.explicit:
-        print('warning: --stages does nothing for stgcn (nor in the reference)', file=sys.stderr)
+    idle = idle + ('stages',) * (args.posenet_name == 'stgcn')
+    for action in parser._actions:
+        if action.dest in idle and action.dest in args.explicit:
+            print(f'warning: {action.option_strings[0]} does nothing here (nor in the reference)', file=sys.stderr)
     return args
 
 

@@ -1,16 +1,14 @@
 """Flags of run_poseaug.py: the shared ones, and the adversarial game's. Names and defaults are the reference's."""
-import argparse
-
-from function_baseline.arguments import (add_data_args, add_lifter_args, add_run_args, add_training_args, learning_rate,
-                                         positive)
+from function_baseline.arguments import (Parser, add_data_args, add_lifter_args, add_run_args, add_training_args,
+                                         learning_rate, positive)
 from function_poseaug.losses import FEEDBACKS, HardnessBand
 from function_poseaug.steps import FeedbackTerms, LossWeights
 
-IDLE = ('num_workers', 'decay_epoch', 'no_max')
+IDLE = ('num_workers', 'decay_epoch', 'max_norm')
 
 
 def poseaug_parser(description):
-    parser = argparse.ArgumentParser(description=description)
+    parser = Parser(description)
     add_data_args(parser).add_argument('--bl_templates', default='', metavar='FILE',
                                        help='.npy of bone lengths, (rows, 15) metres (default: the training subjects\')')
     add_lifter_args(parser)

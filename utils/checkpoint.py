@@ -60,11 +60,9 @@ def read_checkpoint(path):
 
 
 def _reason(error):
-    """What torch says in its long message: the code that the file asks for, or the first line."""
+    """What matters of torch's long message: the code that the file asks for, if it does."""
     asked_for = re.search(r'GLOBAL (\S+)', str(error))
-    if asked_for:
-        return f'it asks for {asked_for[1]}'
-    return (str(error).strip().splitlines() or ['damaged'])[0][:160]
+    return f'it asks for {asked_for[1]}' if asked_for else 'it is damaged, or none at all'
 
 
 def read_lifter(path):
