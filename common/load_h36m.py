@@ -5,14 +5,16 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from common.camera import pixels_to_normalised, world_to_camera
-from common.h36m import ACTIONS, CORRUPTED, SUBJECTS, action_of, cameras
+from common.camera import pixels_to_normalised, project, world_to_camera
+from common.h36m import ACTIONS, CORRUPTED, IMAGE_SIZES, KEYPOINTS, SUBJECTS, action_of, cameras
 from common.npz import load_npz
 from common.paths import MAKE_3D_H36M, make_2d_h36m, pose2d_h36m_path, pose3d_h36m_path
 from common.poses import PoseSet, concatenate
 from common.skeleton import H36M_16, H36M_16_IN_32, H36M_32_NUM_JOINTS
 from utils.errors import InputError
 
+AGREEMENT_SAMPLE = 200       # poses looked at per subject
+PLAUSIBLE_DETECTION = 40.0   # pixels; published detectors miss by 5 to 10
 NUM_VIEWS = len(cameras(SUBJECTS[0]))
 
 
@@ -33,6 +35,23 @@ def read_h36m(data_root, keypoints):
         if not (isinstance(table, dict) and all(isinstance(sequences, dict) for sequences in table.values())):
             raise InputError(f'{path} holds no table of subjects and sequences; prepare it again (DATASETS.md)')
     return H36mFiles(pose3d, pose2d, pose3d_path, pose2d_path)
+
+
+def require_agreement(poses, keypoints, files):
+    """InputError where the 2D are not the 3D's: files prepared from different sources would train without a complaint.
+
+    A sample of each subject's poses is projected: ground truth must lie within a pixel, detections within what a detector
+    may plausibly miss in the median.
+    """
+    for subject in poses.subject.unique():
+        own = (poses.subject == subject).nonzero().squeeze(1)
+        sample = poses.take(own[::max(1, len(own) // AGREEMENT_SAMPLE)])
+        distance = (project(sample.pose3d_cam, sample.camera) - sample.pose2d).norm(dim=-1) * IMAGE_SIZES[0][0] / 2
+        worst = distance.max() if keypoints == KEYPOINTS[0] else distance.median()
+        allowed = 1.0 if keypoints == KEYPOINTS[0] else PLAUSIBLE_DETECTION
+        if worst > allowed:
+            raise InputError(f'{files.pose2d_path} does not belong to {files.pose3d_path}: the poses of {SUBJECTS[int(subject)]} '
+                             f'lie {float(worst):.0f} pixels from their projections; prepare both from the same sources')
 
 
 def select_actions(names):

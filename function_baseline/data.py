@@ -3,7 +3,7 @@ from typing import NamedTuple
 
 from common.h36m import TEST_SUBJECTS, TRAIN_SUBJECTS
 from common.load_3dhp import load_3dhp
-from common.load_h36m import h36m_poses, read_h36m, select_actions
+from common.load_h36m import h36m_poses, read_h36m, require_agreement, select_actions
 from common.poses import PoseSet
 
 
@@ -19,15 +19,16 @@ def load_training(args, device):
     dhp = load_3dhp(args.data_root).resident(device)
     files = read_h36m(args.data_root, args.keypoints)
     subjects = ('S1',) if args.s1only else TRAIN_SUBJECTS
-    training = h36m_poses(files, subjects, args.actions, args.downsample).resident(device)
-    return training, TestSets(_test_poses(files, args, device), dhp)
+    return _poses(files, subjects, args, device), TestSets(_poses(files, TEST_SUBJECTS, args, device), dhp)
 
 
 def load_test(args, device):
     """TestSets, resident on the device."""
     dhp = load_3dhp(args.data_root).resident(device)
-    return TestSets(_test_poses(read_h36m(args.data_root, args.keypoints), args, device), dhp)
+    return TestSets(_poses(read_h36m(args.data_root, args.keypoints), TEST_SUBJECTS, args, device), dhp)
 
 
-def _test_poses(files, args, device):
-    return h36m_poses(files, TEST_SUBJECTS, args.actions, args.downsample).resident(device)
+def _poses(files, subjects, args, device):
+    poses = h36m_poses(files, subjects, args.actions, args.downsample)
+    require_agreement(poses, args.keypoints, files)
+    return poses.resident(device)

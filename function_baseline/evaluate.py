@@ -6,6 +6,7 @@ import torch
 from common import metrics
 from common.camera import root_relative
 from common.skeleton import H36M_16, OFFICIAL_14
+from utils import interrupts
 
 CHUNK = 1024   # larger chunks fall out of a CPU's cache and are slower there
 
@@ -50,6 +51,7 @@ def per_pose_errors(lifter, poses, device, flip):
     scored_on = scoring_device(device)
     errors, aligned = [], []
     for index in torch.arange(len(poses), device=poses.device).split(CHUNK):
+        interrupts.obey()
         batch = poses.take(index, device)
         predicted = root_relative(predict_flipped(lifter, batch.pose2d) if flip else lifter(batch.pose2d))
         predicted, target = (pose.to(scored_on) for pose in (predicted, root_relative(batch.pose3d_cam)))

@@ -69,7 +69,7 @@ def train_baseline(args, training, tests, device, resumed=None):
     state = BaselineState(args, device)
     if resumed:
         state.load_state_dict(resumed.content)
-        run = RunDirectory.reopen(resumed.directory, args, rows=state.epoch)
+        run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'])
     else:
         run = RunDirectory(args, baseline_stamp(), COLUMNS)
     while state.epoch < args.epochs:

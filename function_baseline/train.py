@@ -2,6 +2,7 @@
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from utils import interrupts
 from utils.errors import require_finite
 from utils.gradients import descend
 
@@ -17,6 +18,7 @@ def train_lifter(lifter, optimizer, batches, take, task, max_norm=1.0, before_st
     lifter.train()
     total, seen = 0, 0
     for step, index in enumerate(tqdm(batches, desc=task, unit='batch', leave=False, disable=None), start=1):
+        interrupts.obey()
         if before_step is not None:
             before_step()
         loss = lifter_step(lifter, optimizer, *take(index), max_norm)

@@ -9,6 +9,7 @@ from common.skeleton import H36M_16
 from function_baseline.batches import shuffled_batches
 from function_poseaug.steps import GeneratorOutput, discriminator_step, generator_step, inside_image
 from models_poseaug.augmentor import draw_noise
+from utils import interrupts
 from utils.seeding import generator, seed_everything
 
 FLUSH_EVERY = 100     # iterations between looks at the log's figures: each look waits for the device
@@ -50,6 +51,7 @@ def adversarial_epoch(game, optimizers, pools, poses, settings, log, draw):
     bar = tqdm(zip(source, target3d, target2d), total=len(source), desc=f'epoch {settings.epoch}: adversarial', unit='batch',
                leave=False, disable=None)
     for source_index, target3d_index, target2d_index in bar:
+        interrupts.obey()
         batch = poses.take(source_index, device)
         fake, figures = generator_step(game, optimizers.augmentor, batch, settings.weights, settings.feedback,
                                        draw_noise(batch.pose3d_cam, noise_draws))

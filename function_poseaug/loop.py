@@ -87,7 +87,7 @@ def train_poseaug(args, training, tests, device, resumed=None):
     state = PoseAugState(args, device)
     if resumed:
         state.load_state_dict(resumed.content)
-        run = RunDirectory.reopen(resumed.directory, args, rows=state.epoch)
+        run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'])
     else:
         run = RunDirectory(args, poseaug_stamp(), COLUMNS, preamble=str(state.game.lifter))
         evaluate_pretrained(run, state, tests, device)

@@ -3,21 +3,36 @@ import functools
 import math
 import sys
 
+from utils import interrupts
+
 
 class InputError(Exception):
     """The user's input cannot be used. The message is one line: what, where, what to do."""
 
 
 def exits_cleanly(main):
-    """Decorator of a script's `main(argv=None)`: an InputError becomes one line on stderr and exit code 2."""
+    """Decorator of a script's `main(argv=None)`: no traceback for what is no fault of the program.
+
+    An InputError, or a file that cannot be read or written, becomes one line on stderr and exit code 2; SIGTERM and Ctrl-C
+    let the running step finish and end with one line and exit code 143 or 130.
+    """
     @functools.wraps(main)
     def run(argv=None):
         try:
-            return main(argv)
+            with interrupts.after_the_step():
+                return main(argv)
         except InputError as error:
-            print('error: ' + ' '.join(str(error).split()), file=sys.stderr)
-            sys.exit(2)
+            _leave(2, f'error: {error}')
+        except OSError as error:
+            _leave(2, f'error: {error.filename or "a file"}: {error.strerror or error}; make room or permit it, and try again')
+        except interrupts.Stopped as stop:
+            _leave(stop.exit_code, f'stopped by {stop}; --resume continues after the last whole epoch')
     return run
+
+
+def _leave(code, line):
+    print(' '.join(line.split()), file=sys.stderr)
+    sys.exit(code)
 
 
 class Diverged(InputError):

@@ -1,5 +1,6 @@
 """What a run leaves behind: its directory, log.txt, event files, checkpoints, and a record of how it was started."""
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -40,11 +41,18 @@ class RunDirectory:
         print(f'run directory: {self.path}')
 
     @classmethod
-    def reopen(cls, path, args, rows):
-        """Continue in an existing directory; `rows` of its log's rows are kept, later ones were never checkpointed."""
+    def reopen(cls, path, args, sizes):
+        """Continue in an existing directory. `sizes`, from its last checkpoint: file name -> bytes of log and event files then.
+
+        What was written after that checkpoint is cut off, since it will be written again.
+        """
         run = cls.__new__(cls)
         run.path, run.args = Path(path), plain_arguments(args)
-        _keep_rows(run.path / 'log.txt', rows)
+        for file in run._growing_files():
+            if file.name in sizes:
+                os.truncate(file, sizes[file.name])
+            else:
+                file.unlink()
         run._open_events()
         print(f'run directory: {run.path} (resumed)')
         return run
@@ -69,8 +77,12 @@ class RunDirectory:
         save_checkpoint(self.path / name, dict(content, arguments=self.args, environment=environment()))
 
     def save_last(self, content):
+        """Save what --resume needs, once the log and the events up to here are on the disk."""
         self.writer.flush()
-        self.save(LAST, content)
+        self.save(LAST, dict(content, sizes={file.name: file.stat().st_size for file in self._growing_files()}))
+
+    def _growing_files(self):
+        return [self.path / 'log.txt', *sorted(self.path.glob('events.out.tfevents.*'))]
 
     def close(self):
         self.writer.close()
@@ -109,15 +121,3 @@ def _make_new(parent, name):
     except OSError as error:
         raise InputError(f'the run directory {parent / name} cannot be made ({error}); choose another --checkpoint') from None
     raise InputError(f'{parent} holds 999 runs named {name}; choose another --note')
-
-
-def _keep_rows(log, rows):
-    """Cut the log after `rows` rows of figures (lines that start with an epoch's number and a tab)."""
-    kept, seen = [], 0
-    for line in log.read_text().splitlines(keepends=True):
-        is_row = line.split('\t')[0].replace('.', '', 1).isdigit() and '\t' in line
-        if is_row and seen == rows:
-            break
-        seen += is_row
-        kept.append(line)
-    log.write_text(''.join(kept))
