@@ -18,10 +18,10 @@ def load_3dhp(data_root):
     arrays = load_npz(path, keys, MAKE_3DHP)
     pose3d = _checked(arrays['pose3d'], 3, path, 'pose3d')
     pose2d = _checked(arrays['pose2d'], 2, path, 'pose2d')
-    sequence = np.asarray(arrays.get('sequence', np.zeros(len(pose3d))))
-    if not len(pose3d) == len(pose2d) == len(sequence):
-        raise InputError(f'{path} holds {len(pose3d)} 3D poses, {len(pose2d)} 2D poses and {len(sequence)} sequence '
-                         f'numbers; delete it and run: {MAKE_3DHP}')
+    sequence = np.asarray(arrays.get('sequence', np.zeros(len(pose3d), dtype=np.int8)))
+    if sequence.dtype.kind not in 'iu' or not (len(pose3d),) == (len(pose2d),) == sequence.shape:
+        raise InputError(f'{path} holds {len(pose3d)} 3D poses, {len(pose2d)} 2D poses and sequence numbers of shape '
+                         f'{sequence.shape}, type {sequence.dtype}; delete it and run: {MAKE_3DHP}')
     group = torch.from_numpy(sequence.astype(np.int64)).clamp(0, len(SEQUENCES) - 1)
     return PoseSet(pose3d, pose2d, camera=None, intrinsics=None, subject=torch.zeros_like(group), group=group,
                    group_names=SEQUENCES)

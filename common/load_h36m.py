@@ -72,7 +72,7 @@ def h36m_poses(files, subjects, actions='*', downsample=1):
     """
     wanted = select_actions(actions)
     views = [_view(files, subject, sequence, camera, downsample)
-             for subject in subjects for sequence in _table_of(files, subject)
+             for subject in subjects for sequence in _sequences(files, subject)
              if action_of(sequence) in wanted and (subject, sequence) not in CORRUPTED
              for camera in range(NUM_VIEWS)]
     if not views:
@@ -80,10 +80,15 @@ def h36m_poses(files, subjects, actions='*', downsample=1):
     return concatenate(views)
 
 
-def _table_of(files, subject):
+def _sequences(files, subject):
+    """The subject's sequences in the 3D file; InputError where it has none, or one that is no action."""
     if subject not in files.pose3d:
         raise InputError(f'{files.pose3d_path} has no subject {subject} (it has {", ".join(map(str, files.pose3d))}); '
                          f'delete it and run: {MAKE_3D_H36M}')
+    unknown = [sequence for sequence in files.pose3d[subject] if action_of(str(sequence)) not in ACTIONS]
+    if unknown:
+        raise InputError(f'{files.pose3d_path}: {subject} {unknown[0]} is no action of Human3.6M '
+                         f'({", ".join(ACTIONS)}); prepare the file with the commands in DATASETS.md')
     return files.pose3d[subject]
 
 
@@ -93,8 +98,6 @@ def _view(files, subject, sequence, view, downsample):
     world, pixels = _poses_of(files, subject, sequence, view, downsample)
     pose3d_cam = world_to_camera(torch.from_numpy(world), torch.from_numpy(camera.orientation),
                                  torch.from_numpy(camera.translation))
-    if action_of(sequence) not in ACTIONS:
-        raise InputError(f'{files.pose3d_path}: {subject} {sequence} is no action of Human3.6M ({", ".join(ACTIONS)})')
     row, count = SUBJECTS.index(subject), len(world)
     return PoseSet(pose3d_cam, torch.from_numpy(pixels_to_normalised(pixels, camera.width, camera.height)),
                    camera=torch.full((count,), row * NUM_VIEWS + view), intrinsics=all_intrinsics(),
@@ -130,7 +133,7 @@ def _checked(poses, frame_shape, where):
         hint = ' (17 joints are detections as VideoPose3D stores them)' if poses.shape[1:2] == (17,) else ''
         raise InputError(f'{where} has shape {poses.shape}{hint} where (frames, {frame_shape[0]}, {frame_shape[1]}) is '
                          'needed; prepare the file with the commands in DATASETS.md')
-    broken = ~np.isfinite(poses).reshape(len(poses), -1).all(1)
+    broken = ~np.isfinite(poses).all(axis=(1, 2))
     if broken.any():
         raise InputError(f'{where} holds NaN or inf, first in frame {broken.argmax()}; repair the source and prepare it '
                          'again (DATASETS.md)')

@@ -1,7 +1,6 @@
 """Reading and writing .npz and .npy files: pickles go through `safe_pickle`, damage becomes one InputError."""
 import os
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,6 @@ from numpy.lib import format as npy_format
 from common.safe_pickle import load_pickle
 from utils.errors import InputError
 
-_DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, KeyError, NotImplementedError, RuntimeError,
-           SyntaxError, TypeError, OverflowError, MemoryError)
 MAX_MEMBER_BYTES = 8 << 30      # an honest full-size Human3.6M file unpacks to less
 
 
@@ -28,8 +25,8 @@ def load_npz(path, keys, made_by):
             if missing:
                 raise InputError(f'{path} has no array {missing[0]!r} (it has {sorted(present)}); make it with: {made_by}')
             return {key: _read_member(archive, key, path) for key in keys}
-    except _DAMAGE as error:
-        raise InputError(f'{path} is no readable .npz file ({error or type(error).__name__}); make it again with: {made_by}') from None
+    except Exception as error:
+        raise _damaged(path, error, made_by) from None
 
 
 def npz_keys(path, made_by):
@@ -38,8 +35,8 @@ def npz_keys(path, made_by):
     try:
         with zipfile.ZipFile(path) as archive:
             return {name.removesuffix('.npy') for name in archive.namelist()}
-    except _DAMAGE as error:
-        raise InputError(f'{path} is no readable .npz file ({error}); make it again with: {made_by}') from None
+    except Exception as error:
+        raise _damaged(path, error, made_by) from None
 
 
 def load_npy(path, made_by):
@@ -48,8 +45,16 @@ def load_npy(path, made_by):
     try:
         with open(path, 'rb') as file:
             return _read_array(file, path.stat().st_size, path)
-    except _DAMAGE as error:
-        raise InputError(f'{path} is no readable .npy file ({error or type(error).__name__}); fetch it again: {made_by}') from None
+    except Exception as error:
+        raise _damaged(path, error, made_by) from None
+
+
+def _damaged(path, error, made_by):
+    """The InputError of a file that cannot be read; damage can raise nearly anything."""
+    if isinstance(error, InputError):
+        return error
+    return InputError(f'{path} is no readable {path.suffix} file ({error or type(error).__name__}); '
+                      f'make it again with: {made_by}')
 
 
 def save_npz(path, **arrays):

@@ -43,7 +43,7 @@ class BaselineState:
             path = find_pretrained(args.posenet_name, args.keypoints, args.pretrain_path)
             print(f'starting from {path}')
             lifter, weights = load_lifter(path, args)
-            args.stages = weights.stages
+            args.posenet_name, args.stages = weights.posenet_name, weights.stages
         else:
             lifter = build_lifter(args.posenet_name, args.stages, args.dropout)
         self.lifter = lifter.to(device)

@@ -39,8 +39,9 @@ def save_checkpoint(path, content):
             os.fsync(file.fileno())
         os.replace(partial, path)
     except (OSError, RuntimeError) as error:
-        partial.unlink(missing_ok=True)
         raise InputError(f'{path} cannot be written ({error}); make room or choose another --checkpoint') from None
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def read_checkpoint(path):
@@ -73,7 +74,7 @@ def read_lifter(path):
         raise InputError(f'{path} holds neither {BASELINE_KEY!r} nor {POSEAUG_KEY!r} (it has {sorted(map(str, content))}); '
                          'it is no checkpoint of a lifter')
     posenet_name, stages = _described(content) or _recognised(state)
-    if posenet_name not in LIFTERS:
+    if posenet_name not in LIFTERS or not 0 < stages < len(state):
         raise InputError(f'{path} holds weights of no known lifter ({", ".join(LIFTERS)})')
     epoch = content.get('epoch')
     return LifterWeights(posenet_name, stages, state, epoch if isinstance(epoch, int) else -1)
@@ -123,7 +124,7 @@ def _count_stages(posenet_name, state):
 def _fit(lifter, state, path):
     """Load strictly; InputError naming the first weight that is missing, unknown, of another shape or not finite."""
     own = lifter.state_dict()
-    for name in sorted(own.keys() | state.keys()):
+    for name in sorted(own.keys() | state.keys(), key=str):
         shapes = [tuple(table[name].shape) if isinstance(table.get(name), torch.Tensor) else 'nothing' for table in (own, state)]
         if shapes[0] != shapes[1]:
             raise InputError(f'{path}: {name} has shape {shapes[1]} where this lifter has {shapes[0]}; '

@@ -1,4 +1,6 @@
 """Choosing the device, and saying once what arithmetic it shall use."""
+import re
+
 import torch
 
 from utils.errors import InputError
@@ -17,7 +19,7 @@ def choose_device(name='auto'):
     if name == 'auto':
         name = next(kind for kind, present in available.items() if present)
     kind, _, number = name.partition(':')
-    if kind not in available or (number and not number.isdigit()):
+    if not re.fullmatch(r'cpu|mps|cuda(:[0-9]+)?', name):
         raise InputError(f'--device {name}: choose one of {", ".join(DEVICES)} (or cuda:N)')
     if not available[kind] or (kind == 'cuda' and number and int(number) >= torch.cuda.device_count()):
         raise InputError(f'--device {name}: this machine has no such device; leave --device out to let it be chosen')

@@ -20,7 +20,9 @@ def exits_cleanly(main):
     def run(argv=None):
         try:
             with interrupts.after_the_step():
-                return main(argv)
+                result = main(argv)
+                interrupts.obey()
+                return result
         except InputError as error:
             _leave(2, f'error: {error}')
         except OSError as error:

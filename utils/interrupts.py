@@ -1,5 +1,6 @@
 """SIGTERM and Ctrl-C: noted when they come, obeyed between two steps, so that no weight or file is left half-written."""
 import signal
+import threading
 from contextlib import contextmanager
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -23,6 +24,9 @@ def obey():
 @contextmanager
 def after_the_step():
     """Within the block the signals are only noted; a second one of its kind acts at once, as ever."""
+    if threading.current_thread() is not threading.main_thread():       # Python hands signals to the main thread alone
+        yield
+        return
     previous = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def note(number, _):

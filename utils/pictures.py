@@ -26,7 +26,7 @@ def draw_3d(axes, pose3d_cam, title):
     for (joint, parent), colour in zip(H36M_16.edges, bone_colours()):
         axes.plot(x[[joint, parent]], z[[joint, parent]], -y[[joint, parent]], color=colour, linewidth=2)
     axes.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1), title=title, xticklabels=[], yticklabels=[], zticklabels=[])
-    axes.set_box_aspect((1, 1, 1))
+    axes.set_box_aspect((1, 1, 1), zoom=1.3)
     axes.view_init(elev=15, azim=-75)
 
 

@@ -22,7 +22,7 @@ def resume(args, kind):
     path = Path(args.resume)
     path = path / LAST if path.is_dir() else path
     content = read_checkpoint(path)
-    if kind not in content or 'arguments' not in content or 'optimizer' not in content and 'optimizers' not in content:
+    if not {kind, 'arguments', 'sizes'} <= content.keys():
         raise InputError(f'{path} cannot be continued: it is no {LAST} of this trainer')
     for name, value in content['arguments'].items():
         if not hasattr(args, name) or name in args.explicit and name in FREE_TO_CHANGE:

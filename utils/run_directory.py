@@ -14,6 +14,7 @@ import torch
 from common.paths import PROJECT_ROOT
 from utils.checkpoint import LAST, save_checkpoint
 from utils.errors import InputError
+from utils.events import PATTERN, EventFile
 
 RECORD = 'run.json'
 
@@ -50,7 +51,7 @@ class RunDirectory:
         run.path, run.args = Path(path), plain_arguments(args)
         for file in run._growing_files():
             if file.name in sizes:
-                os.truncate(file, sizes[file.name])
+                os.truncate(file, min(file.stat().st_size, sizes[file.name]))
             else:
                 file.unlink()
         run._open_events()
@@ -58,7 +59,7 @@ class RunDirectory:
         return run
 
     def _open_events(self):
-        self.writer = tensorboardX.SummaryWriter(str(self.path))
+        self.events = EventFile(self.path)
 
     def log_line(self, text):
         with open(self.path / 'log.txt', 'a') as log:
@@ -69,8 +70,7 @@ class RunDirectory:
 
     def scalars(self, values, step):
         """Write a dict tag -> number to the event file."""
-        for tag, value in values.items():
-            self.writer.add_scalar(tag, value, step)
+        self.events.scalars(values, step)
 
     def save(self, name, content):
         """Save a checkpoint that describes itself: arguments and versions travel with the weights."""
@@ -78,14 +78,14 @@ class RunDirectory:
 
     def save_last(self, content):
         """Save what --resume needs, once the log and the events up to here are on the disk."""
-        self.writer.flush()
+        self.events.flush()
         self.save(LAST, dict(content, sizes={file.name: file.stat().st_size for file in self._growing_files()}))
 
     def _growing_files(self):
-        return [self.path / 'log.txt', *sorted(self.path.glob('events.out.tfevents.*'))]
+        return [self.path / 'log.txt', *sorted(self.path.glob(PATTERN))]
 
     def close(self):
-        self.writer.close()
+        self.events.close()
 
 
 def plain_arguments(args):
