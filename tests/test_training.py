@@ -377,6 +377,11 @@ def test_a_resumed_poseaug_run_is_the_uninterrupted_one(tiny_root, runs, baselin
     assert len(log_rows(cut)) == epochs
     assert run_poseaug.main(['--resume', str(cut), '--data_root', str(tiny_root)]) == cut
     assert_same_run(cut, whole)
+    # here no pool fills up, so a lost one would not show in the weights
+    seen = len(range(0, epochs * BATCHES, 2)) * BATCH
+    for pool in ('pool_3d', 'pool_2d'):
+        items = training_state(cut)[pool]['items']
+        assert items[:seen].abs().amax((1, 2)).min() > 0 and not items[seen:].any()
 
 
 def test_resuming_a_finished_run_changes_nothing(tiny_root, baselines):
