@@ -12,6 +12,7 @@ from utils.resume import resume
 
 @exits_cleanly
 def main(argv=None):
+    """Train (or, with --evaluate, score); returns the run directory (or both PoseErrors)."""
     args = parse(baseline_parser(__doc__), argv, idle=('num_workers', 'action_wise'))
     device = choose_device(args.device)
     if args.evaluate:

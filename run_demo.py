@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""The whole of PoseAug on synthetic people in a few minutes: make demo (README.md). Runs the same scripts as the real thing."""
+"""The whole of PoseAug on synthetic people in a few minutes: make demo (README.md).
+
+Runs the same scripts as the real thing.
+"""
 import argparse
 import shlex
 from pathlib import Path
@@ -17,12 +20,14 @@ LIFTER = '--posenet_name mlp --stages 2 --keypoints gt --batch_size 256'
 
 @exits_cleanly
 def main(argv=None):
+    """Make the data once, pretrain, run PoseAug, compare; returns {name: (PoseErrors H36M, 3DHP)}."""
     args = parse_args(argv)
     common = f'{LIFTER} --data_root {shlex.quote(str(args.folder))} --random_seed {args.random_seed}'
     runs = args.folder / 'checkpoint'
     if not pose_3dhp_path(args.folder).exists():
         run(prepare_data_demo, f'--data_root {shlex.quote(str(args.folder))}')
-    baseline = run(run_baseline, f'--note demo --checkpoint {runs / "baseline"} --epochs {args.baseline_epochs} {common}')
+    baseline = run(run_baseline, f'--note demo --checkpoint {runs / "baseline"} --epochs {args.baseline_epochs} '
+                                 f'{common}')
     pretrained = baseline / BASELINE_BEST
     poseaug = run(run_poseaug, f'--note demo --checkpoint {runs / "poseaug"} --epochs {args.poseaug_epochs} '
                                f'--pretrain_path {pretrained} {common}')
@@ -34,6 +39,7 @@ def main(argv=None):
 
 
 def parse_args(argv):
+    """The demo's own few flags; those of the scripts it runs are fixed here."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--folder', type=Path, default=Path('demo'), help='where data and runs go')
     parser.add_argument('--baseline_epochs', type=int, default=25)

@@ -8,6 +8,7 @@ from utils.errors import InputError, exits_cleanly
 
 @exits_cleanly
 def main(argv=None):
+    """Score and print; returns the PoseErrors of both test sets."""
     args = parse(baseline_parser(__doc__), argv)
     if not args.evaluate:
         raise InputError('--evaluate is missing: give the path of the checkpoint to score')

@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Train a pretrained lifter with PoseAug: python3 run_poseaug.py --posenet_name mlp --stages 2 --note poseaug (README.md)."""
+"""Train a pretrained lifter with PoseAug:
+
+python3 run_poseaug.py --posenet_name mlp --stages 2 --note poseaug (README.md).
+"""
 from function_baseline.arguments import parse
 from function_baseline.data import load_training
 from function_baseline.report import report_checkpoint
@@ -13,6 +16,7 @@ from utils.resume import resume
 
 @exits_cleanly
 def main(argv=None):
+    """Train (or, with --evaluate, score); returns the run directory (or both PoseErrors)."""
     args = parse(poseaug_parser(__doc__), argv, idle=IDLE)
     device = choose_device(args.device)
     if args.evaluate:

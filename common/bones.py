@@ -48,7 +48,10 @@ def scale_by_group(ratios):
 
 @lru_cache(maxsize=None)
 def _group_matrix(dtype, device):
-    """(9, 15), a one where the bone belongs to the group: a product's backward is exact where indexing would add atomically."""
+    """(9, 15), a one where the bone belongs to the group.
+
+    A product's backward is exact where indexing would add atomically.
+    """
     groups = torch.tensor(H36M_16.bone_groups, device=device)
     return torch.nn.functional.one_hot(groups).T.to(dtype)
 

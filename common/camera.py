@@ -43,8 +43,8 @@ def normalised_to_pixels(pose2d_norm, width, height):
 def perspective_divide(pose3d_cam):
     """(..., 3) camera metres -> (..., 2) on the plane z = 1, each coordinate clamped to [-1, 1].
 
-    PoseAug: the clamp (VideoPose3D's) also bends what lies more than 45 degrees off the axis and keeps points beside or behind
-    the camera finite; nothing tells them apart afterwards.
+    PoseAug: the clamp (VideoPose3D's) also bends what lies more than 45 degrees off the axis and keeps points beside or
+    behind the camera finite; nothing tells them apart afterwards.
     """
     return torch.clamp(pose3d_cam[..., :2] / pose3d_cam[..., 2:], min=-1, max=1)
 

@@ -20,7 +20,10 @@ IMAGE_SIZES = ((1000, 1002), (1000, 1000), (1000, 1000), (1000, 1002))   # width
 
 
 class Camera(NamedTuple):
-    """One calibrated view. `intrinsic` (9,) normalised units, `orientation` (4,) camera to world, `translation` (3,) metres."""
+    """One calibrated view.
+
+    `intrinsic` (9,) normalised units, `orientation` (4,) camera to world, `translation` (3,) metres.
+    """
     id: str
     width: int
     height: int

@@ -19,7 +19,10 @@ NUM_VIEWS = len(cameras(SUBJECTS[0]))
 
 
 class H36mFiles(NamedTuple):
-    """The two tables as they lie on disk: subject -> sequence -> (T, 32, 3) world metres, and -> 4 x (T, 16, 2) pixels."""
+    """The two tables as they lie on disk.
+
+    Subject -> sequence -> (T, 32, 3) world metres, and -> 4 x (T, 16, 2) pixels.
+    """
     pose3d: dict
     pose2d: dict
     pose3d_path: Path
@@ -40,8 +43,8 @@ def read_h36m(data_root, keypoints):
 def require_agreement(poses, keypoints, files):
     """InputError where the 2D are not the 3D's: files prepared from different sources would train without a complaint.
 
-    A sample of each subject's poses is projected: ground truth must lie within a pixel, detections within what a detector
-    may plausibly miss in the median.
+    A sample of each subject's poses is projected: ground truth must lie within a pixel, detections within what a
+    detector may plausibly miss in the median.
     """
     for subject in poses.subject.unique():
         own = (poses.subject == subject).nonzero().squeeze(1)
@@ -50,8 +53,9 @@ def require_agreement(poses, keypoints, files):
         worst = distance.max() if keypoints == KEYPOINTS[0] else distance.median()
         allowed = 1.0 if keypoints == KEYPOINTS[0] else PLAUSIBLE_DETECTION
         if worst > allowed:
-            raise InputError(f'{files.pose2d_path} does not belong to {files.pose3d_path}: the poses of {SUBJECTS[int(subject)]} '
-                             f'lie {float(worst):.0f} pixels from their projections; prepare both from the same sources')
+            raise InputError(f'{files.pose2d_path} does not belong to {files.pose3d_path}: the poses of '
+                             f'{SUBJECTS[int(subject)]} lie {float(worst):.0f} pixels from their projections; '
+                             'prepare both from the same sources')
 
 
 def select_actions(names):
@@ -111,7 +115,10 @@ def all_intrinsics():
 
 
 def _poses_of(files, subject, sequence, view, downsample):
-    """(T, 16, 3) world metres and (T, 16, 2) pixels of one view, float32, cut to the mocap's length, thinned and checked."""
+    """(T, 16, 3) world metres and (T, 16, 2) pixels of one view, float32.
+
+    Cut to the mocap's length, thinned and checked.
+    """
     where = f'{subject} {sequence}'
     world = _checked(files.pose3d[subject][sequence], (H36M_32_NUM_JOINTS, 3), f'{files.pose3d_path}: {where}')
     try:
@@ -135,6 +142,6 @@ def _checked(poses, frame_shape, where):
                          'needed; prepare the file with the commands in DATASETS.md')
     broken = ~np.isfinite(poses).all(axis=(1, 2))
     if broken.any():
-        raise InputError(f'{where} holds NaN or inf, first in frame {broken.argmax()}; repair the source and prepare it '
-                         'again (DATASETS.md)')
+        raise InputError(f'{where} holds NaN or inf, first in frame {broken.argmax()}; repair the source and prepare '
+                         'it again (DATASETS.md)')
     return poses.astype(np.float32)

@@ -1,5 +1,6 @@
-"""Errors of predicted poses, batched on their device. Poses are (N, J, 3) in metres; results are per pose or percentages.
+"""Errors of predicted poses, batched on their device.
 
+Poses are (N, J, 3) in metres; results are per pose or percentages.
 MPJPE and P-MPJPE: protocols 1 and 2 of Human3.6M. PCK and AUC: Mehta et al., 3DV 2017 (MPI-INF-3DHP), at 150 mm.
 Nothing here re-roots: hand in what shall be compared.
 """

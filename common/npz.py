@@ -23,7 +23,8 @@ def load_npz(path, keys, made_by):
             present = {name.removesuffix('.npy') for name in archive.namelist()}
             missing = [key for key in keys if key not in present]
             if missing:
-                raise InputError(f'{path} has no array {missing[0]!r} (it has {sorted(present)}); make it with: {made_by}')
+                raise InputError(f'{path} has no array {missing[0]!r} (it has {sorted(present)}); '
+                                 f'make it with: {made_by}')
             return {key: _read_member(archive, key, path) for key in keys}
     except Exception as error:
         raise _damaged(path, error, made_by) from None
@@ -58,7 +59,7 @@ def _damaged(path, error, made_by):
 
 
 def save_npz(path, **arrays):
-    """Write a compressed .npz beside its final name and then rename it: a half-written file is never left under `path`."""
+    """Write a compressed .npz beside its final name, then rename it: no half-written file is ever left under `path`."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + '.partial')

@@ -6,7 +6,10 @@ import torch
 
 
 class PoseBatch(NamedTuple):
-    """pose3d_cam (B, 16, 3) camera metres, pose2d (B, 16, 2) normalised, camera (B, 9) intrinsic vectors (None: unknown)."""
+    """One batch of paired poses.
+
+    pose3d_cam (B, 16, 3) camera metres, pose2d (B, 16, 2) normalised, camera (B, 9) intrinsic vectors (None: unknown).
+    """
     pose3d_cam: torch.Tensor
     pose2d: torch.Tensor
     camera: torch.Tensor
@@ -42,7 +45,7 @@ class PoseSet:
                                 if isinstance(value, torch.Tensor)})
 
     def resident(self, device, spare=0.5):
-        """The set on `device`; where it would take more than `spare` of a GPU's free memory, pinned on the host instead."""
+        """The set on `device`, or pinned on the host where it would take more than `spare` of a GPU's free memory."""
         device = torch.device(device)
         if device.type == 'cuda' and self.num_bytes > spare * torch.cuda.mem_get_info(device)[0]:
             return replace(self, pose3d_cam=self.pose3d_cam.pin_memory(), pose2d=self.pose2d.pin_memory())

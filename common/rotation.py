@@ -21,12 +21,13 @@ def quaternion_inverse(quaternion):
 def axis_angle_to_matrix(axis_angle):
     """(B, 3) axis-angle, radians -> (B, 3, 3) rotation matrices.
 
-    PoseAug: Rodrigues with the axis r / (angle + 1e-6) where angle**2 > 1e-6, so the axis is a hair short of unit length;
-    the first-order I + [r]x below.
+    PoseAug: Rodrigues with the axis r / (angle + 1e-6) where angle**2 > 1e-6, so the axis is a hair short of unit
+    length; the first-order I + [r]x below.
     """
     angle_squared = (axis_angle ** 2).sum(-1, keepdim=True)
     large = angle_squared > 1e-6
-    angle = torch.where(large, angle_squared, torch.ones_like(angle_squared)).sqrt()  # a zero would make sqrt's gradient NaN
+    # a zero would make sqrt's gradient NaN
+    angle = torch.where(large, angle_squared, torch.ones_like(angle_squared)).sqrt()
     axis = axis_angle / (angle + 1e-6)
     cos, sin = angle.cos()[..., None], angle.sin()[..., None]
     identity = torch.eye(3, dtype=axis_angle.dtype, device=axis_angle.device)

@@ -11,7 +11,8 @@ import numpy as np
 
 from utils.errors import InputError
 
-_NUMPY_MODULES = ('numpy', 'numpy.core.multiarray', 'numpy._core.multiarray', 'numpy.core.numeric', 'numpy._core.numeric')
+_NUMPY_MODULES = ('numpy', 'numpy.core.multiarray', 'numpy._core.multiarray', 'numpy.core.numeric',
+                  'numpy._core.numeric')
 
 
 class _Dtype:
@@ -156,7 +157,7 @@ def load_pickle(content, where):
     """
     try:
         return _Resolver()(_Reader(io.BytesIO(content), encoding='latin1').load())
-    except Exception as error:                 # a damaged pickle can raise nearly anything; nothing was called on the way
+    except Exception as error:      # a damaged pickle can raise nearly anything; nothing was called on the way
         raise InputError(f'{where} cannot be read: its pickle is damaged or holds more than arrays, dicts and numbers '
                          f'({error or type(error).__name__}); fetch or prepare it again from a source you trust'
                          ) from None

@@ -51,7 +51,10 @@ class Skeleton:
 
     @cached_property
     def chain_matrix(self):
-        """(joints, bones): root-relative pose = chain_matrix @ bone vectors; minus one for each bone on the way to the root."""
+        """(joints, bones): root-relative pose = chain_matrix @ bone vectors.
+
+        Minus one for each bone on the way to the root.
+        """
         matrix = np.zeros((self.num_joints, self.num_bones), dtype=np.float32)
         for joint, parent in self.edges:
             matrix[joint] = matrix[parent]
@@ -75,7 +78,7 @@ class Skeleton:
 
     @cached_property
     def bone_groups(self):
-        """Group of each bone; left and right share one, groups are numbered by first appearance (9 groups for H36M_16)."""
+        """Group of each bone: left and right share one, numbered by first appearance (9 groups for H36M_16)."""
         kinds = [_without_side(name) for name in self.names[1:]]
         order = list(dict.fromkeys(kinds))
         return [order.index(kind) for kind in kinds]

@@ -2,8 +2,8 @@
 
     python data/prepare_data_demo.py --data_root demo [--seed N]
 
-Writes demo/data/data_3d_h36m.npz and data_2d_h36m_gt.npz as prepare_data_h36m.py would, and a test set in SPIN's format,
-which prepare_data_3dhp.py then prepares. --data_root must be given: demo data never lie among real ones.
+Writes demo/data/data_3d_h36m.npz and data_2d_h36m_gt.npz as prepare_data_h36m.py would, and a test set in SPIN's
+format, which prepare_data_3dhp.py then prepares. --data_root must be given: demo data never lie among real ones.
 """
 import argparse
 import sys
@@ -26,9 +26,11 @@ NUM_SPIN_JOINTS = prepare_data_3dhp.NUM_SPIN_JOINTS
 
 @exits_cleanly
 def main(argv=None):
+    """Make both data sets in --data_root; InputError where that is the project itself or holds such files already."""
     args = parse_args(argv)
     if args.data_root.resolve() == PROJECT_ROOT:
-        raise InputError('--data_root is the project itself; give a folder of its own, so that demo data never pass for real')
+        raise InputError('--data_root is the project itself; give a folder of its own, so that demo data never '
+                         'pass for real')
     pose3d_path, pose2d_path = pose3d_h36m_path(args.data_root), pose2d_h36m_path(args.data_root, 'gt')
     require_free(pose3d_path, pose2d_path, pose_3dhp_path(args.data_root))
     positions_3d = {subject: {name: with_32_joints(pose3d) for name, pose3d in sequences.items()}
@@ -43,6 +45,7 @@ def main(argv=None):
 
 
 def parse_args(argv):
+    """--data_root and --seed."""
     parser = argparse.ArgumentParser(description='Make the demo data set of synthetic people.')
     parser.add_argument('--data_root', type=Path, required=True, metavar='DIR', help='folder to make it in')
     parser.add_argument('--seed', type=int, default=0, help='other people and other motion')

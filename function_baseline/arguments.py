@@ -56,6 +56,7 @@ def dropout_rate(text):
 
 
 def batch_size(text):
+    """A whole number of at least 2."""
     value = positive(text)
     if value < 2:
         raise argparse.ArgumentTypeError('BatchNorm needs at least 2 poses in a batch')
@@ -63,6 +64,7 @@ def batch_size(text):
 
 
 def add_data_args(parser):
+    """Which poses: flags of every script that loads them. Returns their group, for more of the kind."""
     group = parser.add_argument_group('data')
     group.add_argument('--dataset', default='h36m', choices=['h36m'], help='training data set')
     group.add_argument('--keypoints', default='gt', choices=KEYPOINTS, metavar='NAME',
@@ -70,12 +72,14 @@ def add_data_args(parser):
     group.add_argument('--actions', default='*', metavar='LIST', help='comma-separated actions, or * for all')
     group.add_argument('--downsample', default=1, type=positive, metavar='N', help='keep every N-th frame')
     group.add_argument('--s1only', default=False, type=boolean, metavar='BOOL', help='train on subject S1 alone')
-    group.add_argument('--num_workers', default=2, type=int, metavar='N', help='idle: poses are resident, nothing is loaded')
+    group.add_argument('--num_workers', default=2, type=int, metavar='N',
+                       help='idle: poses are resident, nothing is loaded')
     add_data_root(group)
     return group
 
 
 def add_lifter_args(parser):
+    """Which lifter, and how large."""
     group = parser.add_argument_group('lifter')
     group.add_argument('--posenet_name', default='videopose', choices=sorted(LIFTERS), metavar='NAME',
                        help=f'{", ".join(sorted(LIFTERS))} (default %(default)s)')
@@ -86,10 +90,12 @@ def add_lifter_args(parser):
 
 
 def add_run_args(parser, snapshot, pretrain):
+    """Where a run goes and what it starts from; the trainers differ in the defaults `snapshot` and `pretrain`."""
     group = parser.add_argument_group('run')
     group.add_argument('--checkpoint', default='checkpoint/debug', metavar='DIR', help='folder of all runs')
     group.add_argument('--note', default=NO_NOTE, metavar='TEXT', help='ends the name of the run directory')
-    group.add_argument('--snapshot', default=snapshot, type=positive, metavar='N', help='keep a checkpoint every N epochs')
+    group.add_argument('--snapshot', default=snapshot, type=positive, metavar='N',
+                       help='keep a checkpoint every N epochs')
     group.add_argument('--resume', default='', metavar='PATH', help='run directory or checkpoint to continue')
     group.add_argument('--evaluate', default='', metavar='FILE', help='score this checkpoint, train nothing')
     group.add_argument('--pretrain', default=pretrain, type=boolean, metavar='BOOL',
@@ -102,6 +108,7 @@ def add_run_args(parser, snapshot, pretrain):
 
 
 def add_training_args(parser):
+    """What both trainers' loops share. Returns their group, for more of the kind."""
     group = parser.add_argument_group('training')
     group.add_argument('--batch_size', default=1024, type=batch_size, metavar='N')
     group.add_argument('--epochs', default=50, type=positive, metavar='N')
@@ -120,12 +127,13 @@ def baseline_parser(description):
     group.add_argument('--lr', default=1e-3, type=learning_rate)
     group.add_argument('--lr_decay', default=100000, type=positive, metavar='STEPS', help='steps between decays')
     group.add_argument('--lr_gamma', default=0.96, type=float, help='factor of a decay')
-    group.add_argument('--action-wise', default=True, type=boolean, metavar='BOOL', help='idle: the table is always made')
+    group.add_argument('--action-wise', default=True, type=boolean, metavar='BOOL',
+                       help='idle: the table is always made')
     return parser
 
 
 def parse(parser, argv, idle=()):
-    """Parse, remember in `args.explicit` which flags were typed, and warn of those that do nothing (`idle`, by dest)."""
+    """Parse, remember in `args.explicit` which flags were typed, warn of those that do nothing (`idle`, by dest)."""
     args = parser.parse_args(argv)
     args.explicit = explicit_flags(parser, argv)
     idle = idle + ('stages',) * (args.posenet_name == 'stgcn')

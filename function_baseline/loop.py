@@ -38,6 +38,7 @@ class BaselineState:
     """Everything that changes while a baseline trains."""
 
     def __init__(self, args, device):
+        """A new or a pretrained lifter; a pretrained one writes its own name and stages into `args`."""
         seed_everything(args.random_seed)
         if args.pretrain or args.pretrain_path:
             path = find_pretrained(args.posenet_name, args.keypoints, args.pretrain_path)
@@ -58,6 +59,7 @@ class BaselineState:
                 'history': self.history}
 
     def load_state_dict(self, state):
+        """Take over, in place, what `state_dict` gave."""
         self.lifter.load_state_dict(state[BASELINE_KEY])
         self.optimizer.load_state_dict(state['optimizer'])
         self.schedule.load_state_dict(state['schedule'])
@@ -103,7 +105,9 @@ def _train_epoch(state, args, training, device):
 def _keep_checkpoints(run, state, args, error_h36m):
     if error_h36m < state.best_h36m:
         state.best_h36m = error_h36m
-        run.save(BASELINE_BEST, {BASELINE_KEY: state.lifter.state_dict(), 'epoch': state.epoch, 'error_h36m_p1': error_h36m})
+        run.save(BASELINE_BEST, {BASELINE_KEY: state.lifter.state_dict(), 'epoch': state.epoch,
+                                 'error_h36m_p1': error_h36m})
     if state.epoch % args.snapshot == 0:
-        run.save(f'ckpt_epoch_{state.epoch:04d}.pth.tar', {BASELINE_KEY: state.lifter.state_dict(), 'epoch': state.epoch})
+        run.save(f'ckpt_epoch_{state.epoch:04d}.pth.tar',
+                 {BASELINE_KEY: state.lifter.state_dict(), 'epoch': state.epoch})
     run.save_last(state.state_dict())

@@ -48,8 +48,8 @@ def adversarial_epoch(game, optimizers, pools, poses, settings, log, draw):
     noise_draws, pool_draws = (generator(device, settings.seed, settings.epoch, name) for name in ('noise', 'pool'))
     kept = KeptPairs(len(poses), device)
     iteration = settings.iteration
-    bar = tqdm(zip(source, target3d, target2d), total=len(source), desc=f'epoch {settings.epoch}: adversarial', unit='batch',
-               leave=False, disable=None)
+    bar = tqdm(zip(source, target3d, target2d), total=len(source), desc=f'epoch {settings.epoch}: adversarial',
+               unit='batch', leave=False, disable=None)
     for source_index, target3d_index, target2d_index in bar:
         interrupts.obey()
         batch = poses.take(source_index, device)
@@ -68,7 +68,10 @@ def adversarial_epoch(game, optimizers, pools, poses, settings, log, draw):
 
 
 def discriminators_step(game, optimizers, pools, targets, fake: GeneratorOutput, pool_draws):
-    """Update the 3D critic, then the 2D one, on unpaired real batches and on fakes from the pools. Returns their log."""
+    """Update the 3D critic, then the 2D one, on unpaired real batches and on fakes from the pools.
+
+    `targets`: the real 3D batch (B, 16, 3) and the real 2D batch (B, 16, 2). Returns the critics' log.
+    """
     real3d, real2d = targets
     fake3d = pools.fake3d.exchange(fake.poses.ba, pool_draws)
     figures = discriminator_step(game.critic3d, optimizers.critic3d, real3d, fake3d, 'd3d')

@@ -8,9 +8,11 @@ IDLE = ('num_workers', 'decay_epoch', 'max_norm')
 
 
 def poseaug_parser(description):
+    """Flags of run_poseaug.py."""
     parser = Parser(description)
     add_data_args(parser).add_argument('--bl_templates', default='', metavar='FILE',
-                                       help='.npy of bone lengths, (rows, 15) metres (default: the training subjects\')')
+                                       help='.npy of bone lengths, (rows, 15) metres '
+                                            '(default: the training subjects\')')
     add_lifter_args(parser)
     add_run_args(parser, snapshot=2, pretrain=True)
     add_training_args(parser)
@@ -20,20 +22,24 @@ def poseaug_parser(description):
 
 
 def add_game_args(parser):
+    """Schedules of the game: learning rates, warm-up, how often the critics train, what the lifter is given."""
     group = parser.add_argument_group('adversarial game')
     group.add_argument('--lr_g', default=1e-4, type=learning_rate, help='augmentor')
     group.add_argument('--lr_d', default=1e-4, type=learning_rate, help='both discriminators')
     group.add_argument('--lr_p', default=1e-4, type=learning_rate, help='lifter')
     group.add_argument('--decay_epoch', default=0, type=int, help='idle')
     group.add_argument('--warmup', default=2, type=int, metavar='EPOCHS', help='epochs before the lifter trains')
-    group.add_argument('--df', default=2, type=positive, metavar='N', help='train the discriminators every N iterations')
+    group.add_argument('--df', default=2, type=positive, metavar='N',
+                       help='train the discriminators every N iterations')
     group.add_argument('--symmetric_filter', action='store_true',
-                       help='keep for the lifter only poses whose 2D lies within [-1, 1] (default: only the upper bound)')
+                       help='keep for the lifter only poses whose 2D lies within [-1, 1] '
+                            '(default: only the upper bound)')
     group.add_argument('--feedback', default='range', choices=sorted(FEEDBACKS),
                        help="form of the lifter's feedback: range (released code) or exp (the paper's equation 9)")
 
 
 def add_loss_args(parser):
+    """Terms of the generator's loss: see `loss_weights` and `feedback_terms`."""
     group = parser.add_argument_group('generator loss')
     group.add_argument('--hardratio_std_ba', default=2.0, type=float, help='half-width of BA\'s hardness band')
     group.add_argument('--hardratio_ba_s', default=3.0, type=float, help='its centre at the start')
@@ -48,7 +54,8 @@ def add_loss_args(parser):
     group.add_argument('--gloss_factord2d', default=1.0, type=float, help='weight of the 2D critic')
     group.add_argument('--gloss_factord3d', default=6.0, type=float, help='weight of the 3D critic')
     group.add_argument('--gloss_factordiff', default=3.0, type=float, help='weight of angle and length losses')
-    group.add_argument('--gloss_factorblr', default=1.0, type=float, help='weight of the length loss within (idle in the reference)')
+    group.add_argument('--gloss_factorblr', default=1.0, type=float,
+                       help='weight of the length loss within (idle in the reference)')
     group.add_argument('--gloss_factorfeedback_ba', default=0.1, type=float)
     group.add_argument('--gloss_factordiv_ba', default=0.0, type=float)
     group.add_argument('--gloss_factorfeedback_rt', default=0.01, type=float)
@@ -56,8 +63,8 @@ def add_loss_args(parser):
 
 
 def loss_weights(args):
-    return LossWeights(args.gloss_factord3d, args.gloss_factord2d, args.gloss_factordiff, args.ba_range_m, args.ba_range_w,
-                       args.blr_limit, args.gloss_factorblr)
+    return LossWeights(args.gloss_factord3d, args.gloss_factord2d, args.gloss_factordiff, args.ba_range_m,
+                       args.ba_range_w, args.blr_limit, args.gloss_factorblr)
 
 
 def feedback_terms(args, epoch):

@@ -29,6 +29,7 @@ class PoseAugState:
     """Everything that changes while PoseAug trains."""
 
     def __init__(self, args, device):
+        """New players around `initial_lifter`, which may write the lifter's own name and stages into `args`."""
         seed_everything(args.random_seed)
         lifter = initial_lifter(args)
         networks = Augmentor(args.blr_tanhlimit), Discriminator3D(), Discriminator2D(), lifter
@@ -54,6 +55,7 @@ class PoseAugState:
         return {**own, **{name: part.state_dict() for name, part in self.parts.items()}}
 
     def load_state_dict(self, state):
+        """Take over, in place, what `state_dict` gave."""
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
         self.epoch, self.iteration = state['epoch'], state['iteration']
@@ -62,7 +64,8 @@ class PoseAugState:
     def schedule(self, args):
         """After k epochs every learning rate is its initial value * (1 - k / (epochs + 1)), warm-up included."""
         factor = 1 - self.epoch / (args.epochs + 1)
-        for optimizer, initial in zip((*self.optimizers, self.lifter_optimizer), (args.lr_g, args.lr_d, args.lr_d, args.lr_p)):
+        initial_rates = args.lr_g, args.lr_d, args.lr_d, args.lr_p
+        for optimizer, initial in zip((*self.optimizers, self.lifter_optimizer), initial_rates):
             set_learning_rate(optimizer, initial * factor)
 
 
@@ -97,7 +100,8 @@ def train_poseaug(args, training, tests, device, resumed=None):
             device, args.random_seed, state.epoch, 'bone lengths')))
         row = state.epoch0_scores
         if state.epoch > args.warmup:
-            _train_on(state, args, len(fakes.pose2d), lambda index: (fakes.pose2d[index], fakes.pose3d_rel[index]), 'fake')
+            _train_on(state, args, len(fakes.pose2d),
+                      lambda index: (fakes.pose2d[index], fakes.pose3d_rel[index]), 'fake')
             evaluate(run, state, tests, device, '_fake')
             _train_on(state, args, len(training), lambda index: _real_pairs(training, index, device), 'real')
             row = evaluate(run, state, tests, device, '_real')
@@ -106,7 +110,8 @@ def train_poseaug(args, training, tests, device, resumed=None):
         if state.epoch > args.warmup:
             keep_best(run, state, row)
         if 'snapshot' in args.explicit and state.epoch % args.snapshot == 0:     # idle by default, as in the reference
-            run.save(f'ckpt_epoch_{state.epoch:04d}.pth.tar', {POSEAUG_KEY: state.game.lifter.state_dict(), 'epoch': state.epoch})
+            run.save(f'ckpt_epoch_{state.epoch:04d}.pth.tar',
+                     {POSEAUG_KEY: state.game.lifter.state_dict(), 'epoch': state.epoch})
         run.save_last(state.state_dict())
     run.close()
     return run.path

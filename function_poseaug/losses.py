@@ -88,7 +88,10 @@ def range_feedback(errors, source_errors, band):
 
 
 def exponential_feedback(errors, source_errors, band):
-    """The paper's equation 9: |1 - exp(harder - ratio * easier)|, mean over poses and groups; `band.centre` is the ratio."""
+    """The paper's equation 9: |1 - exp(harder - ratio * easier)|, mean over poses and groups.
+
+    `band.centre` is the ratio.
+    """
     easier = source_errors.detach()
     return _hardness(errors / easier, (1 - torch.exp(errors - band.centre * easier)).abs().mean(), band)
 

@@ -20,8 +20,8 @@ def templates_for(training, path=''):
     rows = np.asarray(load_npy(path, 'see DATASETS.md, bone-length templates'))
     is_table = rows.ndim == 2 and rows.shape[1] == H36M_16.num_bones and len(rows) > 0 and rows.dtype.kind == 'f'
     if not (is_table and np.isfinite(rows).all() and (rows > 0).all()):
-        raise InputError(f'{path} has shape {rows.shape}; --bl_templates needs (rows, {H36M_16.num_bones}) positive bone '
-                         'lengths in metres')
+        raise InputError(f'{path} has shape {rows.shape}; --bl_templates needs (rows, {H36M_16.num_bones}) positive '
+                         'bone lengths in metres')
     return torch.from_numpy(rows.astype(np.float32))
 
 

@@ -1,7 +1,7 @@
 """One adversarial iteration as three updates: the augmentor, then the 3D and the 2D discriminator.
 
-Each function does forward, backward, clipping and the optimizer's step of ONE network, and returns detached tensors; a dict
-of scalars on the device (tag -> 0-d tensor) goes to the log. Nothing here waits for the device.
+Each function does forward, backward, clipping and the optimizer's step of ONE network, and returns detached tensors; a
+dict of scalars on the device (tag -> 0-d tensor) goes to the log. Nothing here waits for the device.
 """
 from typing import NamedTuple
 
@@ -10,8 +10,8 @@ from torch import nn
 
 from common.camera import project, root_relative
 from common.skeleton import H36M_16
-from function_poseaug.losses import (FAKE, FEEDBACKS, REAL, HardnessBand, accuracy, discriminator_loss, generator_adversarial_loss,
-                                     group_errors, limit_loss, range_loss)
+from function_poseaug.losses import (FAKE, FEEDBACKS, REAL, HardnessBand, accuracy, discriminator_loss,
+                                     generator_adversarial_loss, group_errors, limit_loss, range_loss)
 from models_poseaug.augmentor import Augmentor, AugmentedPoses
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
@@ -83,7 +83,10 @@ def generator_step(game, optimizer, source, weights, feedback, noise):
 
 
 def discriminator_step(critic, optimizer, real, fake, tag):
-    """Update one critic on a real batch and on fakes from its pool; no gradient reaches the augmentor. Returns the log."""
+    """Update one critic on a real batch and on fakes from its pool; no gradient reaches the augmentor.
+
+    Returns the log.
+    """
     loss, log = judge(critic, real.detach(), fake.detach(), tag, discriminator_loss, 'dis_loss')
     descend(loss, critic, optimizer)
     return log
@@ -102,7 +105,8 @@ def difference_loss(poses, weights):
     angle = range_loss(poses.ba_diff.mean(1), weights.angle_centre, weights.angle_half_width)
     length = limit_loss(poses.bl_ratio, weights.length_limit)
     degrees = (1 - poses.ba_diff.detach()).clamp(-1, 1).acos().mean(0) * DEGREES
-    log = {'train_G_iter_diff_loss/loss_diff_angle': angle.detach(), 'train_G_iter_diff_loss/loss_diff_blr': length.detach(),
+    log = {'train_G_iter_diff_loss/loss_diff_angle': angle.detach(),
+           'train_G_iter_diff_loss/loss_diff_blr': length.detach(),
            'train_G_iter_diff_log/log_angle_diff': poses.ba_diff.detach().mean(),
            'train_G_iter_diff_log/log_diff_blr': poses.bl_ratio.detach().mean()}
     log.update({f'train_G_iter_diff_log/log_angle@bone_{bone:02d}': degrees[bone] for bone in range(H36M_16.num_bones)})

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from common.skeleton import H36M_16
-from models_baseline.layers import RowBatchNorm, as_joints
+from models_baseline.layers import ReluDropout, RowBatchNorm, as_joints
 
 WIDTH = 128
 
@@ -22,9 +22,10 @@ def normalised_adjacency(skeleton=H36M_16):
 
 
 class SemGraphConv(nn.Module):
-    """(16, B, in) -> (16, B, out): (A * I) x W[0] + (A * (1 - I)) x W[1] + bias, with A = softmax of learned logits per row.
+    """(16, B, in) -> (16, B, out): (A * I) x W[0] + (A * (1 - I)) x W[1] + bias.
 
-    `e` holds one logit for each non-zero of the skeleton graph, row by row (46); elsewhere the logit is -9e15.
+    A is the softmax, row by row, of learned logits: `e` holds one for each non-zero of the skeleton graph (46, filled
+    row by row); elsewhere the logit is -9e15.
     """
 
     def __init__(self, in_channels, out_channels):
@@ -44,6 +45,7 @@ class SemGraphConv(nn.Module):
         return F.softmax(logits.view_as(self.self_mask), dim=1)
 
     def forward(self, features):
+        """W[1] is applied before the neighbours are mixed, so that one (16, 16) product mixes the whole batch."""
         attention = self.attention()
         own = features * attention.diagonal()[:, None, None] @ self.W[0]
         mixed = attention * (1 - self.self_mask) @ (features @ self.W[1]).flatten(1)
@@ -51,13 +53,16 @@ class SemGraphConv(nn.Module):
 
 
 class GraphConvUnit(nn.Module):
-    """SemGraphConv, BatchNorm over channels, ReLU, dropout. (The reference's second ReLU after the dropout changes nothing.)"""
+    """SemGraphConv, BatchNorm over channels, ReLU, dropout.
+
+    (The reference's second ReLU after the dropout changes nothing.)
+    """
 
     def __init__(self, in_channels, dropout):
         super().__init__()
         self.gconv = SemGraphConv(in_channels, WIDTH)
         self.bn = RowBatchNorm(WIDTH)
-        self.activate = nn.Sequential(nn.ReLU(), nn.Dropout(dropout))
+        self.activate = ReluDropout(dropout)
 
     def forward(self, features):
         return self.activate(self.bn(self.gconv(features)))

@@ -1,7 +1,7 @@
 """SimpleBaseline (Martinez et al., ICCV 2017): a residual multilayer perceptron."""
 from torch import nn
 
-from models_baseline.layers import kaiming_linears, prepend_root
+from models_baseline.layers import ReluDropout, kaiming_linears, prepend_root
 
 WIDTH = 1024
 
@@ -15,7 +15,7 @@ class ResidualBlock(nn.Module):
         self.batch_norm1 = nn.BatchNorm1d(WIDTH)
         self.w2 = nn.Linear(WIDTH, WIDTH)
         self.batch_norm2 = nn.BatchNorm1d(WIDTH)
-        self.activate = nn.Sequential(nn.ReLU(), nn.Dropout(dropout))
+        self.activate = ReluDropout(dropout)
 
     def forward(self, features):
         hidden = self.activate(self.batch_norm1(self.w1(features)))
@@ -31,10 +31,11 @@ class SimpleBaseline(nn.Module):
         self.batch_norm1 = nn.BatchNorm1d(WIDTH)
         self.linear_stages = nn.ModuleList(ResidualBlock(dropout) for _ in range(stages))
         self.w2 = nn.Linear(WIDTH, 45)
-        self.activate = nn.Sequential(nn.ReLU(), nn.Dropout(dropout))
+        self.activate = ReluDropout(dropout)
         kaiming_linears(self)
 
     def forward(self, pose2d):
+        """(B, 16, 2) or (B, 32) -> (B, 16, 3)."""
         features = self.activate(self.batch_norm1(self.w1(pose2d.flatten(1))))
         for block in self.linear_stages:
             features = block(features)

@@ -14,7 +14,8 @@ NUM_KINDS = 4
 PARTS = dict(left_arm=('LShoulder', 'LElbow', 'LWrist'), right_arm=('RShoulder', 'RElbow', 'RWrist'),
              left_leg=('LHip', 'LKnee', 'LFoot'), right_leg=('RHip', 'RKnee', 'RFoot'),
              torso=('Hip', 'Spine', 'Thorax', 'Neck', 'Head'))
-# The graph of the five parts: four limbs that hang from the torso. The torso leads here, and the nodes are put in PARTS' order below.
+# The graph of the five parts: four limbs that hang from the torso. The torso leads here, and the nodes are put in
+# PARTS' order below.
 _PART_TREE = Skeleton(names=('Torso', 'LArm', 'RArm', 'LLeg', 'RLeg'), parent_names=(None,) + ('Torso',) * 4)
 _PART_ORDER = _PART_TREE.joints('LArm', 'RArm', 'LLeg', 'RLeg', 'Torso')
 
@@ -60,7 +61,10 @@ class GraphMix(nn.Module):
 
 
 class StGcnUnit(nn.Module):
-    """Graph mixing, BN, ReLU, dropout, 1x1 conv, BN, dropout; plus the residual (1x1 conv and BN where widths differ); ReLU."""
+    """Graph mixing, BN, ReLU, dropout, 1x1 conv, BN, dropout; plus the residual; ReLU.
+
+    The residual is the input itself, or its 1x1 conv and BN where widths differ.
+    """
 
     def __init__(self, in_channels, out_channels, adjacency, dropout, has_residual=True):
         super().__init__()
@@ -107,16 +111,19 @@ class StGcnBody(nn.Module):
         self.st_gcn_networks = nn.ModuleList([
             StGcnUnit(2, 128, joints, rate['unit'], has_residual=False),
             StGcnUnit(128, 128, joints, rate['unit']), StGcnUnit(128, 256, joints, rate['unit'])])
-        self.st_gcn_pool = nn.ModuleList([StGcnUnit(256, 512, parts, rate['unit']), StGcnUnit(512, 512, parts, rate['unit'])])
+        self.st_gcn_pool = nn.ModuleList([
+            StGcnUnit(256, 512, parts, rate['unit']), StGcnUnit(512, 512, parts, rate['unit'])])
         self.conv4 = _conv_unit(512, 512, rate['body'])
         self.conv2 = _conv_unit(1024, 256, rate['merge'])
         self.non_local = NonLocal(512, 256)
         self.fcn = nn.Sequential(nn.Dropout(rate['head']), PointwiseConv2d(512, 3))
         self.part_joints = [H36M_17.joints(*names) for names in PARTS.values()]
-        part_of = [next(p for p, members in enumerate(self.part_joints) if j in members) for j in range(H36M_17.num_joints)]
+        part_of = [next(p for p, members in enumerate(self.part_joints) if j in members)
+                   for j in range(H36M_17.num_joints)]
         self.register_buffer('copy_back', F.one_hot(torch.tensor(part_of)).float(), persistent=False)  # (17, 5)
 
     def forward(self, pose2d):
+        """(B, 17, 2) -> (B, 17, 3). The order of each concatenation is that of the released weights' channels."""
         features = self.data_bn(pose2d.flatten(1)).view_as(pose2d)
         for unit in self.st_gcn_networks:
             features = unit(features)
@@ -148,7 +155,8 @@ class StGcn(nn.Module):
 
 
 def _conv_unit(in_channels, out_channels, dropout):
-    return nn.Sequential(PointwiseConv2d(in_channels, out_channels), RowBatchNorm(out_channels), nn.ReLU(), nn.Dropout(dropout))
+    return nn.Sequential(PointwiseConv2d(in_channels, out_channels), RowBatchNorm(out_channels), nn.ReLU(),
+                         nn.Dropout(dropout))
 
 
 def _neck_matrix():

@@ -1,7 +1,7 @@
 """VideoPose3D (Pavllo et al., CVPR 2019) for a single frame: all its convolutions have kernel size 1."""
 from torch import nn
 
-from models_baseline.layers import PointwiseConv1d, prepend_root
+from models_baseline.layers import PointwiseConv1d, ReluDropout, prepend_root
 
 WIDTH = 1024
 
@@ -19,9 +19,10 @@ class VideoPose(nn.Module):
         self.expand_conv = PointwiseConv1d(32, WIDTH, bias=False)
         self.layers_conv = nn.ModuleList(PointwiseConv1d(WIDTH, WIDTH, bias=False) for _ in range(2 * stages))
         self.layers_bn = nn.ModuleList(nn.BatchNorm1d(WIDTH) for _ in range(2 * stages))
-        self.activate = nn.Sequential(nn.ReLU(), nn.Dropout(dropout))
+        self.activate = ReluDropout(dropout)
 
     def forward(self, pose2d):
+        """(B, 16, 2) or (B, 32) -> (B, 16, 3)."""
         features = self.activate(self.expand_bn(self.expand_conv(pose2d.flatten(1))))
         layers = list(zip(self.layers_conv, self.layers_bn))
         for (conv1, norm1), (conv2, norm2) in zip(layers[::2], layers[1::2]):

@@ -72,7 +72,10 @@ class NoisyTrunk(nn.Module):
 
 
 class Augmentor(nn.Module):
-    """Source poses (B, 16, 3), camera metres -> AugmentedPoses. `bl_limit` bounds the relative change of bone lengths."""
+    """Source poses (B, 16, 3), camera metres -> AugmentedPoses.
+
+    `bl_limit` bounds the relative change of bone lengths.
+    """
 
     def __init__(self, bl_limit=0.2):
         super().__init__()
@@ -118,7 +121,7 @@ class Augmentor(nn.Module):
         return vectors * (1 + scale_by_group(ratio))[..., None], ratio
 
     def move(self, pose3d_rel, source, noise):
-        """RT: R X + t of a root-relative pose; t = (x, y, z^2). Nothing checks that the result lies before the camera."""
+        """RT: R X + t of a root-relative pose; t = (x, y, z^2). Nothing checks that it then lies before the camera."""
         axis_angle = torch.tanh(self.rotation(source, noise[0])) * MAX_ANGLE
         x, y, z = self.translation(source, noise[1]).split(1, dim=1)
         translation = torch.cat([x, y, z ** 2], dim=1)[:, None]

@@ -8,7 +8,8 @@ from common.skeleton import H36M_16
 from models_baseline.layers import kaiming_linears
 
 # The bones each branch sees, by the joint they end in. The order is that of the output's columns.
-# PoseAug: the reference calls the third branch the left leg and the fourth the right; here they have their joints' names.
+# PoseAug: the reference calls the third branch the left leg and the fourth the right; here they have their joints'
+# names.
 BODY_PARTS = dict(
     left_arm=('Thorax', 'LShoulder', 'LElbow', 'LWrist'),
     right_arm=('Thorax', 'RShoulder', 'RElbow', 'RWrist'),
@@ -18,7 +19,10 @@ BODY_PARTS = dict(
 
 
 def kinematic_chain_space(pose3d):
-    """(B, 16, 3) in any frame -> (B, 15, 15): dot products of all pairs of UNIT bones (Wandt & Rosenhahn, CVPR 2019)."""
+    """(B, 16, 3) in any frame -> (B, 15, 15): dot products of all pairs of UNIT bones.
+
+    After Wandt & Rosenhahn, CVPR 2019.
+    """
     directions = unit_bones(bone_vectors(pose3d))
     return directions @ directions.transpose(1, 2)
 
@@ -77,6 +81,7 @@ class Discriminator2D(nn.Module):
         kaiming_linears(self)
 
     def forward(self, pose2d):
+        """The sum with the residual is activated, unlike `KcsBranch`'s."""
         first = F.leaky_relu(self.pose_layer_1(pose2d.flatten(1)))
         features = F.leaky_relu(self.pose_layer_2(first))
         features = self.pose_layer_4(F.leaky_relu(self.pose_layer_3(features) + first))

@@ -6,9 +6,9 @@ from torch import nn
 class ReplayPool(nn.Module):
     """Holds up to `capacity` items of shape `item_shape`; a module only so that its content is saved and moved.
 
-    Items of a batch go in one after the other. Until the pool is full an item is stored and passes through; after that, with
-    probability 1/2 a random slot's item is returned and the new one stored there, else the new one passes unstored. An
-    item stored earlier in a batch may come back later in it.
+    Items of a batch go in one after the other. Until the pool is full an item is stored and passes through; after
+    that, with probability 1/2 a random slot's item is returned and the new one stored there, else the new one passes
+    unstored. An item stored earlier in a batch may come back later in it.
     """
 
     def __init__(self, item_shape, capacity=4096):
@@ -37,8 +37,8 @@ class ReplayPool(nn.Module):
     def swap(self, batch, swaps, slots):
         """Where `swaps` (B,), item i is stored in slot `slots[i]` and what lay there is returned; elsewhere it passes.
 
-        Equal to doing so item by item: an item finds what the last one before it with the same slot left there, and a slot
-        keeps what its last one brings. A stable sort by slot puts these neighbours side by side.
+        Equal to doing so item by item: an item finds what the last one before it with the same slot left there, and a
+        slot keeps what its last one brings. A stable sort by slot puts these neighbours side by side.
         """
         if len(batch) == 0:
             return batch

@@ -13,7 +13,7 @@ from function_baseline.arguments import baseline_parser
 from golden_recipe import PARTS, SHAPES, distance, fill, golden
 from models_baseline import LIFTERS, build_lifter
 from models_baseline.gcn import normalised_adjacency
-from models_baseline.layers import PointwiseConv1d, PointwiseConv2d, prepend_root
+from models_baseline.layers import PointwiseConv1d, PointwiseConv2d, prepend_root, ReluDropout
 from models_baseline.stgcn import joint_adjacency, part_adjacency
 
 NETWORKS = dict(gcn4=('gcn', 4), mlp2=('mlp', 2), mlp4=('mlp', 4), stgcn4=('stgcn', 4), videopose4=('videopose', 4))
@@ -151,7 +151,7 @@ def test_pointwise_convolutions_are_convolutions():
 
 def dropouts(lifter, rate):
     network = build_lifter(lifter, 2, rate)
-    return {name: layer.p for name, layer in network.named_modules() if isinstance(layer, nn.Dropout)}
+    return {name: layer.p for name, layer in network.named_modules() if isinstance(layer, (nn.Dropout, ReluDropout))}
 
 
 def test_stgcn_keeps_its_own_dropouts_where_the_rate_is_negative():

@@ -13,11 +13,15 @@ from utils.errors import InputError
 
 LAST = 'ckpt_last.pth.tar'
 BASELINE_BEST = 'ckpt_best.pth.tar'
-BASELINE_KEY, POSEAUG_KEY = 'state_dict', 'model_pos'    # what each trainer calls the lifter's weights (others read these)
+# what each trainer calls the lifter's weights (others read these)
+BASELINE_KEY, POSEAUG_KEY = 'state_dict', 'model_pos'
 
 # lifter -> (a weight only it has, pattern whose highest number + 1 counts its units, units per stage)
-_SIGNATURES = dict(gcn=('gconv_output.W', r'gconv_layers\.(\d+)\.', 1), mlp=('batch_norm1.weight', r'linear_stages\.(\d+)\.', 1),
-                   stgcn=('stgcn.data_bn.weight', None, 1), videopose=('expand_conv.weight', r'layers_conv\.(\d+)\.', 2))
+_SIGNATURES = dict(
+    gcn=('gconv_output.W', r'gconv_layers\.(\d+)\.', 1),
+    mlp=('batch_norm1.weight', r'linear_stages\.(\d+)\.', 1),
+    stgcn=('stgcn.data_bn.weight', None, 1),
+    videopose=('expand_conv.weight', r'layers_conv\.(\d+)\.', 2))
 
 
 class LifterWeights(NamedTuple):
@@ -51,8 +55,8 @@ def read_checkpoint(path):
         raise InputError(f'{path} is no file; give the path of a checkpoint (ckpt_best.pth.tar or the like)')
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, OSError, TypeError,
-            AttributeError, IndexError) as error:
+    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, OSError,
+            TypeError, AttributeError, IndexError) as error:
         raise InputError(f'{path} is no checkpoint that can be read safely ({_reason(error)}); fetch or train it '
                          'again') from None
     if not isinstance(content, dict):
@@ -71,8 +75,8 @@ def read_lifter(path):
     content = read_checkpoint(path)
     state = content.get(BASELINE_KEY, content.get(POSEAUG_KEY))
     if not isinstance(state, dict):
-        raise InputError(f'{path} holds neither {BASELINE_KEY!r} nor {POSEAUG_KEY!r} (it has {sorted(map(str, content))}); '
-                         'it is no checkpoint of a lifter')
+        raise InputError(f'{path} holds neither {BASELINE_KEY!r} nor {POSEAUG_KEY!r} '
+                         f'(it has {sorted(map(str, content))}); it is no checkpoint of a lifter')
     posenet_name, stages = _described(content) or _recognised(state)
     if posenet_name not in LIFTERS or not 0 < stages < len(state):
         raise InputError(f'{path} holds weights of no known lifter ({", ".join(LIFTERS)})')
@@ -125,7 +129,8 @@ def _fit(lifter, state, path):
     """Load strictly; InputError naming the first weight that is missing, unknown, of another shape or not finite."""
     own = lifter.state_dict()
     for name in sorted(own.keys() | state.keys(), key=str):
-        shapes = [tuple(table[name].shape) if isinstance(table.get(name), torch.Tensor) else 'nothing' for table in (own, state)]
+        shapes = [tuple(table[name].shape) if isinstance(table.get(name), torch.Tensor) else 'nothing'
+                  for table in (own, state)]
         if shapes[0] != shapes[1]:
             raise InputError(f'{path}: {name} has shape {shapes[1]} where this lifter has {shapes[0]}; '
                              'it is a checkpoint of another lifter or of another width')
@@ -135,13 +140,17 @@ def _fit(lifter, state, path):
 
 
 def find_pretrained(posenet_name, keypoints, place=''):
-    """The newest baseline checkpoint of this lifter and 2D source, or the file `place`; InputError where there is none."""
+    """The newest baseline checkpoint of this lifter and 2D source in the folder `place`, or the file `place` itself.
+
+    InputError where there is none.
+    """
     if place and Path(place).is_file():
         return Path(place)
     folder = Path(place or 'checkpoint/pretrain_baseline')
     found = sorted(folder.glob(f'{posenet_name}/{keypoints}/*/{BASELINE_BEST}'), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise InputError(f'no pretrained lifter {folder}/{posenet_name}/{keypoints}/*/{BASELINE_BEST}; train one first: python3 '
-                         f"run_baseline.py --note pretrain --posenet_name '{posenet_name}' --keypoints {keypoints} "
-                         f"--checkpoint './checkpoint/pretrain_baseline' (README.md has each lifter's flags)")
+        raise InputError(f'no pretrained lifter {folder}/{posenet_name}/{keypoints}/*/{BASELINE_BEST}; train one '
+                         f"first: python3 run_baseline.py --note pretrain --posenet_name '{posenet_name}' "
+                         f"--keypoints {keypoints} --checkpoint './checkpoint/pretrain_baseline' "
+                         "(README.md has each lifter's flags)")
     return found[-1]

@@ -1,4 +1,7 @@
-"""One way to refuse: `InputError` says what is wrong, where, and what to do; the scripts print it as one line and exit 2."""
+"""One way to refuse: `InputError` says what is wrong, where, and what to do.
+
+The scripts print it as one line and exit 2.
+"""
 import functools
 import math
 import sys
@@ -13,8 +16,8 @@ class InputError(Exception):
 def exits_cleanly(main):
     """Decorator of a script's `main(argv=None)`: no traceback for what is no fault of the program.
 
-    An InputError, or a file that cannot be read or written, becomes one line on stderr and exit code 2; SIGTERM and Ctrl-C
-    let the running step finish and end with one line and exit code 143 or 130.
+    An InputError, or a file that cannot be read or written, becomes one line on stderr and exit code 2; SIGTERM and
+    Ctrl-C let the running step finish and end with one line and exit code 143 or 130.
     """
     @functools.wraps(main)
     def run(argv=None):
@@ -26,7 +29,8 @@ def exits_cleanly(main):
         except InputError as error:
             _leave(2, f'error: {error}')
         except OSError as error:
-            _leave(2, f'error: {error.filename or "a file"}: {error.strerror or error}; make room or permit it, and try again')
+            _leave(2, f'error: {error.filename or "a file"}: {error.strerror or error}; '
+                      'make room or permit it, and try again')
         except interrupts.Stopped as stop:
             _leave(stop.exit_code, f'stopped by {stop}; --resume continues after the last whole epoch')
     return run
@@ -44,5 +48,5 @@ class Diverged(InputError):
 def require_finite(value, what, where):
     """Diverged, in one line, unless the 0-d tensor `value` is finite. Waits for the device."""
     if not math.isfinite(float(value)):
-        raise Diverged(f'{what} is {float(value)} at {where}; the last checkpoint is still good: lower the learning rate '
-                       'or choose another --random_seed')
+        raise Diverged(f'{what} is {float(value)} at {where}; the last checkpoint is still good: lower the learning '
+                       'rate or choose another --random_seed')

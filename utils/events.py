@@ -1,7 +1,8 @@
 """Event files for TensorBoard, written at once and in order.
 
-tensorboardX's SummaryWriter hands events to a thread and cannot say when they are on the disk; a run that resumes must know.
-Its own pieces are used here without the thread. All figures of a step are one event: 40 times fewer than one by one.
+tensorboardX's SummaryWriter hands events to a thread and cannot say when they are on the disk; a run that resumes must
+know. Its own pieces are used here without the thread. All figures of a step are one event: 40 times fewer than one by
+one.
 """
 import time
 

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: noted when they come, obeyed between two steps, so that no weight or file is left half-written."""
+"""SIGTERM and Ctrl-C: noted when they come, obeyed between two steps, so no weight or file is left half-written."""
 import signal
 import threading
 from contextlib import contextmanager

@@ -21,7 +21,10 @@ def bone_colours(skeleton=H36M_16):
 
 
 def draw_3d(axes, pose3d_cam, title):
-    """One pose (16, 3), camera frame, root-relative, in a cube of 2 m, seen from a little above; x right, z away, y up."""
+    """One pose (16, 3), camera metres, about its root in a cube of 2 m, seen from a little above.
+
+    Drawn x right, z away, and up for the camera's -y.
+    """
     x, y, z = (pose3d_cam - pose3d_cam[:1]).T
     for (joint, parent), colour in zip(H36M_16.edges, bone_colours()):
         axes.plot(x[[joint, parent]], z[[joint, parent]], -y[[joint, parent]], color=colour, linewidth=2)
@@ -39,7 +42,10 @@ def draw_2d(axes, pose2d_norm, title):
 
 
 def save_augmentation(path, stages3d, stages2d):
-    """The augmentation of one pose step by step: 3D above 2D. Both dicts: title -> (16, 3) camera metres, (16, 2) normalised."""
+    """The augmentation of one pose step by step, 3D above 2D.
+
+    Both dicts go by title: `stages3d` -> (16, 3) camera metres, `stages2d` -> (16, 2) normalised.
+    """
     figure = _figure(figsize=(3.2 * len(stages3d), 6.4), layout='constrained')
     columns = len(stages3d)
     for column, (title, pose3d) in enumerate(stages3d.items(), start=1):

@@ -31,6 +31,10 @@ class RunDirectory:
     """`<checkpoint>/<posenet>/<keypoints>/<stamp>_<note>/`, made new: two runs never write into one directory."""
 
     def __init__(self, args, stamp, columns, preamble=''):
+        """Make it, with run.json and the head of log.txt: arguments, `preamble`, names of the `columns`.
+
+        InputError where it cannot be made.
+        """
         self.path = _make_new(Path(args.checkpoint) / args.posenet_name / args.keypoints, f'{stamp}_{args.note}')
         self.args = plain_arguments(args)
         record = dict(arguments=self.args, **environment())
@@ -43,9 +47,10 @@ class RunDirectory:
 
     @classmethod
     def reopen(cls, path, args, sizes):
-        """Continue in an existing directory. `sizes`, from its last checkpoint: file name -> bytes of log and event files then.
+        """Continue in an existing directory.
 
-        What was written after that checkpoint is cut off, since it will be written again.
+        `sizes`, from its last checkpoint: file name -> bytes of log and event files then. What was written after that
+        checkpoint is cut off, since it will be written again.
         """
         run = cls.__new__(cls)
         run.path, run.args = Path(path), plain_arguments(args)
@@ -96,13 +101,14 @@ def plain_arguments(args):
 
 def environment():
     """Command line, versions and commit."""
-    return dict(command=' '.join(sys.argv), python=platform.python_version(), torch=str(torch.__version__), numpy=np.__version__,
-                tensorboardX=tensorboardX.__version__, commit=_commit())
+    return dict(command=' '.join(sys.argv), python=platform.python_version(), torch=str(torch.__version__),
+                numpy=np.__version__, tensorboardX=tensorboardX.__version__, commit=_commit())
 
 
 def _commit():
     try:
-        result = subprocess.run(['git', 'describe', '--always', '--dirty'], cwd=PROJECT_ROOT, capture_output=True, text=True)
+        result = subprocess.run(['git', 'describe', '--always', '--dirty'], cwd=PROJECT_ROOT, capture_output=True,
+                                text=True)
     except OSError:
         return ''
     return result.stdout.strip()
@@ -119,5 +125,6 @@ def _make_new(parent, name):
             except FileExistsError:
                 continue
     except OSError as error:
-        raise InputError(f'the run directory {parent / name} cannot be made ({error}); choose another --checkpoint') from None
+        raise InputError(f'the run directory {parent / name} cannot be made ({error}); '
+                         'choose another --checkpoint') from None
     raise InputError(f'{parent} holds 999 runs named {name}; choose another --note')

@@ -20,6 +20,7 @@ class ScalarLog:
             self.flush()
 
     def flush(self):
+        """Write what was collected, in order, and forget it. Waits for the device; raises Diverged."""
         if not self.rows:
             return
         numbers = iter(torch.cat([values for _, values, _ in self.rows]).tolist())
@@ -27,7 +28,7 @@ class ScalarLog:
             figures = {tag: next(numbers) for tag in tags}
             for tag, value in figures.items():
                 if value - value != 0:   # NaN or infinite
-                    raise Diverged(f'{self.what}, iteration {step}: {tag} is {value}; the last checkpoint is still good: lower '
-                                   'the learning rates or choose another --random_seed')
+                    raise Diverged(f'{self.what}, iteration {step}: {tag} is {value}; the last checkpoint is still '
+                                   'good: lower the learning rates or choose another --random_seed')
             self.write(figures, step)
         self.rows = []

@@ -1,9 +1,9 @@
 """The one place that seeds.
 
-Every phase of every epoch draws from its own seed, made of the run's seed, the epoch and the purpose. So a run that resumes
-at an epoch's start draws the same numbers as one that never stopped, and no random state has to be saved. Promised: on
-a CPU, with the same number of threads and the same torch, equal seeds give equal bits. On a GPU they give the
-same random numbers, but sums may be ordered differently.
+Every phase of every epoch draws from its own seed, made of the run's seed, the epoch and the purpose. So a run that
+resumes at an epoch's start draws the same numbers as one that never stopped, and no random state has to be saved.
+Promised: on a CPU, with the same number of threads and the same torch, equal seeds give equal bits. On a GPU they give
+the same random numbers, but sums may be ordered differently.
 """
 import hashlib
 

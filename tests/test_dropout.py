@@ -1,0 +1,50 @@
+"""ReLU and dropout in one operation: the statistics and the gradient of PyTorch's two."""
+import pytest
+import torch
+from torch.nn import functional as F
+
+from models_baseline.layers import ReluDropout
+
+FEATURES = torch.randn(4096, 251, generator=torch.Generator().manual_seed(3))     # an odd number of entries a row
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+@pytest.mark.parametrize('p', [0.05, 0.25, 0.5])
+def test_share_of_dropped_entries_and_mean(p, dtype):
+    torch.manual_seed(0)
+    features = FEATURES.to(dtype).abs() + 1
+    output = ReluDropout(p).train()(features)
+    dropped = (output == 0)
+    deviation = (p * (1 - p) / dropped.numel()) ** 0.5
+    assert abs(dropped.double().mean() - p) < 5 * deviation
+    assert torch.allclose(output[~dropped], features[~dropped] / (1 - p))
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_gradient_is_that_of_the_kept_entries(dtype):
+    features = FEATURES.to(dtype).clone().requires_grad_()
+    output = ReluDropout(0.25).train()(features)
+    output.backward(torch.full_like(output, 3))
+    assert torch.allclose(features.grad, torch.where(output > 0, 4., 0.).to(dtype))
+    assert features.grad.abs().sum() > 0
+
+
+def test_rows_and_columns_are_dropped_independently():
+    """The four decisions of one draw must not move together."""
+    torch.manual_seed(1)
+    kept = (ReluDropout(0.5).train()(torch.ones(50000, 8)) > 0).double() - 0.5
+    correlation = kept.T @ kept / len(kept) * 4
+    assert (correlation - torch.eye(8, dtype=torch.double)).abs().max() < 5 / 50000 ** 0.5
+
+
+def test_the_seed_decides():
+    draws = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        draws.append(ReluDropout(0.25).train()(FEATURES))
+    assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
+
+
+@pytest.mark.parametrize('module', [ReluDropout(0.25).eval(), ReluDropout(0.).train()])
+def test_without_dropout_it_is_relu(module):
+    assert torch.equal(module(FEATURES), F.relu(FEATURES))
