@@ -14,10 +14,10 @@ from utils.resume import resume
 def main(argv=None):
     """Train (or, with --evaluate, score); returns the run directory (or both PoseErrors)."""
     args = parse(baseline_parser(__doc__), argv, idle=('num_workers', 'action_wise'))
-    device = choose_device(args.device)
     if args.evaluate:
-        return report_checkpoint(args, device)
+        return report_checkpoint(args, choose_device(args.device))
     resumed = resume(args, BASELINE_KEY) if args.resume else None
+    device = choose_device(args.device)
     training, tests = load_training(args, device)
     return train_baseline(args, training, tests, device, resumed)
 

@@ -1,8 +1,5 @@
 #!/usr/bin/env python3
-"""The whole of PoseAug on synthetic people in a few minutes: make demo (README.md).
-
-Runs the same scripts as the real thing.
-"""
+"""The whole of PoseAug on synthetic people in a few minutes (make demo), by the same scripts as the real thing."""
 import argparse
 import shlex
 from pathlib import Path
@@ -12,27 +9,28 @@ import run_evaluate
 import run_poseaug
 from common.paths import pose_3dhp_path
 from data import prepare_data_demo
-from utils.checkpoint import BASELINE_BEST
+from utils.checkpoint import LAST
 from utils.errors import exits_cleanly
 
 LIFTER = '--posenet_name mlp --stages 2 --keypoints gt --batch_size 256'
+# A hundredth of the real recipe's iterations, so all players learn faster.
+GAME = '--lr_g 1e-3 --lr_d 1e-3 --lr_p 5e-4'
 
 
 @exits_cleanly
 def main(argv=None):
     """Make the data once, pretrain, run PoseAug, compare; returns {name: (PoseErrors H36M, 3DHP)}."""
     args = parse_args(argv)
-    common = f'{LIFTER} --data_root {shlex.quote(str(args.folder))} --random_seed {args.random_seed}'
+    shared = [*LIFTER.split(), '--data_root', args.folder, '--random_seed', args.random_seed]
     runs = args.folder / 'checkpoint'
     if not pose_3dhp_path(args.folder).exists():
-        run(prepare_data_demo, f'--data_root {shlex.quote(str(args.folder))}')
-    baseline = run(run_baseline, f'--note demo --checkpoint {runs / "baseline"} --epochs {args.baseline_epochs} '
-                                 f'{common}')
-    pretrained = baseline / BASELINE_BEST
-    poseaug = run(run_poseaug, f'--note demo --checkpoint {runs / "poseaug"} --epochs {args.poseaug_epochs} '
-                               f'--pretrain_path {pretrained} {common}')
-    scores = {name: run(run_evaluate, f'--evaluate {path} {common}') for name, path in
-              (('baseline', pretrained), ('PoseAug', poseaug / 'ckpt_last.pth.tar'))}
+        run(prepare_data_demo, ['--data_root', args.folder])
+    baseline = run(run_baseline, ['--note', 'demo', '--checkpoint', runs / 'baseline',
+                                  '--epochs', args.baseline_epochs, *shared]) / LAST
+    poseaug = run(run_poseaug, ['--note', 'demo', '--checkpoint', runs / 'poseaug', '--epochs', args.poseaug_epochs,
+                                '--pretrain_path', baseline, *GAME.split(), *shared])
+    scores = {name: run(run_evaluate, ['--evaluate', path, '--data_root', args.folder])
+              for name, path in (('baseline', baseline), ('PoseAug', poseaug / LAST))}
     print(comparison(scores))
     print(f'Pictures of source, BA, BL and RT poses: {poseaug / "poseaug_viz"}')
     return scores
@@ -50,10 +48,11 @@ def parse_args(argv):
 
 def run(script, flags):
     """Run a script's main with these flags, showing the command as a user would type it."""
+    flags = [str(flag) for flag in flags]
     folder = Path(script.__file__).parent.name
     place = f'{folder}/' if folder in ('data', 'data_extra') else ''
-    print(f'\n$ python3 {place}{Path(script.__file__).name} {flags}', flush=True)
-    return script.main(shlex.split(flags))
+    print(f'\n$ python3 {place}{Path(script.__file__).name} {shlex.join(flags)}', flush=True)
+    return script.main(flags)
 
 
 def comparison(scores):

@@ -18,10 +18,11 @@ from utils.resume import resume
 def main(argv=None):
     """Train (or, with --evaluate, score); returns the run directory (or both PoseErrors)."""
     args = parse(poseaug_parser(__doc__), argv, idle=IDLE)
-    device = choose_device(args.device)
+    args.keep_snapshots = 'snapshot' in args.explicit     # idle by default, as in the reference
     if args.evaluate:
-        return report_checkpoint(args, device)
+        return report_checkpoint(args, choose_device(args.device))
     resumed = resume(args, POSEAUG_KEY) if args.resume else None
+    device = choose_device(args.device)
     training, tests = load_training(args, device)
     return train_poseaug(args, training, tests, device, resumed)
 

@@ -68,7 +68,7 @@ class PlainPool:
 
 def plain_game(game, name, stages, dropout):
     """The same players with the same weights, in plain form, and their optimizers at PoseAug's rates."""
-    networks = PlainAugmentor(game.augmentor.bl_limit), PlainCritic3D(), PlainCritic2D()
+    networks = PlainAugmentor(game.augmentor.max_length_change), PlainCritic3D(), PlainCritic2D()
     for plain, ours in zip(networks, game):
         plain.to(next(ours.parameters())).load_state_dict(ours.state_dict())
     players = Game(*networks, plain_copy(name, game.lifter, stages, dropout))

@@ -15,7 +15,8 @@ CORRUPTED = (('S11', 'Directions'),)          # the recording itself is broken; 
 ACTIONS = ('Directions', 'Discussion', 'Eating', 'Greeting', 'Phoning', 'Photo', 'Posing', 'Purchases', 'Sitting',
            'SittingDown', 'Smoking', 'Waiting', 'WalkDog', 'Walking', 'WalkTogether')
 SEQUENCES_PER_SUBJECT = 30
-KEYPOINTS = ('gt', 'cpn_ft_h36m_dbb', 'detectron_ft_h36m', 'hr')
+GT = 'gt'
+KEYPOINTS = (GT, 'cpn_ft_h36m_dbb', 'detectron_ft_h36m', 'hr')
 IMAGE_SIZES = ((1000, 1002), (1000, 1000), (1000, 1000), (1000, 1002))   # width, height of the four cameras
 
 

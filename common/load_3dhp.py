@@ -8,6 +8,7 @@ from common.poses import PoseSet
 from common.skeleton import H36M_16
 from utils.errors import InputError
 
+PLAUSIBLE_NORMALISED = 10    # joints outside the image lie beyond 1, but not this far
 SEQUENCES = ('TS?', 'TS1', 'TS2', 'TS3', 'TS4', 'TS5', 'TS6')   # place 0: a file that does not say
 
 
@@ -22,7 +23,13 @@ def load_3dhp(data_root):
     if sequence.dtype.kind not in 'iu' or not (len(pose3d),) == (len(pose2d),) == sequence.shape:
         raise InputError(f'{path} holds {len(pose3d)} 3D poses, {len(pose2d)} 2D poses and sequence numbers of shape '
                          f'{sequence.shape}, type {sequence.dtype}; delete it and run: {MAKE_3DHP}')
-    group = torch.from_numpy(sequence.astype(np.int64)).clamp(0, len(SEQUENCES) - 1)
+    if len(sequence) and not 0 <= sequence.min() <= sequence.max() < len(SEQUENCES):
+        raise InputError(f'{path} holds sequence numbers other than 0 to {len(SEQUENCES) - 1}; delete it and run: '
+                         f'{MAKE_3DHP}')
+    if pose2d.abs().max() > PLAUSIBLE_NORMALISED:
+        raise InputError(f"{path}: 'pose2d' reaches {float(pose2d.abs().max()):.0f}; it seems to be in pixels where "
+                         f'normalised coordinates are needed; delete it and run: {MAKE_3DHP}')
+    group = torch.from_numpy(sequence.astype(np.int64))
     return PoseSet(pose3d, pose2d, camera=None, intrinsics=None, subject=torch.zeros_like(group), group=group,
                    group_names=SEQUENCES)
 

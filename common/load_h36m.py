@@ -1,4 +1,5 @@
 """Prepared Human3.6M files -> PoseSets. Everything is checked here, so that training never meets a surprise."""
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -6,7 +7,7 @@ import numpy as np
 import torch
 
 from common.camera import pixels_to_normalised, project, world_to_camera
-from common.h36m import ACTIONS, CORRUPTED, IMAGE_SIZES, KEYPOINTS, SUBJECTS, action_of, cameras
+from common.h36m import ACTIONS, CORRUPTED, IMAGE_SIZES, GT, SUBJECTS, action_of, cameras
 from common.npz import load_npz
 from common.paths import MAKE_3D_H36M, make_2d_h36m, pose2d_h36m_path, pose3d_h36m_path
 from common.poses import PoseSet, concatenate
@@ -50,8 +51,8 @@ def require_agreement(poses, keypoints, files):
         own = (poses.subject == subject).nonzero().squeeze(1)
         sample = poses.take(own[::max(1, len(own) // AGREEMENT_SAMPLE)])
         distance = (project(sample.pose3d_cam, sample.camera) - sample.pose2d).norm(dim=-1) * IMAGE_SIZES[0][0] / 2
-        worst = distance.max() if keypoints == KEYPOINTS[0] else distance.median()
-        allowed = 1.0 if keypoints == KEYPOINTS[0] else PLAUSIBLE_DETECTION
+        worst = distance.max() if keypoints == GT else distance.median()
+        allowed = 1.0 if keypoints == GT else PLAUSIBLE_DETECTION
         if worst > allowed:
             raise InputError(f'{files.pose2d_path} does not belong to {files.pose3d_path}: the poses of '
                              f'{SUBJECTS[int(subject)]} lie {float(worst):.0f} pixels from their projections; '
@@ -109,6 +110,7 @@ def _view(files, subject, sequence, view, downsample):
                    group=torch.full((count,), ACTIONS.index(action_of(sequence))), group_names=ACTIONS)
 
 
+@lru_cache(maxsize=1)
 def all_intrinsics():
     """(28, 9) intrinsic vectors: every subject's four cameras, subjects in the order of SUBJECTS."""
     return torch.from_numpy(np.stack([camera.intrinsic for subject in SUBJECTS for camera in cameras(subject)]))

@@ -54,6 +54,8 @@ def _damaged(path, error, made_by):
     """The InputError of a file that cannot be read; damage can raise nearly anything."""
     if isinstance(error, InputError):
         return error
+    if isinstance(error, MemoryError):
+        return InputError(f'{path} needs more memory than there is; free some, or check that it is the file it should be')
     return InputError(f'{path} is no readable {path.suffix} file ({error or type(error).__name__}); '
                       f'make it again with: {made_by}')
 

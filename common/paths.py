@@ -1,7 +1,7 @@
 """Where the prepared files lie. A data root is the folder that holds data/ and data_extra/; by default the project."""
 from pathlib import Path
 
-from common.h36m import KEYPOINTS
+from common.h36m import GT
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 MAKE_3D_H36M = 'python data/prepare_data_h36m.py --from-archive h36m.zip'
@@ -22,7 +22,7 @@ def pose_3dhp_path(data_root):
 
 def make_2d_h36m(keypoints):
     """The command that makes a file of 2D poses: the ground truth comes with the 3D."""
-    if keypoints == KEYPOINTS[0]:
+    if keypoints == GT:
         return MAKE_3D_H36M
     return f'python data/prepare_data_2d_h36m.py --keypoints {keypoints}'
 

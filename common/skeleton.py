@@ -1,7 +1,7 @@
 """The skeleton as a value: names and parents, from which every index, matrix and grouping is derived by joint NAME.
 
 Convention (Human3.6M, 16 joints): a joint hangs from its parent; bone b ends in joint b + 1 and carries that joint's
-name; a bone's vector is PARENT MINUS CHILD. No joint number is written anywhere else in this project.
+name; a bone's vector is PARENT MINUS CHILD. Joint numbers are written nowhere else.
 """
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,7 +74,7 @@ class Skeleton:
     @cached_property
     def symmetric_pairs(self):
         """(right, left) joint index pairs."""
-        return tuple((j, m) for j, m in enumerate(self.mirror) if self.names[j].startswith('R'))
+        return tuple((j, m) for j, m in enumerate(self.mirror) if _side(self.names[j]) == 'R')
 
     @cached_property
     def bone_groups(self):
@@ -85,11 +85,11 @@ class Skeleton:
 
     @cached_property
     def left_joints(self):
-        return [j for j, name in enumerate(self.names) if name.startswith('L')]
+        return [j for j, name in enumerate(self.names) if _side(name) == 'L']
 
     @cached_property
     def right_joints(self):
-        return [j for j, name in enumerate(self.names) if name.startswith('R')]
+        return [j for j, name in enumerate(self.names) if _side(name) == 'R']
 
     @cached_property
     def adjacency(self):
@@ -112,16 +112,17 @@ class Skeleton:
         return [distance[j] for j in range(self.num_joints)]
 
 
-def _is_sided(name):
-    return name[0] in 'LR' and name[1:2].isupper()
+def _side(name):
+    """'L' or 'R' of a name like 'LHip', '' of one like 'Root'."""
+    return name[0] if name[0] in 'LR' and name[1:2].isupper() else ''
 
 
 def _without_side(name):
-    return name[1:] if _is_sided(name) else name
+    return name[1:] if _side(name) else name
 
 
 def _other_side(name):
-    return {'L': 'R', 'R': 'L'}[name[0]] + name[1:] if _is_sided(name) else name
+    return {'L': 'R', 'R': 'L', '': ''}[_side(name)] + _without_side(name)
 
 
 H36M_16 = Skeleton(
@@ -143,7 +144,7 @@ H36M_17_IN_32 = dict(zip(H36M_17.names, (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17
 H36M_16_IN_32 = [H36M_17_IN_32[name] for name in H36M_16.names]
 H36M_16_IN_17 = H36M_17.joints(*H36M_16.names)
 
-# SPIN's 24 joints that are ours, and the same by name for the 3DHP file (SPEC of MPI-INF-3DHP in DATASETS.md).
+# SPIN's 24 joints that are ours, and the same by name for the 3DHP file (DATASETS.md has the table).
 SPIN_24 = dict(Hip=14, RHip=2, RKnee=1, RFoot=0, LHip=3, LKnee=4, LFoot=5, Spine=16, Thorax=12, Head=18,
                LShoulder=9, LElbow=10, LWrist=11, RShoulder=8, RElbow=7, RWrist=6)
 H36M_16_IN_SPIN_24 = [SPIN_24[name] for name in H36M_16.names]

@@ -7,6 +7,7 @@ from common.h36m import KEYPOINTS
 from common.paths import add_data_root
 from models_baseline import LIFTERS
 from utils.device import DEVICES
+from utils.errors import InputError
 
 NO_NOTE = 'debug'
 
@@ -29,21 +30,25 @@ def boolean(text):
     return values[text.lower()]
 
 
-def positive(text):
-    """A whole number of at least 1."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'{text!r} is no whole number of at least 1')
+def whole(text, least=0):
+    """A whole number of at least `least`."""
+    if not (text.isascii() and text.isdigit()) or int(text) < least:
+        raise argparse.ArgumentTypeError(f'{text!r} is no whole number of at least {least}')
     return int(text)
 
 
-def learning_rate(text):
-    """A finite number of at least 0."""
+def positive(text):
+    return whole(text, least=1)
+
+
+def number(text):
+    """A finite number of at least 0: a rate, a weight, a bound."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f'{text!r} is no learning rate')
+        raise argparse.ArgumentTypeError(f'{text!r} is no finite number of at least 0')
     return value
 
 
@@ -124,22 +129,29 @@ def baseline_parser(description):
     add_lifter_args(parser)
     add_run_args(parser, snapshot=25, pretrain=False)
     group = add_training_args(parser)
-    group.add_argument('--lr', default=1e-3, type=learning_rate)
+    group.add_argument('--lr', default=1e-3, type=number)
     group.add_argument('--lr_decay', default=100000, type=positive, metavar='STEPS', help='steps between decays')
-    group.add_argument('--lr_gamma', default=0.96, type=float, help='factor of a decay')
+    group.add_argument('--lr_gamma', default=0.96, type=number, help='factor of a decay')
     group.add_argument('--action-wise', default=True, type=boolean, metavar='BOOL',
                        help='idle: the table is always made')
     return parser
 
 
-def parse(parser, argv, idle=()):
-    """Parse, remember in `args.explicit` which flags were typed, warn of those that do nothing (`idle`, by dest)."""
+def parse(parser, argv, idle=(), used=None):
+    """Parse, remember in `args.explicit` which flags were typed, and warn of those that do nothing.
+
+    By dest: `idle` do nothing; where `used` is given, all others do nothing too.
+    """
     args = parser.parse_args(argv)
     args.explicit = explicit_flags(parser, argv)
     idle = idle + ('stages',) * (args.posenet_name == 'stgcn')
     for action in parser._actions:
-        if action.dest in idle and action.dest in args.explicit:
-            print(f'warning: {action.option_strings[0]} does nothing here (nor in the reference)', file=sys.stderr)
+        is_idle = action.dest in idle or used is not None and action.dest not in used
+        if is_idle and action.dest in args.explicit:
+            print(f'warning: {action.option_strings[0]} does nothing here', file=sys.stderr)
+    if args.dropout < 0 and args.posenet_name != 'stgcn' and not args.evaluate:
+        raise InputError(f'--dropout {args.dropout} is for stgcn alone, whose layers have rates of their own; give a '
+                         f'rate of at least 0 for {args.posenet_name}')
     return args
 
 

@@ -11,8 +11,3 @@ def in_batches(index, batch_size):
     """Cut an index tensor into batches. A last batch of one is left out: BatchNorm has nothing to normalise there."""
     batches = index.split(batch_size)
     return batches[:-1] if len(batches[-1]) == 1 else batches
-
-
-def num_batches(count, batch_size):
-    """How many batches `in_batches` makes of `count` poses."""
-    return count // batch_size + (count % batch_size > 1)

@@ -5,27 +5,31 @@ from common.h36m import TEST_SUBJECTS, TRAIN_SUBJECTS
 from common.load_3dhp import load_3dhp
 from common.load_h36m import h36m_poses, read_h36m, require_agreement, select_actions
 from common.poses import PoseSet
+from utils.errors import InputError
 
 
-class TestSets(NamedTuple):
+class EvaluationSets(NamedTuple):
     """Human3.6M's S9 and S11, and MPI-INF-3DHP's test set."""
     h36m: PoseSet
     dhp: PoseSet
 
 
 def load_training(args, device):
-    """(training PoseSet, TestSets), resident on the device."""
-    select_actions(args.actions)
+    """(training PoseSet, EvaluationSets), resident on the device."""
+    select_actions(args.actions)      # refuse a wrong name before the long read
     dhp = load_3dhp(args.data_root).resident(device)
     files = read_h36m(args.data_root, args.keypoints)
     subjects = ('S1',) if args.s1only else TRAIN_SUBJECTS
-    return _poses(files, subjects, args, device), TestSets(_poses(files, TEST_SUBJECTS, args, device), dhp)
+    training = _poses(files, subjects, args, device)
+    if len(training) < 2:
+        raise InputError(f'{len(training)} training poses are left by --actions and --downsample; BatchNorm needs 2')
+    return training, EvaluationSets(_poses(files, TEST_SUBJECTS, args, device), dhp)
 
 
 def load_test(args, device):
-    """TestSets, resident on the device."""
+    """EvaluationSets, resident on the device."""
     dhp = load_3dhp(args.data_root).resident(device)
-    return TestSets(_poses(read_h36m(args.data_root, args.keypoints), TEST_SUBJECTS, args, device), dhp)
+    return EvaluationSets(_poses(read_h36m(args.data_root, args.keypoints), TEST_SUBJECTS, args, device), dhp)
 
 
 def _poses(files, subjects, args, device):

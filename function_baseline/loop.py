@@ -1,10 +1,10 @@
 """The baseline: pretrain a lifter on Human3.6M."""
-from common.camera import root_relative
 from function_baseline import scores
 from function_baseline.batches import shuffled_batches
-from function_baseline.train import train_lifter
-from models_baseline import build_lifter
-from utils.checkpoint import BASELINE_BEST, BASELINE_KEY, find_pretrained, load_lifter
+from function_baseline.start import starting_lifter
+from function_baseline.train import supervised_pairs, train_lifter
+from utils import interrupts
+from utils.checkpoint import BASELINE_BEST, BASELINE_KEY
 from utils.gradients import adam, set_learning_rate
 from utils.pictures import save_curves
 from utils.run_directory import RunDirectory, baseline_stamp
@@ -40,14 +40,7 @@ class BaselineState:
     def __init__(self, args, device):
         """A new or a pretrained lifter; a pretrained one writes its own name and stages into `args`."""
         seed_everything(args.random_seed)
-        if args.pretrain or args.pretrain_path:
-            path = find_pretrained(args.posenet_name, args.keypoints, args.pretrain_path)
-            print(f'starting from {path}')
-            lifter, weights = load_lifter(path, args)
-            args.posenet_name, args.stages = weights.posenet_name, weights.stages
-        else:
-            lifter = build_lifter(args.posenet_name, args.stages, args.dropout)
-        self.lifter = lifter.to(device)
+        self.lifter = starting_lifter(args, pretrained=args.pretrain or bool(args.pretrain_path)).to(device)
         self.optimizer = adam(self.lifter, args.lr)
         self.schedule = StepDecay(self.optimizer, args.lr, args.lr_gamma, args.lr_decay)
         self.epoch, self.best_h36m = 0, float('inf')
@@ -66,6 +59,7 @@ class BaselineState:
         self.epoch, self.best_h36m, self.history = state['epoch'], state['best_h36m'], state['history']
 
 
+@interrupts.after_the_step()
 def train_baseline(args, training, tests, device, resumed=None):
     """Train for args.epochs, evaluating after each; returns the run directory's path."""
     state = BaselineState(args, device)
@@ -92,13 +86,8 @@ def train_baseline(args, training, tests, device, resumed=None):
 def _train_epoch(state, args, training, device):
     seed_everything(args.random_seed, state.epoch, 'dropout')
     order = generator(device, args.random_seed, state.epoch, 'order')
-
-    def take(index):
-        batch = training.take(index, device)
-        return batch.pose2d, root_relative(batch.pose3d_cam)
-
-    return train_lifter(state.lifter, state.optimizer, shuffled_batches(len(training), args.batch_size, order), take,
-                        task=f'epoch {state.epoch}', max_norm=1.0 if args.max_norm else None,
+    return train_lifter(state.lifter, state.optimizer, shuffled_batches(len(training), args.batch_size, order),
+                        supervised_pairs(training, device), task=f'epoch {state.epoch}', max_norm=1.0 if args.max_norm else None,
                         before_step=state.schedule.advance)
 
 

@@ -8,9 +8,10 @@ _HEADER = f'{"":<22}{"poses":>9}{"MPJPE":>9}{"P-MPJPE":>9}{"PCK16":>8}{"AUC16":>
 
 def report_checkpoint(args, device):
     """Load args.evaluate, score it on both test sets, print the tables; returns both PoseErrors."""
+    args.dropout = 0.0      # none in evaluation, whatever was typed
     lifter, weights = load_lifter(args.evaluate, args)
     tests = load_test(args, device)
-    print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages, epoch {weights.epoch}')
+    print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages, epoch {weights.epoch if weights.epoch >= 0 else "unknown"}')
     h36m, dhp = score(lifter.to(device), tests, device)
     print(f'\nHuman3.6M S9 and S11, {args.keypoints} 2D, no flip: mm and percent, per action')
     print(table(h36m))

@@ -2,6 +2,7 @@
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from common.camera import root_relative
 from utils import interrupts
 from utils.errors import require_finite
 from utils.gradients import descend
@@ -26,6 +27,14 @@ def train_lifter(lifter, optimizer, batches, take, task, max_norm=1.0, before_st
         if step % CHECK_EVERY == 0 or step == len(batches):
             require_finite(total, f'{task}: the loss', f'batch {step}')
     return float(total) / max(seen, 1)
+
+
+def supervised_pairs(poses, device):
+    """`take` of a PoseSet: index (B,) -> pose2d (B, 16, 2) and root-relative pose3d (B, 16, 3), on `device`."""
+    def take(index):
+        batch = poses.take(index, device)
+        return batch.pose2d, root_relative(batch.pose3d_cam)
+    return take
 
 
 def lifter_step(lifter, optimizer, pose2d, pose3d_rel, max_norm):

@@ -7,7 +7,7 @@ from tqdm import tqdm
 from common.camera import root_relative
 from common.skeleton import H36M_16
 from function_baseline.batches import shuffled_batches
-from function_poseaug.steps import GeneratorOutput, discriminator_step, generator_step, inside_image
+from function_poseaug.steps import FeedbackTerms, LossWeights, discriminator_step, generator_step, inside_image
 from models_poseaug.augmentor import draw_noise
 from utils import interrupts
 from utils.seeding import generator, seed_everything
@@ -30,14 +30,14 @@ class AdversarialEpoch(NamedTuple):
     df: int
     seed: int
     symmetric_filter: bool
-    weights: NamedTuple
-    feedback: NamedTuple
+    weights: LossWeights
+    feedback: FeedbackTerms
 
 
-def adversarial_epoch(game, optimizers, pools, poses, settings, log, draw):
+def adversarial_epoch(game, optimizers, pools, poses, settings, log, picture):
     """Play one epoch on bone-swapped `poses` (PoseSet). Returns (FakePairs, the next iteration's number).
 
-    `log.add(figures, iteration)` takes each iteration's dict of device scalars; `draw(source, fake, iteration)` makes a
+    `log.add(figures, iteration)` takes each iteration's dict of device scalars; `picture(source, fake, iteration)` makes a
     picture now and then.
     """
     for network in game:
@@ -57,17 +57,17 @@ def adversarial_epoch(game, optimizers, pools, poses, settings, log, draw):
                                        draw_noise(batch.pose3d_cam, noise_draws))
         if iteration % settings.df == 0:
             targets = poses.take(target3d_index, device).pose3d_cam, poses.take(target2d_index, device).pose2d
-            figures.update(discriminators_step(game, optimizers, pools, targets, fake, pool_draws))
+            figures.update(critics_step(game, optimizers, pools, targets, fake, pool_draws))
         kept.add(fake, inside_image(fake.rt_pose2d, settings.symmetric_filter))
         log.add(figures, iteration)
         if iteration % PICTURE_EVERY == 0:
-            draw(batch, fake, iteration)
+            picture(batch, fake, iteration)
         iteration += 1
     log.flush()
     return kept.pairs(), iteration
 
 
-def discriminators_step(game, optimizers, pools, targets, fake: GeneratorOutput, pool_draws):
+def critics_step(game, optimizers, pools, targets, fake, pool_draws):
     """Update the 3D critic, then the 2D one, on unpaired real batches and on fakes from the pools.
 
     `targets`: the real 3D batch (B, 16, 3) and the real 2D batch (B, 16, 2). Returns the critics' log.

@@ -1,6 +1,6 @@
 """Flags of run_poseaug.py: the shared ones, and the adversarial game's. Names and defaults are the reference's."""
 from function_baseline.arguments import (Parser, add_data_args, add_lifter_args, add_run_args, add_training_args,
-                                         learning_rate, positive)
+                                         number, positive, whole)
 from function_poseaug.losses import FEEDBACKS, HardnessBand
 from function_poseaug.steps import FeedbackTerms, LossWeights
 
@@ -24,11 +24,11 @@ def poseaug_parser(description):
 def add_game_args(parser):
     """Schedules of the game: learning rates, warm-up, how often the critics train, what the lifter is given."""
     group = parser.add_argument_group('adversarial game')
-    group.add_argument('--lr_g', default=1e-4, type=learning_rate, help='augmentor')
-    group.add_argument('--lr_d', default=1e-4, type=learning_rate, help='both discriminators')
-    group.add_argument('--lr_p', default=1e-4, type=learning_rate, help='lifter')
+    group.add_argument('--lr_g', default=1e-4, type=number, help='augmentor')
+    group.add_argument('--lr_d', default=1e-4, type=number, help='both discriminators')
+    group.add_argument('--lr_p', default=1e-4, type=number, help='lifter')
     group.add_argument('--decay_epoch', default=0, type=int, help='idle')
-    group.add_argument('--warmup', default=2, type=int, metavar='EPOCHS', help='epochs before the lifter trains')
+    group.add_argument('--warmup', default=2, type=whole, metavar='EPOCHS', help='epochs before the lifter trains')
     group.add_argument('--df', default=2, type=positive, metavar='N',
                        help='train the discriminators every N iterations')
     group.add_argument('--symmetric_filter', action='store_true',
@@ -41,25 +41,25 @@ def add_game_args(parser):
 def add_loss_args(parser):
     """Terms of the generator's loss: see `loss_weights` and `feedback_terms`."""
     group = parser.add_argument_group('generator loss')
-    group.add_argument('--hardratio_std_ba', default=2.0, type=float, help='half-width of BA\'s hardness band')
-    group.add_argument('--hardratio_ba_s', default=3.0, type=float, help='its centre at the start')
-    group.add_argument('--hardratio_ba', default=5.0, type=float, help='its centre at the end')
-    group.add_argument('--hardratio_std_rt', default=15.0, type=float, help='half-width of RT\'s hardness band')
-    group.add_argument('--hardratio_rt_s', default=17.0, type=float, help='its centre at the start')
-    group.add_argument('--hardratio_rt', default=17.0, type=float, help='its centre at the end')
-    group.add_argument('--ba_range_m', default=0.205, type=float, help='centre of the mean 1 - cos of bone angles')
-    group.add_argument('--ba_range_w', default=0.165, type=float, help='its half-width')
-    group.add_argument('--blr_tanhlimit', default=0.2, type=float, help='bound of the relative bone-length change')
-    group.add_argument('--blr_limit', default=0.1, type=float, help='change beyond this is penalised')
-    group.add_argument('--gloss_factord2d', default=1.0, type=float, help='weight of the 2D critic')
-    group.add_argument('--gloss_factord3d', default=6.0, type=float, help='weight of the 3D critic')
-    group.add_argument('--gloss_factordiff', default=3.0, type=float, help='weight of angle and length losses')
-    group.add_argument('--gloss_factorblr', default=1.0, type=float,
+    group.add_argument('--hardratio_std_ba', default=2.0, type=number, help='half-width of BA\'s hardness band')
+    group.add_argument('--hardratio_ba_s', default=3.0, type=number, help='its centre at the start')
+    group.add_argument('--hardratio_ba', default=5.0, type=number, help='its centre at the end')
+    group.add_argument('--hardratio_std_rt', default=15.0, type=number, help='half-width of RT\'s hardness band')
+    group.add_argument('--hardratio_rt_s', default=17.0, type=number, help='its centre at the start')
+    group.add_argument('--hardratio_rt', default=17.0, type=number, help='its centre at the end')
+    group.add_argument('--ba_range_m', default=0.205, type=number, help='centre of the mean 1 - cos of bone angles')
+    group.add_argument('--ba_range_w', default=0.165, type=number, help='its half-width')
+    group.add_argument('--blr_tanhlimit', default=0.2, type=number, help='bound of the relative bone-length change')
+    group.add_argument('--blr_limit', default=0.1, type=number, help='change beyond this is penalised')
+    group.add_argument('--gloss_factord2d', default=1.0, type=number, help='weight of the 2D critic')
+    group.add_argument('--gloss_factord3d', default=6.0, type=number, help='weight of the 3D critic')
+    group.add_argument('--gloss_factordiff', default=3.0, type=number, help='weight of angle and length losses')
+    group.add_argument('--gloss_factorblr', default=1.0, type=number,
                        help='weight of the length loss within (idle in the reference)')
-    group.add_argument('--gloss_factorfeedback_ba', default=0.1, type=float)
-    group.add_argument('--gloss_factordiv_ba', default=0.0, type=float)
-    group.add_argument('--gloss_factorfeedback_rt', default=0.01, type=float)
-    group.add_argument('--gloss_factordiv_rt', default=0.0, type=float)
+    group.add_argument('--gloss_factorfeedback_ba', default=0.1, type=number)
+    group.add_argument('--gloss_factordiv_ba', default=0.0, type=number)
+    group.add_argument('--gloss_factorfeedback_rt', default=0.01, type=number)
+    group.add_argument('--gloss_factordiv_rt', default=0.0, type=number)
 
 
 def loss_weights(args):

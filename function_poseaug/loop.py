@@ -1,19 +1,20 @@
 """PoseAug's outer loop: swap bones, play the game, train the lifter on fake and on real pairs, evaluate, schedule."""
-from torch import nn
-
-from common.camera import project, root_relative
+from common.camera import project
+from common.skeleton import H36M_16
 from function_baseline import scores
+from function_baseline.arguments import NO_NOTE
 from function_baseline.batches import shuffled_batches
-from function_baseline.train import train_lifter
+from function_baseline.start import starting_lifter
+from function_baseline.train import supervised_pairs, train_lifter
 from function_poseaug.adversarial import FLUSH_EVERY, AdversarialEpoch, adversarial_epoch
 from function_poseaug.arguments import feedback_terms, loss_weights
 from function_poseaug.refresh import swapped_bones, templates_for
 from function_poseaug.steps import Game, GameOptimizers, Pools
-from models_baseline import build_lifter
 from models_poseaug.augmentor import Augmentor
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
-from utils.checkpoint import POSEAUG_KEY, find_pretrained, load_lifter
+from utils import interrupts
+from utils.checkpoint import POSEAUG_KEY
 from utils.gradients import adam, set_learning_rate
 from utils.pictures import save_augmentation
 from utils.run_directory import RunDirectory, poseaug_stamp
@@ -29,18 +30,18 @@ class PoseAugState:
     """Everything that changes while PoseAug trains."""
 
     def __init__(self, args, device):
-        """New players around `initial_lifter`, which may write the lifter's own name and stages into `args`."""
+        """New players around `starting_lifter`, which may write the lifter's own name and stages into `args`."""
         seed_everything(args.random_seed)
-        lifter = initial_lifter(args)
+        lifter = starting_lifter(args, pretrained=wants_pretrained(args))
         networks = Augmentor(args.blr_tanhlimit), Discriminator3D(), Discriminator2D(), lifter
         self.game = Game(*(network.to(device) for network in networks))
         self.optimizers = GameOptimizers(adam(self.game.augmentor, args.lr_g), adam(self.game.critic3d, args.lr_d),
                                          adam(self.game.critic2d, args.lr_d))
         self.lifter_optimizer = adam(self.game.lifter, args.lr_p)
-        self.pools = Pools(ReplayPool((16, 3)).to(device), ReplayPool((16, 2)).to(device))
+        self.pools = Pools(*(ReplayPool((H36M_16.num_joints, dimensions)).to(device) for dimensions in (3, 2)))
         self.epoch, self.iteration = 0, 0
         self.best = dict.fromkeys(BEST, float('inf'))
-        self.epoch0_scores = None     # repeated in the warm-up's log rows
+        self.epoch0_scores = None     # PoseAug: the warm-up's log rows repeat them
 
     @property
     def parts(self):
@@ -69,21 +70,20 @@ class PoseAugState:
             set_learning_rate(optimizer, initial * factor)
 
 
-def initial_lifter(args) -> nn.Module:
-    """The pretrained lifter; untrained where --pretrain is false or, as in the reference, where the note is 'debug'."""
-    if args.resume or not args.pretrain or (args.note == 'debug' and not args.pretrain_path):
-        if not args.resume:
-            print('warning: the lifter starts untrained' + (
-                ": a --note of 'debug' (the default) means that; give another note to load a pretrained lifter"
-                if args.pretrain else ' (--pretrain false)'))
-        return build_lifter(args.posenet_name, args.stages, args.dropout)
-    path = find_pretrained(args.posenet_name, args.keypoints, args.pretrain_path)
-    lifter, weights = load_lifter(path, args)
-    args.posenet_name, args.stages = weights.posenet_name, weights.stages
-    print(f'pretrained lifter: {path} (epoch {weights.epoch})')
-    return lifter
+def wants_pretrained(args):
+    """Whether the run starts from a pretrained lifter; says so where it does not.
+
+    PoseAug: a note of 'debug', the default, means that it does not (unless --pretrain_path names one).
+    """
+    if args.pretrain and (args.note != NO_NOTE or args.pretrain_path):
+        return True
+    why = '--pretrain false' if not args.pretrain else f'a --note of {NO_NOTE!r}, the default, means that; give another'
+    if not args.resume:
+        print(f'warning: the lifter starts untrained ({why})')
+    return False
 
 
+@interrupts.after_the_step()
 def train_poseaug(args, training, tests, device, resumed=None):
     """Train for args.epochs after the evaluation of the pretrained lifter; returns the run directory's path."""
     templates = templates_for(training, args.bl_templates)
@@ -103,13 +103,13 @@ def train_poseaug(args, training, tests, device, resumed=None):
             _train_on(state, args, len(fakes.pose2d),
                       lambda index: (fakes.pose2d[index], fakes.pose3d_rel[index]), 'fake')
             evaluate(run, state, tests, device, '_fake')
-            _train_on(state, args, len(training), lambda index: _real_pairs(training, index, device), 'real')
+            _train_on(state, args, len(training), supervised_pairs(training, device), 'real')
             row = evaluate(run, state, tests, device, '_real')
         state.schedule(args)
         run.log_row([state.epoch, state.lifter_optimizer.param_groups[0]['lr'], *row])
         if state.epoch > args.warmup:
             keep_best(run, state, row)
-        if 'snapshot' in args.explicit and state.epoch % args.snapshot == 0:     # idle by default, as in the reference
+        if args.keep_snapshots and state.epoch % args.snapshot == 0:     # idle by default, as in the reference
             run.save(f'ckpt_epoch_{state.epoch:04d}.pth.tar',
                      {POSEAUG_KEY: state.game.lifter.state_dict(), 'epoch': state.epoch})
         run.save_last(state.state_dict())
@@ -129,18 +129,19 @@ def evaluate_pretrained(run, state, tests, device):
 
 def play(run, state, args, poses):
     """One adversarial epoch on bone-swapped poses; returns the FakePairs it kept."""
-    settings = AdversarialEpoch(state.epoch, state.iteration, args.batch_size, args.df, args.random_seed,
-                                args.symmetric_filter, loss_weights(args), feedback_terms(args, state.epoch))
+    settings = AdversarialEpoch(epoch=state.epoch, iteration=state.iteration, batch_size=args.batch_size, df=args.df,
+                                seed=args.random_seed, symmetric_filter=args.symmetric_filter,
+                                weights=loss_weights(args), feedback=feedback_terms(args, state.epoch))
     lr_g = state.optimizers.augmentor.param_groups[0]['lr']
     log = ScalarLog(lambda figures, step: run.scalars({**figures, 'train_G_iter/lr_now': lr_g}, step), FLUSH_EVERY,
                     what=f'epoch {state.epoch}')
 
-    def draw(source, fake, iteration):
+    def picture(source, fake, iteration):
         folder = run.path / 'poseaug_viz'
         folder.mkdir(exist_ok=True)
         picture_of(folder / f'epoch_{state.epoch:04d}_iter_{iteration:04d}.png', source, fake)
 
-    fakes, state.iteration = adversarial_epoch(state.game, state.optimizers, state.pools, poses, settings, log, draw)
+    fakes, state.iteration = adversarial_epoch(state.game, state.optimizers, state.pools, poses, settings, log, picture)
     print(f'epoch {state.epoch}: kept {len(fakes.pose2d):,} of {len(poses):,} augmented poses')
     return fakes
 
@@ -165,11 +166,6 @@ def _train_on(state, args, count, take, tag):
                  task=f'epoch {state.epoch}: lifter on {tag} pairs')
 
 
-def _real_pairs(training, index, device):
-    batch = training.take(index, device)
-    return batch.pose2d, root_relative(batch.pose3d_cam)
-
-
 def evaluate(run, state, tests, device, suffix):
     """Score the lifter, write the event file; the log row's four figures."""
     h36m, dhp = scores.score(state.game.lifter, tests, device)
@@ -179,7 +175,10 @@ def evaluate(run, state, tests, device, suffix):
 
 
 def keep_best(run, state, row):
-    """A checkpoint for each of the four scores that is the best so far."""
+    """A checkpoint for each of the four scores that is the best so far.
+
+    PoseAug: the best is chosen on the test sets, as the authors did.
+    """
     for name, value in zip(BEST, row):
         if value < state.best[name]:
             state.best[name] = value

@@ -74,12 +74,12 @@ class NoisyTrunk(nn.Module):
 class Augmentor(nn.Module):
     """Source poses (B, 16, 3), camera metres -> AugmentedPoses.
 
-    `bl_limit` bounds the relative change of bone lengths.
+    `max_length_change` bounds the relative change of bone lengths.
     """
 
-    def __init__(self, bl_limit=0.2):
+    def __init__(self, max_length_change=0.2):
         super().__init__()
-        self.bl_limit = bl_limit
+        self.max_length_change = max_length_change
         self.bone_angle = NoisyTrunk(POSE_SIZE, 3 * NUM_BONES)
         self.bone_length = NoisyTrunk(POSE_SIZE + NUM_BONES, NUM_GROUPS)
         self.rotation = NoisyTrunk(POSE_SIZE, 3)
@@ -115,9 +115,9 @@ class Augmentor(nn.Module):
         return new * bone_lengths(vectors), 1 - (old * new).sum(-1)
 
     def stretch_bones(self, vectors, source_lengths, source, noise):
-        """BL: lengths * (1 + ratio), |ratio| < bl_limit, left and right alike. -> vectors (B, 15, 3), ratios (B, 9)."""
+        """BL: lengths * (1 + ratio), |ratio| < max_length_change, left and right alike. -> vectors (B, 15, 3), ratios (B, 9)."""
         raw = self.bone_length(source, source_lengths.flatten(1), noise) * self.may_stretch
-        ratio = torch.tanh(raw) * self.bl_limit
+        ratio = torch.tanh(raw) * self.max_length_change
         return vectors * (1 + scale_by_group(ratio))[..., None], ratio
 
     def move(self, pose3d_rel, source, noise):

@@ -70,8 +70,9 @@ class Discriminator3D(nn.Module):
 class Discriminator2D(nn.Module):
     """(B, 16, 2) normalised image poses -> (B, 1) scores."""
 
-    def __init__(self, width=100):
+    def __init__(self):
         super().__init__()
+        width = 100
         self.pose_layer_1 = nn.Linear(2 * H36M_16.num_joints, width)
         self.pose_layer_2 = nn.Linear(width, width)
         self.pose_layer_3 = nn.Linear(width, width)

@@ -19,7 +19,7 @@ from common.camera import project, root_relative
 from common.rotation import axis_angle_to_matrix
 from function_baseline.evaluate import evaluate
 from function_baseline.train import lifter_step
-from function_poseaug.adversarial import KeptPairs, discriminators_step
+from function_poseaug.adversarial import KeptPairs, critics_step
 from function_poseaug.arguments import feedback_terms, loss_weights
 from function_poseaug.steps import Game, GameOptimizers, Pools, generator_step, inside_image
 from models_baseline import LIFTERS, build_lifter
@@ -118,7 +118,7 @@ def test_gan_iterations(epoch, poses):
         fake, log = generator_step(game, optimizers.augmentor, source, weights, feedback, noise)
         if number % 2 == 0:
             targets = target3d.pose3d_cam, target2d.pose2d
-            log.update(discriminators_step(game, optimizers, pools, targets, fake, seeded(0)))
+            log.update(critics_step(game, optimizers, pools, targets, fake, seeded(0)))
         kept.add(fake, inside_image(fake.rt_pose2d))
         theirs = plain.play((source, target3d, target2d), noise)
         logged += len(theirs)

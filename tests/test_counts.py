@@ -12,7 +12,7 @@ from benchmarks.sides import EPOCH, PUBLISHED, Ours, new_game
 from benchmarks.synthetic import held_out_poses, synthetic_poses
 from common.camera import root_relative
 from function_baseline.train import CHECK_EVERY, lifter_step, train_lifter
-from function_poseaug.adversarial import FLUSH_EVERY, discriminators_step
+from function_poseaug.adversarial import FLUSH_EVERY, critics_step
 from function_poseaug.arguments import feedback_terms, loss_weights
 from function_poseaug.steps import generator_step
 from models_baseline import LIFTERS
@@ -67,10 +67,10 @@ def test_generator_and_lifter_step(name):
     assert counts.host_reads == 0 and counts.operations <= LIFTER_STEP[name]
 
 
-def test_discriminators_step(mlp):
+def test_critics_step(mlp):
     batch, (_, (fake, _)) = batch_of(mlp), generator_counts(mlp)
     targets = batch.pose3d_cam, batch.pose2d
-    counts = count(lambda: discriminators_step(mlp.game, mlp.optimizers, mlp.pools, targets, fake, mlp.draws))
+    counts = count(lambda: critics_step(mlp.game, mlp.optimizers, mlp.pools, targets, fake, mlp.draws))
     assert counts.host_reads == 0 and counts.operations <= DISCRIMINATORS_STEP
 
 

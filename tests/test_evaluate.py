@@ -14,7 +14,7 @@ from common.load_3dhp import load_3dhp
 from common.load_h36m import h36m_poses, read_h36m
 from conftest import SHARED
 from function_baseline import scores
-from function_baseline.batches import in_batches, num_batches, shuffled_batches
+from function_baseline.batches import in_batches, shuffled_batches
 from function_baseline.evaluate import CHUNK, evaluate, mirror, per_pose_errors, predict_flipped, scoring_device
 from function_baseline.report import table
 from models_baseline import build_lifter
@@ -230,7 +230,6 @@ def test_a_last_batch_of_one_is_left_out(count, sizes):
     batches = in_batches(torch.arange(count), 4)
     assert [len(batch) for batch in batches] == sizes
     assert torch.cat([torch.arange(0), *batches]).tolist() == list(range(sum(sizes)))
-    assert num_batches(count, 4) == len(sizes)
 
 
 def test_shuffled_batches_visit_every_pose_once_and_repeat_with_the_seed():

@@ -140,12 +140,13 @@ def _fit(lifter, state, path):
 
 
 def find_pretrained(posenet_name, keypoints, place=''):
-    """The newest baseline checkpoint of this lifter and 2D source in the folder `place`, or the file `place` itself.
+    """The newest baseline checkpoint of this lifter and 2D source in the folder `place`, or that of `place`, a file or a run.
 
     InputError where there is none.
     """
-    if place and Path(place).is_file():
-        return Path(place)
+    for candidate in (Path(place), Path(place) / BASELINE_BEST) if place else ():
+        if candidate.is_file():
+            return candidate
     folder = Path(place or 'checkpoint/pretrain_baseline')
     found = sorted(folder.glob(f'{posenet_name}/{keypoints}/*/{BASELINE_BEST}'), key=lambda path: path.stat().st_mtime)
     if not found:

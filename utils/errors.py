@@ -16,21 +16,20 @@ class InputError(Exception):
 def exits_cleanly(main):
     """Decorator of a script's `main(argv=None)`: no traceback for what is no fault of the program.
 
-    An InputError, or a file that cannot be read or written, becomes one line on stderr and exit code 2; SIGTERM and
-    Ctrl-C let the running step finish and end with one line and exit code 143 or 130.
+    An InputError, or a file that cannot be read or written, becomes one line on stderr and exit code 2; a run that
+    was stopped ends with one line and exit code 143 (SIGTERM) or 130 (Ctrl-C).
     """
     @functools.wraps(main)
     def run(argv=None):
         try:
-            with interrupts.after_the_step():
-                result = main(argv)
-                interrupts.obey()
-                return result
+            return main(argv)
         except InputError as error:
             _leave(2, f'error: {error}')
         except OSError as error:
             _leave(2, f'error: {error.filename or "a file"}: {error.strerror or error}; '
                       'make room or permit it, and try again')
+        except KeyboardInterrupt:
+            _leave(130, 'stopped by SIGINT')
         except interrupts.Stopped as stop:
             _leave(stop.exit_code, f'stopped by {stop}; --resume continues after the last whole epoch')
     return run

@@ -27,7 +27,7 @@ def descend(loss, network, optimizer, max_norm=1.0):
 
 
 def adam(network, lr):
-    """Adam with PyTorch's defaults; the fused kernel where the device has one (4 to 11 times faster on a CPU)."""
+    """Adam with PyTorch's defaults; the fused kernel (4 to 11 times faster on a CPU)."""
     return torch.optim.Adam(network.parameters(), lr=lr, fused=True)
 
 

@@ -21,6 +21,9 @@ def resume(args, kind):
     """
     path = Path(args.resume)
     path = path / LAST if path.is_dir() else path
+    if not path.is_file():
+        raise InputError(f'{path} is missing: --resume takes a run directory with a {LAST}, which a run writes after its '
+                         'first epoch; start the run anew')
     content = read_checkpoint(path)
     if not {kind, 'arguments', 'sizes'} <= content.keys():
         raise InputError(f'{path} cannot be continued: it is no {LAST} of this trainer')

@@ -36,9 +36,8 @@ class RunDirectory:
         InputError where it cannot be made.
         """
         self.path = _make_new(Path(args.checkpoint) / args.posenet_name / args.keypoints, f'{stamp}_{args.note}')
-        self.args = plain_arguments(args)
-        record = dict(arguments=self.args, **environment())
-        (self.path / RECORD).write_text(json.dumps(record, indent=1) + '\n')
+        self.args, self.environment = plain_arguments(args), environment()
+        self._record()
         lines = [f'{name}: {value}' for name, value in self.args.items()] + ([preamble] if preamble else [])
         self.log_line('\n'.join(lines))
         self.log_line(''.join(f'{column}\t' for column in columns))
@@ -53,15 +52,22 @@ class RunDirectory:
         checkpoint is cut off, since it will be written again.
         """
         run = cls.__new__(cls)
-        run.path, run.args = Path(path), plain_arguments(args)
+        run.path, run.args, run.environment = Path(path), plain_arguments(args), environment()
         for file in run._growing_files():
             if file.name in sizes:
                 os.truncate(file, min(file.stat().st_size, sizes[file.name]))
             else:
                 file.unlink()
+        run._record()
         run._open_events()
         print(f'run directory: {run.path} (resumed)')
         return run
+
+    def _record(self):
+        """Add this life of the run to run.json."""
+        file = self.path / RECORD
+        lives = json.loads(file.read_text()) if file.exists() else []
+        file.write_text(json.dumps([*lives, dict(arguments=self.args, **self.environment)], indent=1) + '\n')
 
     def _open_events(self):
         self.events = EventFile(self.path)
@@ -79,7 +85,7 @@ class RunDirectory:
 
     def save(self, name, content):
         """Save a checkpoint that describes itself: arguments and versions travel with the weights."""
-        save_checkpoint(self.path / name, dict(content, arguments=self.args, environment=environment()))
+        save_checkpoint(self.path / name, dict(content, arguments=self.args, environment=self.environment))
 
     def save_last(self, content):
         """Save what --resume needs, once the log and the events up to here are on the disk."""
@@ -100,8 +106,8 @@ def plain_arguments(args):
 
 
 def environment():
-    """Command line, versions and commit."""
-    return dict(command=' '.join(sys.argv), python=platform.python_version(), torch=str(torch.__version__),
+    """Command line, versions, threads and commit: what a run's numbers depend on beside its arguments."""
+    return dict(command=' '.join(sys.argv), threads=torch.get_num_threads(), python=platform.python_version(), torch=str(torch.__version__),
                 numpy=np.__version__, tensorboardX=tensorboardX.__version__, commit=_commit())
 
 
