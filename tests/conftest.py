@@ -2,6 +2,7 @@
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,13 @@ def standin_sources(tmp_path_factory):
 def standin_root(standin_sources, tmp_path_factory):
     """A data root prepared from the stand-in: 34,366 training poses, four views each, and 2,929 poses of 3DHP."""
     return prepare_all(standin_sources, tmp_path_factory.mktemp('standin_root'))
+
+
+@pytest.fixture(scope='session')
+def readme_lifter():
+    """The class of the README's section "A lifter of your own", made from its text."""
+    text = (ROOT / 'README.md').read_text()
+    block = text.split('    # models_baseline/linear.py\n')[1].split('\nand one line')[0]
+    namespace = {}
+    exec(textwrap.dedent(block), namespace)
+    return namespace['Linear']

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from models_baseline import build_lifter
+from models_baseline.layers import ReluDropout
 from utils.checkpoint import BASELINE_BEST, find_pretrained, load_lifter, read_checkpoint, read_lifter, save_checkpoint
 from utils.errors import InputError
 
@@ -82,7 +83,7 @@ def test_a_loaded_lifter_gives_the_same_poses(tmp_path, name):
 
 def test_the_dropout_rate_is_the_command_lines(mlp):
     loaded, _ = load_lifter(mlp, arguments(dropout=.125))
-    rates = {module.p for module in loaded.modules() if isinstance(module, torch.nn.Dropout)}
+    rates = {module.p for module in loaded.modules() if isinstance(module, ReluDropout)}
     assert rates == {.125}
 
 

@@ -13,7 +13,7 @@ from function_baseline.arguments import baseline_parser
 from golden_recipe import PARTS, SHAPES, distance, fill, golden
 from models_baseline import LIFTERS, build_lifter
 from models_baseline.gcn import normalised_adjacency
-from models_baseline.layers import PointwiseConv1d, PointwiseConv2d, prepend_root, ReluDropout
+from models_baseline.layers import PointwiseConv1d, PointwiseConv2d, ReluDropout
 from models_baseline.stgcn import joint_adjacency, part_adjacency
 
 NETWORKS = dict(gcn4=('gcn', 4), mlp2=('mlp', 2), mlp4=('mlp', 4), stgcn4=('stgcn', 4), videopose4=('videopose', 4))
@@ -257,17 +257,8 @@ def gradients_of(network):
 
 # a fifth lifter
 
-class OneLayer(nn.Module):
-    def __init__(self, stages, dropout):
-        super().__init__()
-        self.only = nn.Linear(32, 45)
-
-    def forward(self, pose2d):
-        return prepend_root(self.only(pose2d.flatten(1)))
-
-
-def test_a_fifth_lifter_is_one_line(monkeypatch):
-    monkeypatch.setitem(LIFTERS, 'one_layer', OneLayer)
-    args = baseline_parser('').parse_args(['--posenet_name', 'one_layer'])
+def test_a_fifth_lifter_is_one_line(monkeypatch, readme_lifter):
+    monkeypatch.setitem(LIFTERS, 'linear', readme_lifter)
+    args = baseline_parser('').parse_args(['--posenet_name', 'linear'])
     lifter = build_lifter(args.posenet_name, args.stages, args.dropout)
-    assert isinstance(lifter, OneLayer) and lifter(golden('pose2d')).shape == (64, 16, 3)
+    assert isinstance(lifter, readme_lifter) and lifter(golden('pose2d')).shape == (64, 16, 3)

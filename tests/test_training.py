@@ -19,7 +19,6 @@ from function_baseline.arguments import baseline_parser, parse
 from function_baseline.data import load_training
 from function_baseline.loop import StepDecay
 from models_baseline import LIFTERS, build_lifter
-from models_baseline.layers import prepend_root
 from utils.gradients import adam
 from utils.run_directory import RunDirectory
 
@@ -503,20 +502,11 @@ def test_a_pretrained_lifter_is_found_where_the_baseline_left_it(tiny_root, tmp_
                 checkpoint(pretrained, 'ckpt_best.pth.tar')['state_dict'])
 
 
-class OneLayer(nn.Module):
-    def __init__(self, stages, dropout):
-        super().__init__()
-        self.only = nn.Linear(32, 45)
-
-    def forward(self, pose2d):
-        return prepend_root(self.only(pose2d.flatten(1)))
-
-
-def test_a_fifth_lifter_goes_all_the_way(tiny_root, runs, monkeypatch):
+def test_a_fifth_lifter_goes_all_the_way(tiny_root, runs, monkeypatch, readme_lifter):
     """One line in LIFTERS, and it pretrains, is augmented, evaluated."""
-    monkeypatch.setitem(LIFTERS, 'one_layer', OneLayer)
-    pretrained = baseline(tiny_root, runs, 'one_layer', '--epochs', 1)
-    run = poseaug(tiny_root, runs, 'one_layer', pretrained, '--epochs', 1, '--warmup', 0)
+    monkeypatch.setitem(LIFTERS, 'linear', readme_lifter)
+    pretrained = baseline(tiny_root, runs, 'linear', '--epochs', 1)
+    run = poseaug(tiny_root, runs, 'linear', pretrained, '--epochs', 1, '--warmup', 0)
     errors = run_evaluate.main(['--data_root', str(tiny_root), '--actions', 'Walking', '--device', 'cpu',
                                 '--evaluate', str(run / 'ckpt_last.pth.tar')])
     assert errors[0].mpjpe_mm == pytest.approx(figures(log_rows(run)[-1])[2], abs=1e-5)

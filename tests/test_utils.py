@@ -252,6 +252,7 @@ def test_a_result_passes_through_and_a_bug_keeps_its_traceback():
 def test_a_signal_is_noted_and_obeyed_between_two_steps(number, code, capsys):
     done, handlers = [], [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)]
 
+    @interrupts.after_the_step()
     def main(argv):
         for step in range(5):
             interrupts.obey()

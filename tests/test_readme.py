@@ -1,0 +1,55 @@
+"""What the README shows is what the scripts take."""
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from common.h36m import KEYPOINTS
+from data import prepare_data_2d_h36m, prepare_data_h36m
+from data_extra import prepare_data_3dhp
+from function_baseline.arguments import baseline_parser, parse
+from function_poseaug.arguments import poseaug_parser
+from models_baseline import LIFTERS
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / 'README.md').read_text()
+COMMANDS = re.findall(r'^    python3 (run_\w+\.py) (.*)$', README, re.MULTILINE)
+PARSERS = {'run_baseline.py': baseline_parser, 'run_evaluate.py': baseline_parser, 'run_poseaug.py': poseaug_parser}
+
+
+@pytest.mark.parametrize('keypoints', KEYPOINTS)
+def test_the_experiments_are_sixteen_baselines_and_sixteen_poseaug_runs(keypoints):
+    seen = []
+    for script, flags in COMMANDS:
+        args = parse(PARSERS[script](''), shlex.split(flags.replace('--keypoints gt', f'--keypoints {keypoints}')))
+        assert args.keypoints == keypoints
+        if script != 'run_evaluate.py':
+            seen.append((script, args.posenet_name, args.stages, args.dropout, getattr(args, 'lr_p', None)))
+    assert sorted(seen, key=str) == sorted([
+        ('run_baseline.py', 'gcn', 4, 0., None), ('run_baseline.py', 'videopose', 4, .25, None),
+        ('run_baseline.py', 'mlp', 2, .25, None), ('run_baseline.py', 'stgcn', 4, -1., None),
+        ('run_poseaug.py', 'gcn', 4, 0., 1e-3), ('run_poseaug.py', 'videopose', 4, .25, 1e-4),
+        ('run_poseaug.py', 'mlp', 2, .25, 1e-4), ('run_poseaug.py', 'stgcn', 4, 0., 1e-4)], key=str)
+
+
+@pytest.mark.parametrize('document', ['README.md', 'DATASETS.md'])
+def test_the_preparation_commands_parse(document):
+    parsers = {'data/prepare_data_h36m.py': prepare_data_h36m, 'data/prepare_data_2d_h36m.py': prepare_data_2d_h36m,
+               'data_extra/prepare_data_3dhp.py': prepare_data_3dhp}
+    commands = re.findall(r'^ *python (data\w*/prepare_\w+\.py)([^#\n]*)', (ROOT / document).read_text(), re.MULTILINE)
+    assert {script for script, _ in commands} == set(parsers)
+    for script, flags in commands:
+        parsers[script].parse_args(shlex.split(flags))
+
+
+def test_the_readme_s_lifter_and_its_line_are_what_the_code_takes(readme_lifter):
+    assert readme_lifter.__name__ == 'Linear'
+    line = re.search(r'LIFTERS = dict\((.*)\)', README)[1]
+    assert line.removesuffix(', linear=Linear') == ', '.join(f'{name}={c.__name__}' for name, c in LIFTERS.items())
+
+
+def test_files_that_the_documents_link_to_exist():
+    for document in (ROOT / 'README.md', ROOT / 'DATASETS.md', ROOT / 'docs' / 'faithful.md'):
+        for target in re.findall(r'\]\(([^)#:]+)\)', document.read_text()):
+            assert (document.parent / target).exists(), (document.name, target)
