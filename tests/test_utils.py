@@ -346,11 +346,13 @@ def test_the_log_has_arguments_preamble_header_and_rows(args):
 def test_the_record_says_how_the_run_was_started(args):
     run = RunDirectory(args, 'stamp', COLUMNS)
     run.close()
-    record = json.loads((run.path / 'run.json').read_text())
+    record, = json.loads((run.path / 'run.json').read_text())
     assert record['arguments']['lr'] == .001 and record['arguments']['s1only'] is False
     assert record['torch'] == torch.__version__ and record['numpy'] == np.__version__
     assert {'command', 'python', 'commit'} <= record.keys()
     assert not {'explicit', 'resume'} & record['arguments'].keys()
+    RunDirectory.reopen(run.path, args, {'log.txt': 0}).close()
+    assert len(json.loads((run.path / 'run.json').read_text())) == 2      # each life of the run has its own
 
 
 def test_scalars_land_in_the_event_file(args):
