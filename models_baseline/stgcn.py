@@ -137,7 +137,7 @@ class StGcnBody(nn.Module):
 
 
 class StGcn(nn.Module):
-    """(B, 16, 2) or (B, 32) normalised 2D -> (B, 16, 3) metres, camera frame; the root is not zeroed.
+    """(B, 16, 2) or (B, 32) normalised 2D -> (B, 16, 3) metres, camera frame. PoseAug: the root is not zeroed.
 
     Inside, Human3.6M's Neck stands midway between Thorax and Head. `stages` does nothing (as in the reference).
     A negative `dropout` keeps each layer's own rate.
