@@ -1,7 +1,8 @@
 """ST-GCN for one frame (Cai et al., ICCV 2019): graph convolutions on 17 joints, on five body parts and over the body.
 
 Features are rows (B, nodes, channels). The graph convolutions split the adjacency A (4, nodes, nodes) into self-loops,
-edges away from the centre, edges towards it, and pairs of mirrored joints.
+edges away from the centre, edges towards it, and pairs of mirrored joints. Inside the network the joints stand in the
+order of PARTS, so that a part, and all joints that have a mirror image, are slices.
 """
 import torch
 from torch import nn
@@ -18,6 +19,7 @@ PARTS = dict(left_arm=('LShoulder', 'LElbow', 'LWrist'), right_arm=('RShoulder',
 # PARTS' order below.
 _PART_TREE = Skeleton(names=('Torso', 'LArm', 'RArm', 'LLeg', 'RLeg'), parent_names=(None,) + ('Torso',) * 4)
 _PART_ORDER = _PART_TREE.joints('LArm', 'RArm', 'LLeg', 'RLeg', 'Torso')
+JOINT_ORDER = H36M_17.joints(*(name for names in PARTS.values() for name in names))
 
 # Each layer's own dropout rate, in force where the rate asked for is negative.
 OWN_DROPOUT = dict(unit=0.05, body=0.25, merge=0.1, head=0.1)
@@ -46,18 +48,43 @@ def _split_adjacency(skeleton, centre):
 
 
 class GraphMix(nn.Module):
-    """1x1 conv to 4 kinds of features, then each node sums its neighbours' by kind: (B, V, in) -> (B, V, out)."""
+    """1x1 conv to 4 kinds of features, then each node sums its neighbours' by kind: (B, V, in) -> (B, V, out).
+
+    Computed the other way round: the sums first, then one matrix product over (kind, in) for the first nodes, which have
+    a mirror image, and one for those of the middle, which need a kind less: fewer operations, and nothing 4 * out wide.
+    """
 
     def __init__(self, in_channels, out_channels, adjacency):
         super().__init__()
         self.conv = PointwiseConv2d(in_channels, NUM_KINDS * out_channels)
-        # (w, v * 4 + k): the sum over v and k is one matrix product
-        self.register_buffer('mix', adjacency.permute(2, 1, 0).flatten(1), persistent=False)
+        paired = int((adjacency[-1] > 0).any(0).sum())
+        self.kinds = [_kinds_in_use(adjacency[:, :, nodes]) for nodes in (slice(paired), slice(paired, None))]
+        self.register_buffer('mix_paired', _mix_of(self.kinds[0], adjacency[:, :, :paired]), persistent=False)
+        self.register_buffer('mix_middle', _mix_of(self.kinds[1], adjacency[:, :, paired:]), persistent=False)
 
     def forward(self, features):
-        batch, nodes, _ = features.shape
-        by_kind = self.conv(features).view(batch, nodes * NUM_KINDS, -1)
-        return self.mix @ by_kind
+        weight = self.conv.weight.view(NUM_KINDS, -1, features.shape[-1])
+        bias = self.conv.bias.view(NUM_KINDS, -1)
+        mixes = zip((self.mix_paired, self.mix_middle), self.kinds)
+        return torch.cat([_convolve(mix, features, weight[kinds], bias[kinds]) for mix, kinds in mixes], dim=1)
+
+
+def _convolve(mix, features, weight, bias):
+    """(nodes * kinds, V), (B, V, in), (kinds, out, in), (kinds, out) -> (B, nodes, out)."""
+    kinds = len(weight)
+    sums = (mix @ features).unflatten(1, (-1, kinds)).flatten(2).transpose(0, 1)        # (nodes, B, kinds * in)
+    weight = weight.transpose(1, 2).flatten(0, 1).expand(len(sums), -1, -1)
+    return torch.baddbmm(mix.sum(1).view(-1, 1, kinds) @ bias, sums, weight).transpose(0, 1)
+
+
+def _kinds_in_use(adjacency):
+    """The kinds of edges that lead to any of these nodes: (4, V, nodes) -> list."""
+    return adjacency.flatten(1).any(1).nonzero().flatten().tolist()
+
+
+def _mix_of(kinds, adjacency):
+    """(nodes * kinds, V): each row sums the features of one node's neighbours of one kind."""
+    return adjacency[kinds].permute(2, 0, 1).flatten(0, 1).contiguous()
 
 
 class StGcnUnit(nn.Module):
@@ -105,7 +132,7 @@ class StGcnBody(nn.Module):
     def __init__(self, dropout):
         super().__init__()
         rate = {place: own if dropout < 0 else dropout for place, own in OWN_DROPOUT.items()}
-        joints, parts = joint_adjacency(), part_adjacency()
+        joints, parts = joint_adjacency()[:, JOINT_ORDER][:, :, JOINT_ORDER], part_adjacency()
         # PoseAug: the reference hands its momentum over as eps; released weights depend on it.
         self.data_bn = nn.BatchNorm1d(2 * H36M_17.num_joints, eps=0.1, momentum=0.1)
         self.st_gcn_networks = nn.ModuleList([
@@ -117,23 +144,23 @@ class StGcnBody(nn.Module):
         self.conv2 = _conv_unit(1024, 256, rate['merge'])
         self.non_local = NonLocal(512, 256)
         self.fcn = nn.Sequential(nn.Dropout(rate['head']), PointwiseConv2d(512, 3))
-        self.part_joints = [H36M_17.joints(*names) for names in PARTS.values()]
-        part_of = [next(p for p, members in enumerate(self.part_joints) if j in members)
-                   for j in range(H36M_17.num_joints)]
-        self.register_buffer('copy_back', F.one_hot(torch.tensor(part_of)).float(), persistent=False)  # (17, 5)
+        in_order = torch.eye(H36M_17.num_joints)[JOINT_ORDER]
+        self.register_buffer('in_order', in_order, persistent=False)                        # (17, 17) permutation
+        self.part_sizes = [len(names) for names in PARTS.values()]
+        self.register_buffer('copy_back', _copies(self.part_sizes), persistent=False)       # (17, 5)
 
     def forward(self, pose2d):
         """(B, 17, 2) -> (B, 17, 3). The order of each concatenation is that of the released weights' channels."""
-        features = self.data_bn(pose2d.flatten(1)).view_as(pose2d)
+        features = self.in_order @ self.data_bn(pose2d.flatten(1)).view_as(pose2d)
         for unit in self.st_gcn_networks:
             features = unit(features)
-        parts = torch.stack([features[:, joints].amax(1) for joints in self.part_joints], dim=1)
+        parts = torch.stack([joints.amax(1) for joints in features.split(self.part_sizes, dim=1)], dim=1)
         for unit in self.st_gcn_pool:
             parts = unit(parts)
         body = self.conv4(parts.amax(1, keepdim=True))
         parts = self.conv2(torch.cat([body.expand_as(parts), parts], dim=-1))
         features = torch.cat([features, self.copy_back @ parts], dim=-1)
-        return self.fcn(self.non_local(features))
+        return self.in_order.T @ self.fcn(self.non_local(features))
 
 
 class StGcn(nn.Module):
@@ -152,6 +179,11 @@ class StGcn(nn.Module):
         pose3d_17 = self.stgcn(self.with_neck @ as_joints(pose2d))
         neck = H36M_17.names.index('Neck')
         return torch.cat([pose3d_17[:, :neck], pose3d_17[:, neck + 1:]], dim=1)
+
+
+def _copies(sizes):
+    """(sum of sizes, parts): a one where the row's joint belongs to the part."""
+    return torch.block_diag(*(torch.ones(size, 1) for size in sizes))
 
 
 def _conv_unit(in_channels, out_channels, dropout):

@@ -21,9 +21,9 @@ from utils.scalar_log import ScalarLog
 
 BATCH = 32
 # operations of one call: forward, backward, clipping and update
-GENERATOR_STEP = dict(gcn=1535, mlp=1110, stgcn=1455, videopose=1265)
+GENERATOR_STEP = dict(gcn=1535, mlp=1110, stgcn=1725, videopose=1265)
 DISCRIMINATORS_STEP = 570
-LIFTER_STEP = dict(gcn=405, mlp=105, stgcn=277, videopose=162)     # a CPU's dropout is six fast operations
+LIFTER_STEP = dict(gcn=405, mlp=105, stgcn=460, videopose=162)     # a CPU's dropout is six fast operations
 EXCHANGE = 38
 REFRESH = 32
 EVALUATION = 65     # per chunk, mlp
