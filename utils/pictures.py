@@ -1,12 +1,21 @@
-"""Pictures of poses, with matplotlib. Left is blue and right is red, everywhere; axes are equal."""
+"""Pictures of poses, with matplotlib. Left is blue and right is vermilion, everywhere; axes are equal.
+
+Colours are of the palette by Okabe and Ito (2008), which people of any colour vision tell apart. What is neither left
+nor right never has the two colours of the sides.
+"""
 import numpy as np
 
 from common.skeleton import H36M_16
 
-_COLOURS = {'L': 'tab:blue', 'R': 'tab:red', '': '0.25'}
+LEFT, RIGHT, MIDDLE = '#0072B2', '#D55E00', '#404040'
+SIDE_NAMES = {LEFT: 'left', RIGHT: 'right', MIDDLE: 'trunk'}
+GHOST = '#AAAAAA'     # a pose to compare with, behind the one that is shown
+# checkpoints side by side, the baseline first
+SERIES = ('#999999', '#009E73', '#CC79A7', '#56B4E9', '#E69F00', '#F0E442')
+STAGE_COLOURS = dict(source='#999999', BA='#E69F00', BL='#CC79A7', RT='#009E73')
 
 
-def _figure(**options):
+def new_figure(**options):
     """A figure that belongs to no window: importing pyplot would choose a backend for the whole process."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -15,9 +24,41 @@ def _figure(**options):
     return figure
 
 
-def bone_colours(skeleton=H36M_16):
+_figure = new_figure
+
+
+def joint_colours(skeleton=H36M_16):
+    """The colour of each joint's side."""
     left, right = set(skeleton.left_joints), set(skeleton.right_joints)
-    return [_COLOURS['L' if joint in left else 'R' if joint in right else ''] for joint, _ in skeleton.edges]
+    return [LEFT if joint in left else RIGHT if joint in right else MIDDLE for joint in range(skeleton.num_joints)]
+
+
+def bone_colours(skeleton=H36M_16):
+    """The colour of each bone: that of the joint it ends in."""
+    colours = joint_colours(skeleton)
+    return [colours[joint] for joint, _ in skeleton.edges]
+
+
+def bone_segments(pose):
+    """(..., J, D) -> (..., bones, 2, D): both ends of each bone, as matplotlib's collections take them."""
+    return np.asarray(pose)[..., H36M_16.edges, :]
+
+
+def save_figure(figure, folder, name, formats, dpi=150):
+    """Write `folder`/`name`.png, .pdf or .svg, one file per format; returns the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f'{name}.{suffix}' for suffix in formats]
+    for path in paths:
+        figure.savefig(path, dpi=dpi)
+    return paths
+
+
+def side_legend(figure, ghost=''):
+    """Say at the foot of the figure which colour is which side, and what `ghost` is drawn in grey behind."""
+    from matplotlib.lines import Line2D
+    meanings = {**SIDE_NAMES, GHOST: ghost} if ghost else SIDE_NAMES
+    lines = [Line2D([], [], color=colour, linewidth=2.5, label=name) for colour, name in meanings.items()]
+    figure.legend(handles=lines, loc='lower center', ncols=len(lines), frameon=False, fontsize=8)
 
 
 def draw_3d(axes, pose3d_cam, title):
@@ -25,9 +66,9 @@ def draw_3d(axes, pose3d_cam, title):
 
     Drawn x right, z away, and up for the camera's -y.
     """
-    x, y, z = (pose3d_cam - pose3d_cam[:1]).T
-    for (joint, parent), colour in zip(H36M_16.edges, bone_colours()):
-        axes.plot(x[[joint, parent]], z[[joint, parent]], -y[[joint, parent]], color=colour, linewidth=2)
+    from mpl_toolkits.mplot3d.art3d import Line3DCollection
+    x, y, z = np.moveaxis(bone_segments(pose3d_cam - pose3d_cam[:1]), -1, 0)
+    axes.add_collection3d(Line3DCollection(np.stack([x, z, -y], axis=-1), colors=bone_colours(), linewidths=2))
     axes.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1), title=title, xticklabels=[], yticklabels=[], zticklabels=[])
     axes.set_box_aspect((1, 1, 1), zoom=1.3)
     axes.view_init(elev=15, azim=-75)
@@ -35,8 +76,8 @@ def draw_3d(axes, pose3d_cam, title):
 
 def draw_2d(axes, pose2d_norm, title):
     """One pose (16, 2), normalised image coordinates; the frame is the image's."""
-    for (joint, parent), colour in zip(H36M_16.edges, bone_colours()):
-        axes.plot(*pose2d_norm[[joint, parent]].T, color=colour, linewidth=2)
+    from matplotlib.collections import LineCollection
+    axes.add_collection(LineCollection(bone_segments(pose2d_norm), colors=bone_colours(), linewidths=2))
     axes.set(xlim=(-1, 1), ylim=(1, -1), title=title, xticks=[], yticks=[])
     axes.set_aspect('equal')
 
@@ -46,7 +87,7 @@ def save_augmentation(path, stages3d, stages2d):
 
     Both dicts go by title: `stages3d` -> (16, 3) camera metres, `stages2d` -> (16, 2) normalised.
     """
-    figure = _figure(figsize=(3.2 * len(stages3d), 6.4), layout='constrained')
+    figure = new_figure(figsize=(3.2 * len(stages3d), 6.4), layout='constrained')
     columns = len(stages3d)
     for column, (title, pose3d) in enumerate(stages3d.items(), start=1):
         draw_3d(figure.add_subplot(2, columns, column, projection='3d'), np.asarray(pose3d), title)
@@ -57,7 +98,7 @@ def save_augmentation(path, stages3d, stages2d):
 
 def save_curves(path, title, curves):
     """Learning curves: dict label -> list of numbers, one per epoch from 1."""
-    figure = _figure(figsize=(7, 4.5), layout='constrained')
+    figure = new_figure(figsize=(7, 4.5), layout='constrained')
     axes = figure.add_subplot()
     for label, values in curves.items():
         axes.plot(range(1, len(values) + 1), values, label=label)

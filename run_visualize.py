@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Pictures of results, and of what a run's augmentor does to poses:
+
+python3 run_visualize.py errors --evaluate BASELINE POSEAUG
+python3 run_visualize.py views --run RUN_DIR        and so gallery and histograms (README.md).
+"""
+from pathlib import Path
+from types import SimpleNamespace
+
+from function_baseline.arguments import Parser, add_data_args, batch_size, positive
+from function_baseline.data import load_test, load_training
+from function_baseline.evaluate import per_pose_errors
+from function_poseaug import statistics
+from function_poseaug.refresh import templates_for
+from models_poseaug.augmentor import Augmentor
+from utils import pictures_errors, pictures_sheets, pictures_views
+from utils.checkpoint import LAST, POSEAUG_KEY, load_lifter, read_checkpoint
+from utils.device import choose_device
+from utils.errors import InputError, exits_cleanly
+from utils.pictures import SERIES, save_figure
+from utils.seeding import generator
+
+FORMATS = ('png', 'pdf', 'svg')
+BATCH = 1024      # poses augmented together at least: the augmentor normalises over them, as it did in training
+
+
+@exits_cleanly
+def main(argv=None):
+    """Draw, write, and say where; returns the paths of the pictures."""
+    args = parser().parse_args(argv)
+    figures = args.draw(args)
+    paths = [path for name, figure in figures.items() for path in save_figure(figure, args.output, name, args.format)]
+    print('\n'.join(map(str, paths)))
+    return paths
+
+
+def parser():
+    """A subcommand per kind of picture."""
+    top = Parser(__doc__.partition(':')[0])
+    kinds = top.add_subparsers(title='pictures', metavar='KIND', required=True, parser_class=_subparser)
+    errors = kinds.add_parser('errors', help='errors per joint and per action, of checkpoints side by side')
+    errors.add_argument('--evaluate', nargs='+', required=True, metavar='FILE', help='checkpoints, the baseline first')
+    errors.add_argument('--names', nargs='+', metavar='TEXT', help='what the legend calls them')
+    errors.add_argument('--device', default='auto', metavar='NAME', help='auto, cuda, mps or cpu')
+    add_data_args(errors)
+    errors.set_defaults(draw=errors_figures, explicit=frozenset(), dropout=0.)
+    _add_run_kind(kinds, views_figure, 'views', 4096, 'where cameras stand around the body, before and after')
+    _add_run_kind(kinds, histograms_figure, 'histograms', 4096, 'views, root depth and bone angles, before and after')
+    _add_run_kind(kinds, gallery_figure, 'gallery', 4, 'a few poses, and what BA, BL and RT make of them')
+    for command in kinds.choices.values():
+        command.add_argument('--output', type=Path, metavar='DIR', help='(default: beside the last checkpoint)')
+        command.add_argument('--format', nargs='+', choices=FORMATS, default=['png'])
+    return top
+
+
+def _add_run_kind(kinds, draw, name, poses, text):
+    command = kinds.add_parser(name, help=text)
+    command.add_argument('--run', type=Path, required=True, metavar='DIR', help='directory of a PoseAug run')
+    command.add_argument('--poses', type=positive, default=poses, metavar='N', help='how many (default %(default)s)')
+    command.add_argument('--random_seed', type=int, default=0, metavar='N', help='chooses the poses and the noise')
+    command.add_argument('--data_root', metavar='DIR', help="folder with data/ and data_extra/ (default: the run's)")
+    command.set_defaults(draw=draw)
+
+
+def _subparser(prog, **_):
+    command = Parser(None)
+    command.prog = prog
+    return command
+
+
+def errors_figures(args):
+    """{'errors_joints': Figure, 'errors_actions': Figure} of all lifters on both test sets."""
+    args.output = args.output or Path(args.evaluate[-1]).parent
+    names = args.names or [name_of(path) for path in args.evaluate]
+    if not len(args.evaluate) == len(names) == len(set(names)) <= len(SERIES):
+        raise InputError(f'{len(args.evaluate)} checkpoints are called {", ".join(names)}; give --names, as many and '
+                         f'all different, for at most {len(SERIES)} checkpoints')
+    device = choose_device(args.device)
+    lifters = [load_lifter(path, args)[0].to(device) for path in args.evaluate]
+    tests = load_test(args, device)
+    sets = {f'Human3.6M S9 and S11, {args.keypoints} 2D': (tests.h36m, False),
+            'MPI-INF-3DHP test set, flip averaged': (tests.dhp, True)}
+    panels = {title: {name: _bars(lifter, poses, device, flip) for name, lifter in zip(names, lifters)}
+              for title, (poses, flip) in sets.items()}
+    return dict(errors_joints=pictures_errors.joints_figure(panels),
+                errors_actions=pictures_errors.groups_figure(panels))
+
+
+def name_of(path):
+    """What a checkpoint's trainer is called."""
+    return 'PoseAug' if POSEAUG_KEY in read_checkpoint(path) else 'baseline'
+
+
+def _bars(lifter, poses, device, flip):
+    errors, _ = per_pose_errors(lifter, poses, device, flip)
+    return pictures_errors.error_bars(errors.cpu(), poses.group.cpu(), poses.group_names)
+
+
+def views_figure(args):
+    sample, tests = sample_of_run(args)
+    source = sample.pose3d_cam['source']
+    sets = {'source: Human3.6M': source, 'after RT': sample.pose3d_cam['RT'], '3DHP test set': tests.dhp.pose3d_cam}
+    directions = {title: statistics.view_directions(pose3d_cam) for title, pose3d_cam in sets.items()}
+    densities = {title: statistics.sphere_density(views) for title, views in directions.items()}
+    panels = {title: (views, densities[title], statistics.covered_share(densities[title]))
+              for title, views in directions.items()}
+    return dict(views=pictures_views.views_figure(panels, statistics.mean_body(source)))
+
+
+def histograms_figure(args):
+    sample, _ = sample_of_run(args)
+    return dict(histograms=pictures_views.histograms_figure(statistics.quantities(sample)))
+
+
+def gallery_figure(args):
+    sample, _ = sample_of_run(args)
+    shown = slice(args.poses)
+    return dict(gallery=pictures_sheets.augmentation_figure(
+        {stage: poses[shown].numpy() for stage, poses in sample.pose3d_cam.items()},
+        {stage: poses[shown].numpy() for stage, poses in sample.pose2d.items()}, statistics.captions(sample)[shown]))
+
+
+def sample_of_run(args):
+    """(AugmentedSample of args.poses or more, EvaluationSets), on the CPU: the run's last augmentor on its own data."""
+    path = args.run / LAST
+    args.output = args.output or args.run
+    content = read_checkpoint(path)
+    if not {'model_g', 'arguments'} <= content.keys():
+        raise InputError(f'{path} holds no augmentor; --run takes the directory of a PoseAug run')
+    of_run = SimpleNamespace(**content['arguments'])
+    of_run.data_root = args.data_root or of_run.data_root
+    augmentor = Augmentor(of_run.blr_tanhlimit)
+    try:
+        augmentor.load_state_dict(content['model_g'])
+    except (RuntimeError, TypeError, AttributeError):
+        raise InputError(f'{path} holds an augmentor of another shape than this one; train it again') from None
+    training, tests = load_training(of_run, 'cpu')
+    draws = generator('cpu', args.random_seed, 0, 'pictures')
+    sample = statistics.sample_augmentations(augmentor, training, templates_for(training, of_run.bl_templates),
+                                             max(args.poses, BATCH), draws)
+    return sample, tests
+
+
+if __name__ == '__main__':
+    main()
