@@ -1,5 +1,5 @@
 """The baseline: pretrain a lifter on Human3.6M."""
-from function_baseline import scores
+from function_baseline import dashboard, scores
 from function_baseline.batches import shuffled_batches
 from function_baseline.start import starting_lifter
 from function_baseline.train import supervised_pairs, train_lifter
@@ -7,7 +7,7 @@ from utils import interrupts
 from utils.checkpoint import BASELINE_BEST, BASELINE_KEY
 from utils.gradients import adam, set_learning_rate
 from utils.pictures import save_curves
-from utils.run_directory import RunDirectory, baseline_stamp
+from utils.run_directory import RunDirectory, baseline_stamp, trained_bytes
 from utils.seeding import generator, seed_everything
 
 COLUMNS = ('epoch', 'lr', 'loss_train') + scores.SCORE_COLUMNS
@@ -67,7 +67,8 @@ def train_baseline(args, training, tests, device, resumed=None):
         state.load_state_dict(resumed.content)
         run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'])
     else:
-        run = RunDirectory(args, baseline_stamp(), COLUMNS)
+        run = RunDirectory(args, baseline_stamp(), COLUMNS, room=_room(state.lifter, args))
+    run.summary(dashboard.start_summary(run.args), state.epoch)
     while state.epoch < args.epochs:
         state.epoch += 1
         loss = _train_epoch(state, args, training, device)
@@ -75,12 +76,19 @@ def train_baseline(args, training, tests, device, resumed=None):
         print(f'epoch {state.epoch}: loss {loss:.6f}   {scores.one_line(h36m, dhp)}')
         run.log_row([state.epoch, state.schedule.lr, loss, *scores.columns(h36m, dhp)])
         run.scalars({'train/loss': loss, 'train/lr': state.schedule.lr, **scores.tagged(h36m, dhp)}, state.epoch)
+        run.summary(dashboard.epoch_summary(state.lifter, training, tests, scores.columns(h36m, dhp), device), state.epoch)
         state.history.append([h36m.mpjpe_mm, dhp.mpjpe_mm])
         _keep_checkpoints(run, state, args, h36m.mpjpe_mm)
         save_curves(run.path / 'curve.png', f'{args.posenet_name}, {args.keypoints}: MPJPE',
                     dict(zip(('Human3.6M S9, S11', '3DHP test set'), zip(*state.history))))
+    run.summary(dashboard.end_summary(), state.epoch)
     run.close()
     return run.path
+
+
+def _room(lifter, args):
+    """Bytes of disk: the last checkpoint twice (it is written beside), the best one, and the snapshots."""
+    return trained_bytes(lifter) * (2 + (1 + args.epochs // args.snapshot) / 3)
 
 
 def _train_epoch(state, args, training, device):

@@ -1,32 +1,42 @@
 """Supervised training of a lifter: one epoch, for the baseline and for PoseAug's lifter epochs alike."""
+from typing import NamedTuple
+
+import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
 from common.camera import root_relative
 from utils import interrupts
-from utils.errors import require_finite
 from utils.gradients import descend
+from utils.scalar_log import ScalarLog
 
-CHECK_EVERY = 100   # steps between looks at the loss: each look waits for the device
+CHECK_EVERY = 100   # steps between looks at the losses: each look waits for the device
+
+
+class LifterStep(NamedTuple):
+    """What a step found, 0-d tensors: the loss, and the gradient's norm before clipping."""
+    loss: torch.Tensor
+    gradient: torch.Tensor
 
 
 def train_lifter(lifter, optimizer, batches, take, task, max_norm=1.0, before_step=None):
     """One epoch of MSE on root-relative metres; returns the mean loss over poses.
 
     `batches` are index tensors, `take(index)` gives (pose2d (B, 16, 2), pose3d_rel (B, 16, 3)); `before_step()` may set
-    the learning rate. Raises Diverged, naming the task, where the loss is not finite.
+    the learning rate. Raises Diverged, naming task and iteration, where loss or gradient is not finite; such a step
+    leaves the weights alone.
     """
     lifter.train()
-    total, seen = 0, 0
+    losses = []
+    log = ScalarLog(lambda figures, _: losses.append(figures['loss']), CHECK_EVERY, what=task)
     for step, index in enumerate(tqdm(batches, desc=task, unit='batch', leave=False, disable=None), start=1):
         interrupts.obey()
         if before_step is not None:
             before_step()
-        loss = lifter_step(lifter, optimizer, *take(index), max_norm)
-        total, seen = total + loss * len(index), seen + len(index)
-        if step % CHECK_EVERY == 0 or step == len(batches):
-            require_finite(total, f'{task}: the loss', f'batch {step}')
-    return float(total) / max(seen, 1)
+        log.add(lifter_step(lifter, optimizer, *take(index), max_norm)._asdict(), step)
+    log.flush()
+    sizes = [len(index) for index in batches]
+    return sum(loss * size for loss, size in zip(losses, sizes)) / max(sum(sizes), 1)
 
 
 def supervised_pairs(poses, device):
@@ -38,7 +48,7 @@ def supervised_pairs(poses, device):
 
 
 def lifter_step(lifter, optimizer, pose2d, pose3d_rel, max_norm):
-    """Forward, backward, clip, update; the detached loss."""
+    """Forward, backward, clip, update -> LifterStep."""
     loss = F.mse_loss(lifter(pose2d), pose3d_rel)
-    descend(loss, lifter, optimizer, max_norm)
-    return loss.detach()
+    gradient = descend(loss, lifter, optimizer, max_norm)
+    return LifterStep(loss.detach(), gradient)

@@ -7,7 +7,8 @@ from tqdm import tqdm
 from common.camera import root_relative
 from common.skeleton import H36M_16
 from function_baseline.batches import shuffled_batches
-from function_poseaug.steps import FeedbackTerms, LossWeights, discriminator_step, generator_step, inside_image
+from function_poseaug.steps import (KEPT_SHARE, FeedbackTerms, LossWeights, discriminator_step, generator_step,
+                                    inside_image)
 from models_poseaug.augmentor import draw_noise
 from utils import interrupts
 from utils.seeding import generator, seed_everything
@@ -58,7 +59,9 @@ def adversarial_epoch(game, optimizers, pools, poses, settings, log, picture):
         if iteration % settings.df == 0:
             targets = poses.take(target3d_index, device).pose3d_cam, poses.take(target2d_index, device).pose2d
             figures.update(critics_step(game, optimizers, pools, targets, fake, pool_draws))
-        kept.add(fake, inside_image(fake.rt_pose2d, settings.symmetric_filter))
+        keep = inside_image(fake.rt_pose2d, settings.symmetric_filter)
+        kept.add(fake, keep)
+        figures[KEPT_SHARE] = keep.float().mean()
         log.add(figures, iteration)
         if iteration % PICTURE_EVERY == 0:
             picture(batch, fake, iteration)

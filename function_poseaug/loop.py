@@ -4,24 +4,29 @@ from common.skeleton import H36M_16
 from function_baseline import scores
 from function_baseline.arguments import NO_NOTE
 from function_baseline.batches import shuffled_batches
+from function_baseline.dashboard import end_summary, start_summary
 from function_baseline.start import starting_lifter
 from function_baseline.train import supervised_pairs, train_lifter
+from function_poseaug import dashboard
 from function_poseaug.adversarial import FLUSH_EVERY, AdversarialEpoch, adversarial_epoch
 from function_poseaug.arguments import feedback_terms, loss_weights
+from function_poseaug.monitor import Collapsed, GameMonitor
 from function_poseaug.refresh import swapped_bones, templates_for
 from function_poseaug.steps import Game, GameOptimizers, Pools
 from models_poseaug.augmentor import Augmentor
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
 from utils import interrupts
-from utils.checkpoint import POSEAUG_KEY
+from utils.checkpoint import LAST, POSEAUG_KEY, read_checkpoint
+from utils.errors import Diverged
 from utils.gradients import adam, set_learning_rate
 from utils.pictures import save_augmentation
-from utils.run_directory import RunDirectory, poseaug_stamp
+from utils.run_directory import RunDirectory, poseaug_stamp, trained_bytes
 from utils.scalar_log import ScalarLog
 from utils.seeding import generator, seed_everything
 
 COLUMNS = ('epoch', 'lr') + scores.SCORE_COLUMNS
+ITERATION_BYTES, EPOCH_BYTES = 3000, 250_000     # in the event file: an iteration's figures, an epoch's pictures
 # what a best checkpoint is chosen by, in the order of scores.columns
 BEST = ('h36m_p1', 'h36m_p2', 'dhp_p1', 'dhp_p2')
 
@@ -39,7 +44,7 @@ class PoseAugState:
                                          adam(self.game.critic2d, args.lr_d))
         self.lifter_optimizer = adam(self.game.lifter, args.lr_p)
         self.pools = Pools(*(ReplayPool((H36M_16.num_joints, dimensions)).to(device) for dimensions in (3, 2)))
-        self.epoch, self.iteration = 0, 0
+        self.epoch, self.iteration, self.restarts = 0, 0, 0
         self.best = dict.fromkeys(BEST, float('inf'))
         self.epoch0_scores = None     # PoseAug: the warm-up's log rows repeat them
 
@@ -52,22 +57,42 @@ class PoseAugState:
                 'optimizer_d3d': self.optimizers.critic3d, 'optimizer_d2d': self.optimizers.critic2d}
 
     def state_dict(self):
-        own = dict(epoch=self.epoch, iteration=self.iteration, best=self.best, epoch0_scores=self.epoch0_scores)
+        own = dict(epoch=self.epoch, iteration=self.iteration, restarts=self.restarts, best=self.best,
+                   epoch0_scores=self.epoch0_scores)
         return {**own, **{name: part.state_dict() for name, part in self.parts.items()}}
 
     def load_state_dict(self, state):
         """Take over, in place, what `state_dict` gave."""
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
-        self.epoch, self.iteration = state['epoch'], state['iteration']
+        self.epoch, self.iteration, self.restarts = state['epoch'], state['iteration'], state.get('restarts', 0)
         self.best, self.epoch0_scores = dict(state['best']), tuple(state['epoch0_scores'])
 
     def schedule(self, args):
-        """After k epochs every learning rate is its initial value * (1 - k / (epochs + 1)), warm-up included."""
+        """After k epochs every learning rate is its initial value * (1 - k / (epochs + 1)), warm-up included.
+
+        From the second restart on the players' rates are a tenth of it, a hundredth, ...
+        """
         factor = 1 - self.epoch / (args.epochs + 1)
-        initial_rates = args.lr_g, args.lr_d, args.lr_d, args.lr_p
+        players = .1 ** max(0, self.restarts - 1)
+        initial_rates = args.lr_g * players, args.lr_d * players, args.lr_d * players, args.lr_p
         for optimizer, initial in zip((*self.optimizers, self.lifter_optimizer), initial_rates):
             set_learning_rate(optimizer, initial * factor)
+
+    def seed(self, args):
+        """What the augmentor's draws are seeded with: another number after each restart."""
+        return f'{args.random_seed} restart {self.restarts}' if self.restarts else args.random_seed
+
+    def restart(self, content, args):
+        """Go back to a checkpoint's `content` with other random numbers; before the first epoch with other players too."""
+        restarts = self.restarts + 1
+        self.load_state_dict(content)
+        self.restarts = restarts
+        if self.epoch == 0:
+            seed_everything(self.seed(args))
+            for player, fresh in zip(self.game, (Augmentor(args.blr_tanhlimit), Discriminator3D(), Discriminator2D())):
+                player.load_state_dict(fresh.state_dict())
+        self.schedule(args)
 
 
 def wants_pretrained(args):
@@ -92,12 +117,16 @@ def train_poseaug(args, training, tests, device, resumed=None):
         state.load_state_dict(resumed.content)
         run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'])
     else:
-        run = RunDirectory(args, poseaug_stamp(), COLUMNS, preamble=str(state.game.lifter))
+        run = RunDirectory(args, poseaug_stamp(), COLUMNS, preamble=str(state.game.lifter),
+                           room=_room(state, args, len(training) // args.batch_size))
         evaluate_pretrained(run, state, tests, device)
+    run.summary(start_summary(run.args, dashboard.LAYOUT), state.epoch)
     while state.epoch < args.epochs:
         state.epoch += 1
-        fakes = play(run, state, args, swapped_bones(training, templates, generator(
+        fakes, signs = play(run, state, args, swapped_bones(training, templates, generator(
             device, args.random_seed, state.epoch, 'bone lengths')))
+        if signs and goes_back(run, state, args, '; '.join(signs)):
+            continue
         row = state.epoch0_scores
         if state.epoch > args.warmup:
             _train_on(state, args, len(fakes.pose2d),
@@ -112,9 +141,20 @@ def train_poseaug(args, training, tests, device, resumed=None):
         if args.keep_snapshots and state.epoch % args.snapshot == 0:     # idle by default, as in the reference
             run.save(f'ckpt_epoch_{state.epoch:04d}.pth.tar',
                      {POSEAUG_KEY: state.game.lifter.state_dict(), 'epoch': state.epoch})
+        run.summary(dashboard.epoch_summary(state.game, training, templates, tests, row, generator(
+            device, args.random_seed, state.epoch, 'dashboard'), args.symmetric_filter), state.epoch)
         run.save_last(state.state_dict())
+    run.summary(end_summary(), state.epoch)
     run.close()
     return run.path
+
+
+def _room(state, args, iterations):
+    """Bytes of disk: the last checkpoint twice (it is written beside), the lifter's copies, and the events."""
+    copies = len(BEST) + args.keep_snapshots * (args.epochs // args.snapshot)
+    pools = sum(pool.items.nbytes for pool in state.pools)
+    return (2 * (trained_bytes(*state.game) + pools) + copies * trained_bytes(state.game.lifter) / 3
+            + (ITERATION_BYTES * iterations + EPOCH_BYTES) * args.epochs)
 
 
 def evaluate_pretrained(run, state, tests, device):
@@ -128,22 +168,54 @@ def evaluate_pretrained(run, state, tests, device):
 
 
 def play(run, state, args, poses):
-    """One adversarial epoch on bone-swapped poses; returns the FakePairs it kept."""
+    """One adversarial epoch on bone-swapped poses; returns the FakePairs it kept, and the signs of a collapse in words.
+
+    A game that met NaN or infinity has nothing to go on with: no FakePairs, and Diverged unless it may be restarted.
+    """
     settings = AdversarialEpoch(epoch=state.epoch, iteration=state.iteration, batch_size=args.batch_size, df=args.df,
-                                seed=args.random_seed, symmetric_filter=args.symmetric_filter,
+                                seed=state.seed(args), symmetric_filter=args.symmetric_filter,
                                 weights=loss_weights(args), feedback=feedback_terms(args, state.epoch))
+    monitor = GameMonitor(settings.weights, settings.feedback)
     lr_g = state.optimizers.augmentor.param_groups[0]['lr']
-    log = ScalarLog(lambda figures, step: run.scalars({**figures, 'train_G_iter/lr_now': lr_g}, step), FLUSH_EVERY,
-                    what=f'epoch {state.epoch}')
+
+    def write(figures, iteration):
+        monitor.observe(figures, iteration)
+        run.scalars({**figures, 'train_G_iter/lr_now': lr_g}, iteration)
 
     def picture(source, fake, iteration):
         folder = run.path / 'poseaug_viz'
         folder.mkdir(exist_ok=True)
         picture_of(folder / f'epoch_{state.epoch:04d}_iter_{iteration:04d}.png', source, fake)
 
-    fakes, state.iteration = adversarial_epoch(state.game, state.optimizers, state.pools, poses, settings, log, picture)
+    try:
+        fakes, state.iteration = adversarial_epoch(state.game, state.optimizers, state.pools, poses, settings,
+                                                   ScalarLog(write, FLUSH_EVERY, what=f'epoch {state.epoch}'), picture)
+    except Diverged as error:
+        if args.on_collapse != 'restart':
+            raise
+        return None, [str(error).partition(';')[0]]
     print(f'epoch {state.epoch}: kept {len(fakes.pose2d):,} of {len(poses):,} augmented poses')
-    return fakes
+    return fakes, monitor.signs()
+
+
+def goes_back(run, state, args, signs):
+    """What --on_collapse says to signs of a collapse: True after a restart, False to go on; Collapsed where neither may be."""
+    what = f'epoch {state.epoch}: the game has collapsed: {signs}'
+    if args.on_collapse == 'warn':
+        print(f'warning: {what}')
+        run.log_line(f'warning: {what}')
+        return False
+    if args.on_collapse == 'stop' or state.restarts >= args.max_restarts:
+        raise Collapsed(f'{what}; {state.restarts} restarts were made; {run.path / LAST} is the last healthy epoch: choose '
+                        'another --random_seed, lower --lr_g and --lr_d, or let --on_collapse restart')
+    content = read_checkpoint(run.path / LAST)
+    run.rewind(content['sizes'])
+    state.restart(content, args)
+    line = f'{what}; restart {state.restarts} of {args.max_restarts}, from epoch {state.epoch}'
+    print(line)
+    run.log_line(line)
+    run.save_last(state.state_dict())
+    return True
 
 
 def picture_of(path, source, fake):

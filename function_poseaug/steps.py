@@ -12,12 +12,15 @@ from common.camera import project, root_relative
 from common.skeleton import H36M_16
 from function_poseaug.losses import (FAKE, FEEDBACKS, REAL, HardnessBand, accuracy, discriminator_loss,
                                      generator_adversarial_loss, group_errors, limit_loss, range_loss)
+from function_poseaug.statistics import view_directions
 from models_poseaug.augmentor import Augmentor, AugmentedPoses
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
 from utils.gradients import descend, frozen
 
 DEGREES = 57.29   # PoseAug: the log's degrees per radian
+HEALTH = 'train_G_iter_health'   # our tags beside the reference's: what the monitor reads
+KEPT_SHARE = f'{HEALTH}/kept_share'
 
 
 class Game(NamedTuple):
@@ -77,8 +80,9 @@ def generator_step(game, optimizer, source, weights, feedback, noise):
         loss = weights.adversarial2d * loss2d + weights.adversarial3d * loss3d + weights.difference * difference
         if feedback.joins_loss:
             loss = loss + hardness
-        descend(loss, game.augmentor, optimizer)
-    log = {**log3d, **log2d, **difference_log, **hardness_log, 'train_G_iter/gen_loss': loss.detach()}
+        gradient = descend(loss, game.augmentor, optimizer)
+    log = {**log3d, **log2d, **difference_log, **hardness_log, **spread_of(poses, rt_pose2d),
+           'train_G_iter/gen_loss': loss.detach(), f'{HEALTH}/gradient_g': gradient}
     return GeneratorOutput(AugmentedPoses(*(part.detach() for part in poses)), rt_pose2d.detach()), log
 
 
@@ -88,8 +92,8 @@ def discriminator_step(critic, optimizer, real, fake, tag):
     Returns the log.
     """
     loss, log = judge(critic, real.detach(), fake.detach(), tag, discriminator_loss, 'dis_loss')
-    descend(loss, critic, optimizer)
-    return log
+    gradient = descend(loss, critic, optimizer)
+    return {**log, f'{HEALTH}/gradient_{tag}': gradient}
 
 
 def judge(critic, real, fake, tag, loss_of, loss_tag):
@@ -128,6 +132,19 @@ def lifter_feedback(lifter, source, poses, rt_pose2d, feedback):
         log.update({f'train_G_iter_posenet_feedback/{head}_hard_{name}': getattr(figures, name).detach()
                     for name in ('std', 'mean', 'sample', 'mean_loss', 'std_loss')})
     return hardness['ba'].loss + hardness['rt'].loss, log
+
+
+@torch.no_grad()
+def spread_of(poses, rt_pose2d):
+    """How different the augmented poses are from each other -> log: an augmentor that collapsed makes them alike.
+
+    Standard deviations over the batch of each pose's mean bone-angle change (1 - cos), of the root's depth over its mean,
+    of the 2D; and 1 - |mean direction| of the views, 0 where all are the same and near 1 where they come from everywhere.
+    """
+    depth = poses.rt[:, 0, 2]
+    return {f'{HEALTH}/angle_spread': poses.ba_diff.mean(1).std(), f'{HEALTH}/depth_spread': depth.std() / depth.mean().abs(),
+            f'{HEALTH}/view_spread': 1 - view_directions(poses.rt).mean(0).norm(),
+            f'{HEALTH}/image_spread': rt_pose2d.std(0).mean()}
 
 
 def inside_image(pose2d, symmetric=False):

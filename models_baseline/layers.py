@@ -76,12 +76,12 @@ class _CpuReluDropout(torch.autograd.Function):
 
 def as_joints(pose2d):
     """(B, 16, 2) or (B, 32) -> (B, 16, 2)."""
-    return pose2d.reshape(len(pose2d), -1, 2)
+    return pose2d.reshape(pose2d.shape[0], -1, 2)      # len() would freeze the batch size in an exported file
 
 
 def prepend_root(joints):
     """(B, 45) or (B, 15, 3) predicted joints -> (B, 16, 3) with the root at the origin."""
-    joints = joints.view(len(joints), -1, 3)
+    joints = joints.view(joints.shape[0], -1, 3)
     return torch.cat([torch.zeros_like(joints[:, :1]), joints], dim=1)
 
 

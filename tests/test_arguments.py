@@ -25,7 +25,8 @@ POSEAUG = {**SHARED, '--snapshot': 2, '--pretrain': True, '--resume': '', '--dec
            '--gloss_factordiv_rt': 0}
 # ours, beyond the reference's
 NEW = {'--data_root', '--device', '--pretrain_path'}
-NEW_BASELINE, NEW_POSEAUG = NEW | {'--resume'}, NEW | {'--bl_templates', '--symmetric_filter', '--feedback'}
+NEW_BASELINE, NEW_POSEAUG = NEW | {'--resume'}, NEW | {
+    '--bl_templates', '--symmetric_filter', '--feedback', '--on_collapse', '--max_restarts'}
 
 TRAINERS = {'baseline': (baseline_parser, BASELINE, NEW_BASELINE), 'poseaug': (poseaug_parser, POSEAUG, NEW_POSEAUG)}
 BOTH = pytest.mark.parametrize('trainer', TRAINERS)

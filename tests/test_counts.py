@@ -21,9 +21,9 @@ from utils.scalar_log import ScalarLog
 
 BATCH = 32
 # operations of one call: forward, backward, clipping and update
-GENERATOR_STEP = dict(gcn=1535, mlp=1110, stgcn=1725, videopose=1265)
+GENERATOR_STEP = dict(gcn=1580, mlp=1160, stgcn=1770, videopose=1315)
 DISCRIMINATORS_STEP = 570
-LIFTER_STEP = dict(gcn=405, mlp=105, stgcn=460, videopose=162)     # a CPU's dropout is six fast operations
+LIFTER_STEP = dict(gcn=410, mlp=108, stgcn=464, videopose=166)     # a CPU's dropout is six fast operations
 EXCHANGE = 38
 REFRESH = 32
 EVALUATION = 65     # per chunk, mlp
@@ -94,17 +94,17 @@ def test_an_adversarial_epoch_reads_at_its_end_only(mlp):
 
 
 def test_a_lifter_epoch_reads_its_loss_at_its_end_only(mlp):
-    """Once to see that it is finite, once to return it; and every 100 steps."""
+    """Once to see that all losses are finite; and every 100 steps."""
     assert CHECK_EVERY == 100
-    assert [count(lambda n=n: mlp.lifter(n)).host_reads for n in (1, 2)] == [2, 2]
+    assert [count(lambda n=n: mlp.lifter(n)).host_reads for n in (1, 2)] == [1, 1]
     batch = batch_of(mlp)
 
     def take(index):
         return batch.pose2d[:2], root_relative(batch.pose3d_cam[:2])
 
     tiny = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(32, 48), torch.nn.Unflatten(1, (16, 3)))
-    counts = count(lambda: train_lifter(tiny, torch.optim.SGD(tiny.parameters()), [range(2)] * 250, take, 'counted'))
-    assert counts.host_reads == 2 + 250 // CHECK_EVERY
+    counts = count(lambda: train_lifter(tiny, torch.optim.SGD(tiny.parameters(), fused=True), [range(2)] * 250, take, 'counted'))
+    assert counts.host_reads == 1 + 250 // CHECK_EVERY
 
 
 def test_scalar_log_copies_once_in_a_hundred_iterations():

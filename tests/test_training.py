@@ -15,6 +15,7 @@ from torch import nn
 import run_baseline
 import run_evaluate
 import run_poseaug
+from common.skeleton import H36M_16
 from function_baseline.arguments import baseline_parser, parse
 from function_baseline.data import load_training
 from function_baseline.loop import StepDecay
@@ -29,6 +30,8 @@ SCORE_TAGS = ('posenet_H36M_test/p1score', 'posenet_H36M_test/p2score', 'posenet
               'posenet_mpi3d_loader_flip/p2score')       # in the order of the log's columns
 OWN_SCORE_TAGS = {f'{place}/{figure}' for place in ('posenet_H36M_test', 'posenet_mpi3d_loader_flip')
                   for figure in ('pck16', 'auc16', 'pck14', 'auc14')}      # ours, beside the reference's
+DASHBOARD_TAGS = {f'joint_error_{place}/{name}' for place in ('h36m', 'dhp') for name in H36M_16.names[1:]} | {
+    f'scores/{column}' for column in SCORES}
 BEST = {f'ckpt_best_{name}.pth.tar' for name in ('h36m_p1', 'h36m_p2', 'dhp_p1', 'dhp_p2')}
 
 
@@ -98,6 +101,8 @@ def events(run):
             event = Event.FromString(content[place + 12:place + 12 + length])
             place += length + 16
             for value in event.summary.value:
+                if value.WhichOneof('value') != 'simple_value':
+                    continue        # a picture, a histogram
                 assert event.step not in found.setdefault(value.tag, {}), f'{value.tag} twice at step {event.step}'
                 found[value.tag][event.step] = value.simple_value
     return found
@@ -128,7 +133,7 @@ def same(first, second):
 @pytest.mark.parametrize('lifter', LIFTERS)
 def test_files_of_a_baseline(baselines, lifter):
     run = baselines[lifter]
-    assert files_below(run) == ['ckpt_best.pth.tar', 'ckpt_epoch_0002.pth.tar', 'ckpt_last.pth.tar', 'curve.png',
+    assert files_below(run) == ['.lock', 'ckpt_best.pth.tar', 'ckpt_epoch_0002.pth.tar', 'ckpt_last.pth.tar', 'curve.png',
                                 'events.out.tfevents', 'log.txt', 'run.json']
     assert run.parent.parts[-2:] == (lifter, 'gt') and re.fullmatch(r'\d{10}_test(-\d+)?', run.name)
     assert (run / 'curve.png').read_bytes().startswith(b'\x89PNG')
@@ -137,7 +142,7 @@ def test_files_of_a_baseline(baselines, lifter):
 @pytest.mark.parametrize('lifter', LIFTERS)
 def test_files_of_a_poseaug_run(poseaugs, lifter):
     run = poseaugs[lifter]
-    assert files_below(run) == sorted([*BEST, 'ckpt_last.pth.tar', 'events.out.tfevents', 'log.txt', 'run.json',
+    assert files_below(run) == sorted(['.lock', *BEST, 'ckpt_last.pth.tar', 'events.out.tfevents', 'log.txt', 'run.json',
                                        'poseaug_viz/epoch_0001_iter_0000.png'])
     assert run.parent.parts[-2:] == (lifter, 'gt') and re.fullmatch(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+_test', run.name)
     assert (run / 'poseaug_viz/epoch_0001_iter_0000.png').read_bytes().startswith(b'\x89PNG')
@@ -171,7 +176,7 @@ def test_log_of_a_poseaug_run(poseaugs, lifter):
 @pytest.mark.parametrize('lifter', LIFTERS)
 def test_tags_of_a_baseline(baselines, lifter):
     tags = events(baselines[lifter])
-    assert tags.keys() == {*SCORE_TAGS, *OWN_SCORE_TAGS, 'train/loss', 'train/lr'}
+    assert tags.keys() == {*SCORE_TAGS, *OWN_SCORE_TAGS, *DASHBOARD_TAGS, 'train/loss', 'train/lr'}
     for row in log_rows(baselines[lifter]):
         epoch, lr, loss, *scores = figures(row)
         found = [tags[tag][epoch] for tag in ('train/lr', 'train/loss', *SCORE_TAGS)]
@@ -193,9 +198,12 @@ def test_tags_of_a_poseaug_run(poseaugs, lifter):
     difference = {'train_G_iter_diff_loss/loss_diff_angle', 'train_G_iter_diff_loss/loss_diff_blr',
                   'train_G_iter_diff_log/log_angle_diff', 'train_G_iter_diff_log/log_diff_blr',
                   *(f'train_G_iter_diff_log/log_angle_bone_{bone:02d}' for bone in range(15))}
-    generator = {*game, *feedback, *difference, 'train_G_iter/gen_loss', 'train_G_iter/lr_now'}
+    health = {f'train_G_iter_health/{figure}' for figure in (
+        'angle_spread', 'depth_spread', 'image_spread', 'view_spread', 'kept_share', 'gradient_g')}
+    critics |= {'train_G_iter_health/gradient_d3d', 'train_G_iter_health/gradient_d2d'}
+    generator = {*game, *feedback, *difference, *health, 'train_G_iter/gen_loss', 'train_G_iter/lr_now'}
     by_epoch = {tag + suffix for tag in (*SCORE_TAGS, *OWN_SCORE_TAGS) for suffix in ('_fake', '_real')}
-    assert tags.keys() == generator | critics | by_epoch
+    assert tags.keys() == generator | critics | by_epoch | DASHBOARD_TAGS
     iterations = range(BATCHES * (4 if lifter == 'mlp' else 1))
     assert all(list(tags[tag]) == list(iterations) for tag in generator)
     assert all(list(tags[tag]) == list(iterations[::2]) for tag in critics)
@@ -436,7 +444,7 @@ def test_a_baseline_that_diverges_stops(tiny_root, runs, capsys):
         baseline(tiny_root, runs, 'gcn', '--epochs', 3, '--lr', '1e30', '--no_max')
     errors = capsys.readouterr().err.splitlines()
     assert stopped.value.code == 2
-    assert len(errors) == 1 and errors[0].startswith('error: epoch 1: the loss is ')
+    assert len(errors) == 1 and re.match(r'error: epoch 1, iteration \d: (loss|gradient) is (nan|inf)', errors[0])
     assert not list(runs.rglob('ckpt_*'))
 
 

@@ -3,7 +3,6 @@
 The scripts print it as one line and exit 2.
 """
 import functools
-import math
 import sys
 
 from utils import interrupts
@@ -42,10 +41,3 @@ def _leave(code, line):
 
 class Diverged(InputError):
     """Training met a value that is not finite; going on would only lose time."""
-
-
-def require_finite(value, what, where):
-    """Diverged, in one line, unless the 0-d tensor `value` is finite. Waits for the device."""
-    if not math.isfinite(float(value)):
-        raise Diverged(f'{what} is {float(value)} at {where}; the last checkpoint is still good: lower the learning '
-                       'rate or choose another --random_seed')

@@ -26,6 +26,10 @@ class EventFile:
         summary = Summary()
         for tag, value in figures.items():
             summary.MergeFrom(scalar(tag, value))
+        self.summary(summary, step)
+
+    def summary(self, summary, step):
+        """Write a Summary: images, histograms, what a page of TensorBoard reads."""
         self.writer.write_event(Event(wall_time=time.time(), step=step, summary=summary))
 
     def flush(self):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from utils.checkpoint import LAST, read_checkpoint
 from utils.errors import InputError
 
-FREE_TO_CHANGE = ('resume', 'device', 'num_workers', 'data_root', 'checkpoint', 'snapshot')
+FREE_TO_CHANGE = ('resume', 'device', 'num_workers', 'data_root', 'checkpoint', 'snapshot', 'on_collapse', 'max_restarts')
 
 
 class Resumed(NamedTuple):

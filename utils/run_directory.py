@@ -2,6 +2,7 @@
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from datetime import datetime
@@ -10,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import tensorboardX
 import torch
+from filelock import FileLock, Timeout
 
 from common.paths import PROJECT_ROOT
 from utils.checkpoint import LAST, save_checkpoint
 from utils.errors import InputError
 from utils.events import PATTERN, EventFile
 
-RECORD = 'run.json'
+RECORD, LOCK = 'run.json', '.lock'
 
 
 def baseline_stamp():
@@ -30,12 +32,14 @@ def poseaug_stamp():
 class RunDirectory:
     """`<checkpoint>/<posenet>/<keypoints>/<stamp>_<note>/`, made new: two runs never write into one directory."""
 
-    def __init__(self, args, stamp, columns, preamble=''):
+    def __init__(self, args, stamp, columns, preamble='', room=0):
         """Make it, with run.json and the head of log.txt: arguments, `preamble`, names of the `columns`.
 
-        InputError where it cannot be made.
+        InputError where it cannot be made, or where the disk has less than `room` bytes left for what is to come.
         """
+        _require_room(Path(args.checkpoint), room)
         self.path = _make_new(Path(args.checkpoint) / args.posenet_name / args.keypoints, f'{stamp}_{args.note}')
+        self.lock = _lock(self.path)
         self.args, self.environment = plain_arguments(args), environment()
         self._record()
         lines = [f'{name}: {value}' for name, value in self.args.items()] + ([preamble] if preamble else [])
@@ -53,15 +57,27 @@ class RunDirectory:
         """
         run = cls.__new__(cls)
         run.path, run.args, run.environment = Path(path), plain_arguments(args), environment()
-        for file in run._growing_files():
-            if file.name in sizes:
-                os.truncate(file, min(file.stat().st_size, sizes[file.name]))
-            else:
-                file.unlink()
+        run.lock = _lock(run.path)
+        run._cut(sizes)
+        for leftover in run.path.glob('*.partial'):         # of a life that was killed while it wrote
+            leftover.unlink()
         run._record()
         run._open_events()
         print(f'run directory: {run.path} (resumed)')
         return run
+
+    def rewind(self, sizes):
+        """Forget, in log and event files, what was written after the checkpoint that holds these `sizes`."""
+        self.events.close()
+        self._cut(sizes)
+        self._open_events()
+
+    def _cut(self, sizes):
+        for file in self._growing_files():
+            if file.name in sizes:
+                os.truncate(file, min(file.stat().st_size, sizes[file.name]))
+            else:
+                file.unlink()
 
     def _record(self):
         """Add this life of the run to run.json."""
@@ -83,6 +99,10 @@ class RunDirectory:
         """Write a dict tag -> number to the event file."""
         self.events.scalars(values, step)
 
+    def summary(self, summary, step):
+        """Write a Summary (images, histograms, ...) to the event file."""
+        self.events.summary(summary, step)
+
     def save(self, name, content):
         """Save a checkpoint that describes itself: arguments and versions travel with the weights."""
         save_checkpoint(self.path / name, dict(content, arguments=self.args, environment=self.environment))
@@ -97,6 +117,7 @@ class RunDirectory:
 
     def close(self):
         self.events.close()
+        self.lock.release()
 
 
 def plain_arguments(args):
@@ -118,6 +139,30 @@ def _commit():
     except OSError:
         return ''
     return result.stdout.strip()
+
+
+def trained_bytes(*networks):
+    """What networks take in a checkpoint that can be resumed: their weights, and Adam's two moments of each."""
+    return sum(3 * value.nbytes for network in networks for value in network.state_dict().values())
+
+
+def _require_room(folder, num_bytes):
+    existing = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    free = shutil.disk_usage(existing).free
+    if free < num_bytes:
+        raise InputError(f'{existing} has {free / 1e6:,.0f} MB free and the run needs about {num_bytes / 1e6:,.0f}; make '
+                         'room or choose another --checkpoint')
+
+
+def _lock(path):
+    """Hold the run directory; the system lets go when the process ends, however it ends. InputError where another holds it."""
+    lock = FileLock(path / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(f'{path} is in use by another process, which still trains there; wait for it or stop it'
+                         ) from None
+    return lock
 
 
 def _make_new(parent, name):

@@ -1,0 +1,61 @@
+"""What TensorBoard shows of a PoseAug run: what function_baseline/dashboard.py makes, and the augmentation."""
+from tensorboardX import summary
+
+from function_baseline.dashboard import (ERRORS, JOINTS, SAMPLE, SCORES, SET_NAMES, figure_summary, hardness_image,
+                                          joint_errors, merged, scalars)
+from function_baseline.scores import TAGS
+from function_poseaug.statistics import captions, quantities, sample_augmentations
+from function_poseaug.steps import HEALTH, KEPT_SHARE, inside_image
+from utils.pictures_sheets import augmentation_figure
+
+SHOWN = 2          # poses whose augmentation is drawn
+BEFORE_REAL = {f'{SET_NAMES[place]}, MPJPE before the real pairs': ['Multiline', [f'{tag}/p1score_fake']]
+               for place, tag in TAGS.items()}
+LAYOUT = {
+    'Errors, mm': {**ERRORS, **BEFORE_REAL},
+    'Errors of joints, mm': JOINTS,
+    'Augmentor': {
+        'whole loss': ['Multiline', ['train_G_iter/gen_loss']],
+        'against the critics': ['Multiline', ['train_G_iter_PoseAug/g[23]d_adv_loss']],
+        'angles and lengths off their bands': ['Multiline', ['train_G_iter_diff_loss/']],
+        'turn of each bone, degrees': ['Multiline', ['train_G_iter_diff_log/log_angle_bone']]},
+    'Critics': {
+        'losses': ['Multiline', ['train_G_iter_PoseAug/d[23]d_dis_loss']],
+        'right about real poses': ['Multiline', ['train_G_iter_PoseAug/d[23]d_real_acc']],
+        'right about augmented poses': ['Multiline', ['train_G_iter_PoseAug/d[23]d_fake_acc']]},
+    "Lifter's feedback": {
+        'errors: source, BA, RT': ['Multiline', ['train_G_iter_posenet_feedback/[123]__']],
+        'how much harder: BA': ['Multiline', ['train_G_iter_posenet_feedback/ba_hard_(mean|std)$']],
+        'how much harder: RT': ['Multiline', ['train_G_iter_posenet_feedback/rt_hard_(mean|std)$']]},
+    'Health of the game': {
+        'differences between the augmented poses': ['Multiline', [f'{HEALTH}/.*_spread']],
+        'share of poses kept': ['Multiline', [KEPT_SHARE]], 'norms of the gradients': ['Multiline', [f'{HEALTH}/gradient']]}}
+
+
+def epoch_summary(game, training, templates, tests, row, draws, symmetric_filter=False):
+    """A Game after an epoch: what its augmentor makes of SAMPLE poses of `training`, and how its lifter takes it.
+
+    `templates` (S, 15) metres, `row` the log's four scores, mm, `draws` a generator on the game's device. The hardest
+    and the easiest poses are of those that the filter lets through to the lifter.
+    """
+    sample = sample_augmentations(game.augmentor, training, templates, SAMPLE, draws)
+    pose2d, pose3d_cam = sample.pose2d['RT'], sample.pose3d_cam['RT']
+    kept = inside_image(pose2d, symmetric_filter)
+    return merged(scalars(dict(zip(SCORES, row))), scalars(joint_errors(game.lifter, tests, draws.device)),
+                  augmentation_image(sample), histograms(sample),
+                  hardness_image('augmentation/hardest_and_easiest', game.lifter, pose2d[kept], pose3d_cam[kept]))
+
+
+def augmentation_image(sample):
+    """The first poses of an AugmentedSample, stage by stage."""
+    pose3d_cam, pose2d = ({stage: poses[:SHOWN].cpu().numpy() for stage, poses in stages.items()}
+                          for stages in (sample.pose3d_cam, sample.pose2d))
+    return figure_summary('augmentation/source_BA_BL_RT',
+                          augmentation_figure(pose3d_cam, pose2d, captions(sample)[:SHOWN]))
+
+
+def histograms(sample):
+    """Histograms of an AugmentedSample: <quantity>/<stage>; what lies beyond the bins is counted in the outermost."""
+    return merged(*(summary.histogram(f'{name}/{stage}'.replace(' ', '_'),
+                                      values.clamp(edges[0], edges[-1]).cpu().numpy(), bins=edges)
+                    for name, (_, edges, _, series) in quantities(sample).items() for stage, values in series.items()))

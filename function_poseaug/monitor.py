@@ -1,0 +1,79 @@
+"""Watches the adversarial game for signs of a collapse, in the figures that its log brings to the host anyway.
+
+The limits are wide: ten healthy runs on real motion stay far inside (docs/faithful.md has the ranges seen).
+"""
+from typing import NamedTuple
+
+from function_poseaug.steps import HEALTH, KEPT_SHARE
+from utils.errors import InputError
+
+BLOWN_UP = 100        # a critic's least-squares loss: scores some 14 away from their labels
+SETTLED = 200         # iterations until a fresh critic's accuracies mean something
+PINNED = .005         # an accuracy nearer than this to 0 or 1
+
+
+class Limit(NamedTuple):
+    """What a figure's mean over the second half of an epoch may be."""
+    tag: str
+    name: str
+    lowest: float
+    highest: float
+
+
+class Collapsed(InputError):
+    """The game has collapsed and may not go on."""
+
+
+def limits(weights, feedback):
+    """The Limits of a game with these LossWeights and FeedbackTerms."""
+    infinite = float('inf')
+    return (
+        Limit('train_G_iter_diff_log/log_angle_diff', 'bone-angle change, mean of 1 - cos',
+              (weights.angle_centre - weights.angle_half_width) / 4, 2 * (weights.angle_centre + weights.angle_half_width)),
+        Limit(f'{HEALTH}/angle_spread', 'spread of the bone-angle change', .005, infinite),
+        Limit(f'{HEALTH}/view_spread', 'spread of the views', .02, infinite),
+        Limit(f'{HEALTH}/depth_spread', 'relative spread of the depth', .005, infinite),
+        Limit(f'{HEALTH}/image_spread', 'spread of the 2D', .005, infinite),
+        Limit(KEPT_SHARE, 'share of poses kept', .02, infinite),
+        Limit('train_G_iter_posenet_feedback/ba_hard_mean', 'hardness of BA poses', .5, 10 * feedback.ba.centre),
+        Limit('train_G_iter_posenet_feedback/rt_hard_mean', 'hardness of RT poses', .5, 10 * feedback.rt.centre),
+        Limit('train_G_iter_PoseAug/d3d_dis_loss', "3D critic's loss", 0, BLOWN_UP),
+        Limit('train_G_iter_PoseAug/d2d_dis_loss', "2D critic's loss", 0, BLOWN_UP))
+
+
+class GameMonitor:
+    """One epoch of the game: `observe` its log row by row, then ask for the `signs` of a collapse."""
+
+    def __init__(self, weights, feedback):
+        self.limits = limits(weights, feedback)
+        self.rows, self.iteration = [], 0
+
+    def observe(self, figures, iteration):
+        """A row of the log: tag -> number."""
+        self.rows.append(figures)
+        self.iteration = iteration
+
+    def means(self):
+        """tag -> mean over the second half of what was observed (the critics do not play in every iteration)."""
+        second_half = self.rows[len(self.rows) // 2:]
+        tags = {tag for row in second_half for tag in row}
+        values = {tag: [row[tag] for row in second_half if tag in row] for tag in tags}
+        return {tag: sum(numbers) / len(numbers) for tag, numbers in values.items()}
+
+    def signs(self):
+        """What speaks for a collapse, in words; empty where nothing does."""
+        means = self.means()
+        beyond = [f'{limit.name} is {means[limit.tag]:.3g} (healthy: {limit.lowest:.3g} to {limit.highest:.3g})'
+                  for limit in self.limits if limit.tag in means and not limit.lowest <= means[limit.tag] <= limit.highest]
+        return beyond + [f'the {critic} critic {what}' for critic in ('3D', '2D')
+                         if self.iteration >= SETTLED and (what := _pinned(means, f'd{critic.lower()}'))]
+
+
+def _pinned(means, tag):
+    """What is wrong with a critic that judges real and fake without any doubt, or all alike; '' where nothing is."""
+    tags = [f'train_G_iter_PoseAug/{tag}_{side}_acc' for side in ('real', 'fake')]
+    if not all(tag in means for tag in tags):
+        return ''
+    real, fake = (0 if means[tag] < PINNED else 1 if means[tag] > 1 - PINNED else None for tag in tags)
+    return {(1, 1): 'is never wrong', (1, 0): 'takes everything for real', (0, 1): 'takes everything for fake',
+            (0, 0): 'is never right'}.get((real, fake), '')
