@@ -13,6 +13,8 @@ import torch
 
 from common.rotation import quaternion_inverse, quaternion_rotate
 
+NEARLY_SQUARE = 1.01     # height by width; Human3.6M's images of 1000 x 1002 are scaled by their width in training
+
 
 def world_to_camera(pose3d_world, orientation, translation):
     """(..., 3) world metres -> camera metres; `orientation` (4,) camera to world, `translation` (3,) metres."""
@@ -30,6 +32,19 @@ def pixels_to_normalised(pose2d_px, width, height):
     scaled[..., 0] -= 1
     scaled[..., 1] -= height / width
     return scaled
+
+
+def pixels_to_padded(pose2d_px, width, height):
+    """(..., 2) pixels -> normalised coordinates, portrait images padded to a square on both sides alike; numpy or torch.
+
+    The height is the unit there instead of the width, so that nothing in the image leaves [-1, 1], where the lifters
+    were trained, and mirroring it still is negating x. All other images are `pixels_to_normalised`, as in training.
+    """
+    if height <= NEARLY_SQUARE * width:
+        return pixels_to_normalised(pose2d_px, width, height)
+    shifted = pose2d_px * 1
+    shifted[..., 0] += (height - width) / 2
+    return pixels_to_normalised(shifted, height, height)
 
 
 def normalised_to_pixels(pose2d_norm, width, height):

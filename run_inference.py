@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""2D in, 3D out: python3 run_inference.py --input CLIP --evaluate CHECKPOINT --output DIR (README.md)."""
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from common.keypoint_formats import FORMATS, HEAD_RULES
+from function_baseline.arguments import Parser, boolean, explicit_flags, number, whole
+from function_baseline.inference import follow_person, lift_person
+from utils.checkpoint import load_lifter
+from utils.detectors import DETECTORS, detect_people, is_clip, open_clip
+from utils.device import DEVICES, choose_device
+from utils.errors import InputError, exits_cleanly
+from utils.keypoint_files import read_keypoints
+from utils.motion_files import write_bvh, write_json, write_npz
+from utils.motion_page import write_page
+from utils.motion_video import require_encoder, write_video
+
+KINDS = ('npz', 'json', 'bvh', 'html')
+FILMS = ('mp4', 'gif')
+DETECTOR_FLAGS = ('detector', 'weights')
+FILE_FLAGS = ('format', 'size', 'sequence')
+
+
+@exits_cleanly
+def main(argv=None):
+    """Find people, follow one, lift, write; returns the Motion."""
+    args = parse_args(argv)
+    args.video = args.video or video_kind()
+    require_free(args)
+    device = choose_device(args.device)
+    lifter, weights = load_lifter(args.evaluate, args)
+    print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages')
+    clip = open_clip(args.input) if is_clip(args.input) else None
+    warn_of_idle(args, FILE_FLAGS if clip else DETECTOR_FLAGS)
+    found = find_people(args, clip, device)
+    person = follow_person(found, args.head, args.person, args.min_confidence, args.smooth)
+    motion = lift_person(lifter, person, found, args.fps, device, args.flip)
+    write_all(args, motion, clip)
+    return motion
+
+
+def find_people(args, clip, device):
+    """Detections of a clip or of a file of keypoints."""
+    if clip is None:
+        return read_keypoints(args.input, args.format, args.size, args.sequence)
+    return detect_people(clip, args.detector, args.input, args.weights, device)
+
+
+def warn_of_idle(args, flags):
+    for flag in flags:
+        if flag in args.explicit:
+            print(f'warning: --{flag} does nothing for this input', file=sys.stderr)
+
+
+def video_kind():
+    """'mp4' where it can be written here, else 'gif'."""
+    try:
+        require_encoder('motion.mp4')
+        return 'mp4'
+    except InputError:
+        return 'gif'
+
+
+def require_free(args):
+    """InputError, before any work is done, where an output lies there already or the video cannot be written."""
+    taken = [path for kind in (*KINDS, *FILMS) if (path := args.output / f'motion.{kind}').exists()]
+    if taken and not args.overwrite:
+        raise InputError(f'{taken[0]} exists already; give another --output, or --overwrite')
+    if args.output.exists() and not args.output.is_dir():
+        raise InputError(f'--output {args.output} is a file; give a folder')
+    if args.video in FILMS:
+        require_encoder(f'motion.{args.video}')
+
+
+def write_all(args, motion, clip):
+    """Every kind of file; the video, which takes longest, comes last."""
+    npz, data, bvh, page = paths = [args.output / f'motion.{kind}' for kind in KINDS]
+    write_npz(npz, motion)
+    write_json(data, motion)
+    write_bvh(bvh, motion, args.tilt)
+    write_page(page, motion, args.tilt)
+    if args.video in FILMS:
+        paths.append(args.output / f'motion.{args.video}')
+        write_video(paths[-1], motion, clip and clip.read(), args.tilt)
+    print('\n'.join(map(str, paths)))
+
+
+def parse_args(argv):
+    parser = inference_parser()
+    args = parser.parse_args(argv)
+    args.explicit, args.dropout = explicit_flags(parser, argv), 0.0      # load_lifter asks for both
+    return args
+
+
+def inference_parser():
+    """The flags, by task."""
+    parser = Parser(__doc__)
+    add_input_args(parser.add_argument_group('input'))
+    add_person_args(parser.add_argument_group('person'))
+    group = parser.add_argument_group('lifter')
+    group.add_argument('--evaluate', required=True, metavar='FILE', help='checkpoint; it tells which lifter it is')
+    group.add_argument('--flip', default=False, type=boolean, metavar='BOOL',
+                       help='average with the mirror image (default %(default)s)')
+    group.add_argument('--device', default='auto', metavar='NAME', help=f'{", ".join(DEVICES)} (default %(default)s)')
+    group = parser.add_argument_group('output')
+    group.add_argument('--output', required=True, type=Path, metavar='DIR',
+                       help='folder for motion.npz, .json, .bvh, .html and the video')
+    group.add_argument('--video', choices=(*FILMS, 'none'), help='(default: mp4, or gif without imageio-ffmpeg)')
+    group.add_argument('--tilt', default=0.0, type=degrees, metavar='DEGREES',
+                       help='how far the camera looked down: stands the person upright in BVH, page and video')
+    group.add_argument('--overwrite', action='store_true', help='replace what lies there')
+    return parser
+
+
+def add_input_args(group):
+    """What to read, and what the file may leave unsaid."""
+    group.add_argument('--input', required=True, type=Path, metavar='PATH',
+                       help='video, image, folder of images; keypoints as .json, .npz or folder of *_keypoints.json')
+    group.add_argument('--detector', default='mediapipe', choices=DETECTORS, help='for videos and images '
+                       '(default %(default)s)')
+    group.add_argument('--weights', type=Path, metavar='PATH', help="the detector's (default: its package's own)")
+    group.add_argument('--format', choices=FORMATS, metavar='NAME',
+                       help=f'of keypoints: {", ".join(FORMATS)} (default: told by the file)')
+    group.add_argument('--size', type=image_size, metavar='WxH', help='of the image in pixels, where no file says it')
+    group.add_argument('--fps', type=frame_rate, metavar='N', help='frames per second (default: as the input says)')
+    group.add_argument('--sequence', metavar='NAME', help="one of a table's, such as S1/Walking/0")
+
+
+def add_person_args(group):
+    """Whom to lift, and how joints are made of what was seen."""
+    group.add_argument('--person', type=whole, metavar='N', help='number of the person, in order of appearance '
+                       '(default: the one seen longest and most surely)')
+    group.add_argument('--head', choices=HEAD_RULES, help="what stands for the top of the head (default: the format's "
+                       'own joint, else thorax: thorax + 0.4 (thorax - hip))')
+    group.add_argument('--min_confidence', default=0.3, type=number, metavar='C',
+                       help='joints less sure than this are interpolated (default %(default)s)')
+    group.add_argument('--smooth', type=odd_window, metavar='FRAMES',
+                       help='Savitzky-Golay filter over that many frames, an odd number (default: none)')
+
+
+def image_size(text):
+    """'1920x1080' -> (1920, 1080)."""
+    if not (match := re.fullmatch(r'([1-9][0-9]{0,4})x([1-9][0-9]{0,4})', text)):
+        raise argparse.ArgumentTypeError(f'{text!r} is no size; write WIDTHxHEIGHT, such as 1920x1080')
+    return int(match[1]), int(match[2])
+
+
+def odd_window(text):
+    value = whole(text, least=3)
+    if value % 2 == 0:
+        raise argparse.ArgumentTypeError(f'{text!r} is no odd number of frames')
+    return value
+
+
+def frame_rate(text):
+    value = number(text)
+    if not value:
+        raise argparse.ArgumentTypeError('0 frames per second is no rate')
+    return value
+
+
+def degrees(text):
+    """A tilt from -90 (straight up) to 90."""
+    value = number(text.removeprefix('-'))
+    if value > 90:
+        raise argparse.ArgumentTypeError(f'{text!r}: the camera looks down by 90 degrees at most')
+    return -value if text.startswith('-') else value
+
+
+if __name__ == '__main__':
+    main()
