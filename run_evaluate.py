@@ -11,8 +11,8 @@ USED = ('posenet_name', 'stages', 'keypoints', 'evaluate', 'actions', 'downsampl
 
 @exits_cleanly
 def main(argv=None):
-    """Score and print; returns the PoseErrors of both test sets."""
-    args = parse(baseline_parser(__doc__), argv, used=USED)
+    """Score and print; returns the PoseErrors of both test sets, or of both kinds of 2D of 3DPW."""
+    args = parse(baseline_parser(__doc__, datasets=('h36m', '3dpw')), argv, used=USED)
     if not args.evaluate:
         raise InputError('--evaluate is missing: give the path of the checkpoint to score')
     return report_checkpoint(args, choose_device(args.device))

@@ -6,6 +6,7 @@ from common.h36m import GT
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 MAKE_3D_H36M = 'python data/prepare_data_h36m.py --from-archive h36m.zip'
 MAKE_3DHP = 'python data_extra/prepare_data_3dhp.py'
+MAKE_3DPW = 'python data_extra/prepare_data_3dpw.py'
 
 
 def pose3d_h36m_path(data_root):
@@ -18,6 +19,10 @@ def pose2d_h36m_path(data_root, keypoints):
 
 def pose_3dhp_path(data_root):
     return Path(data_root) / 'data_extra' / 'test_set' / 'test_3dhp.npz'
+
+
+def pose_3dpw_path(data_root, split='test'):
+    return Path(data_root) / 'data_extra' / 'test_set' / f'{split}_3dpw.npz'
 
 
 def make_2d_h36m(keypoints):

@@ -68,10 +68,11 @@ def batch_size(text):
     return value
 
 
-def add_data_args(parser):
+def add_data_args(parser, datasets=('h36m',)):
     """Which poses: flags of every script that loads them. Returns their group, for more of the kind."""
     group = parser.add_argument_group('data')
-    group.add_argument('--dataset', default='h36m', choices=['h36m'], help='training data set')
+    group.add_argument('--dataset', default='h36m', choices=datasets,
+                       help='h36m: Human3.6M and MPI-INF-3DHP' + '; 3dpw: its test split alone' * ('3dpw' in datasets))
     group.add_argument('--keypoints', default='gt', choices=KEYPOINTS, metavar='NAME',
                        help=f'source of the 2D poses: {", ".join(KEYPOINTS)} (default %(default)s)')
     group.add_argument('--actions', default='*', metavar='LIST', help='comma-separated actions, or * for all')
@@ -122,10 +123,10 @@ def add_training_args(parser):
     return group
 
 
-def baseline_parser(description):
-    """Flags of run_baseline.py, and of run_evaluate.py, which takes them all."""
+def baseline_parser(description, datasets=('h36m',)):
+    """Flags of run_baseline.py, and of run_evaluate.py, which takes them all and has more `datasets`."""
     parser = Parser(description)
-    add_data_args(parser)
+    add_data_args(parser, datasets)
     add_lifter_args(parser)
     add_run_args(parser, snapshot=25, pretrain=False)
     group = add_training_args(parser)

@@ -1,24 +1,49 @@
 """The evaluation of one checkpoint as a person reads it."""
+from common.h36m import GT
+from common.load_3dpw import OPENPOSE, load_3dpw
+from common.paths import pose_3dpw_path
 from function_baseline.data import load_test
+from function_baseline.evaluate import evaluate
 from function_baseline.scores import score
 from utils.checkpoint import load_lifter
 
-_HEADER = f'{"":<22}{"poses":>9}{"MPJPE":>9}{"P-MPJPE":>9}{"PCK16":>8}{"AUC16":>8}{"PCK14":>8}{"AUC14":>8}'
+_NAME_WIDTH = 28       # of the longest name of a sequence, one of 3DPW's
+_HEADER = f'{"":<{_NAME_WIDTH}}{"poses":>9}{"MPJPE":>9}{"P-MPJPE":>9}{"PCK16":>8}{"AUC16":>8}{"PCK14":>8}{"AUC14":>8}'
 
 
 def report_checkpoint(args, device):
-    """Load args.evaluate, score it on both test sets, print the tables; returns both PoseErrors."""
+    """Load args.evaluate, score it on args.dataset's test sets, print the tables; returns the PoseErrors of both.
+
+    'h36m': Human3.6M and MPI-INF-3DHP, and 3DPW is printed too where it is prepared; '3dpw': its two kinds of 2D.
+    """
     args.dropout = 0.0      # none in evaluation, whatever was typed
     lifter, weights = load_lifter(args.evaluate, args)
-    tests = load_test(args, device)
+    tests = None if args.dataset == '3dpw' else load_test(args, device)
     print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages, epoch {weights.epoch if weights.epoch >= 0 else "unknown"}')
+    if args.dataset == '3dpw':
+        return report_3dpw(lifter.to(device), args.data_root, device)
     h36m, dhp = score(lifter.to(device), tests, device)
     print(f'\nHuman3.6M S9 and S11, {args.keypoints} 2D, no flip: mm and percent, per action')
     print(table(h36m))
     print('\nMPI-INF-3DHP test set, its own ground-truth 2D, flip averaged: per sequence')
     print(table(dhp))
+    if pose_3dpw_path(args.data_root).is_file():
+        report_3dpw(lifter, args.data_root, device)
     print('\nPCK (150 mm) and AUC: 16 = all joints, the root a sure hit (the reference); 14 = the official joints.')
     return h36m, dhp
+
+
+def report_3dpw(lifter, data_root, device):
+    """Print 3DPW's tables, per sequence, flip averaged (DATASETS.md has the protocol).
+
+    Returns the PoseErrors for projected 2D and for the data set's detections.
+    """
+    both = []
+    for keypoints, title in ((GT, 'its 3D projected'), (OPENPOSE, 'its OpenPose detections, poses found whole')):
+        both.append(evaluate(lifter, load_3dpw(data_root, keypoints).resident(device), device, flip=True))
+        print(f'\n3DPW test split, 2D: {title}; flip averaged: per sequence')
+        print(table(both[-1]))
+    return tuple(both)
 
 
 def table(errors):
@@ -37,4 +62,4 @@ def figures_of(errors):
 
 def _row(name, count, figures):
     p1, p2, *percents = figures
-    return f'{name:<22}{count:>9,}{p1:>9.3f}{p2:>9.3f}' + ''.join(f'{value:>8.3f}' for value in percents)
+    return f'{name:<{_NAME_WIDTH}}{count:>9,}{p1:>9.3f}{p2:>9.3f}' + ''.join(f'{value:>8.3f}' for value in percents)

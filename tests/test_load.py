@@ -335,7 +335,7 @@ def test_3dhp_that_is_not_finite_is_refused(tmp_path, prepared, key, value):
 def test_3dhp_of_different_lengths_is_refused(tmp_path, prepared):
     prepared['pose2d'] = prepared['pose2d'][:-1]
     message = refusal(load_3dhp, write_3dhp(tmp_path, **prepared))
-    assert '18 3D poses' in message and '17 2D poses' in message
+    assert "'pose2d' has shape (17, 16, 2)" in message and '(18, 16, 2) is needed' in message
 
 
 @pytest.mark.parametrize('sequence', [np.arange(17), np.zeros((18, 2)), np.array(['TS1'] * 18)], ids=['short', 'wide', 'text'])
