@@ -35,7 +35,7 @@ from function_baseline.arguments import Parser, batch_size, positive
 from models_baseline import LIFTERS
 from utils.device import DEVICES, choose_device
 from utils.errors import InputError, exits_cleanly
-from utils.pictures import _figure
+from utils.pictures import new_figure
 from utils.run_directory import environment
 
 TRAIN_POSES = 1_559_752                     # Human3.6M
@@ -270,7 +270,7 @@ def record(rows, args, device):
 
 def save_bars(path, rows, title):
     """Milliseconds of both sides, logarithmic, the ratio written beside."""
-    figure = _figure(figsize=(9, .7 * len(rows) + 1.6), layout='constrained')
+    figure = new_figure(figsize=(9, .7 * len(rows) + 1.6), layout='constrained')
     axes = figure.add_subplot()
     for offset, side, colour in ((-.2, 'ours', 'tab:blue'), (.2, 'plain', 'tab:orange')):
         lengths = [getattr(row, side).milliseconds for row in rows]

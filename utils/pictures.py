@@ -24,7 +24,6 @@ def new_figure(**options):
     return figure
 
 
-_figure = new_figure
 
 
 def joint_colours(skeleton=H36M_16):

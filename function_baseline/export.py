@@ -1,0 +1,169 @@
+"""A trained lifter as a file that other programs run: ONNX, TorchScript, or PyTorch's ExportedProgram (.pt2).
+
+Every file takes `pose2d_norm` (B, 16, 2) float32, normalised image coordinates (x / width * 2 - 1,
+y / width * 2 - height / width), and gives `pose3d` (B, 16, 3) float32, metres, for any B of at least 1. Axes are the
+camera's (x right, y down, z forward). The output is the lifter's own: about the root, which SemGCN and ST-GCN predict
+too, so subtract the first joint. METADATA travels inside each file.
+"""
+import importlib.util
+import json
+import logging
+import os
+import warnings
+from argparse import Namespace
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+import torch
+
+from common.skeleton import H36M_16
+from utils.checkpoint import load_lifter
+from utils.errors import InputError
+
+INPUT, OUTPUT = 'pose2d_norm', 'pose3d'
+OPSET = 23            # that of ONNX 1.18
+NUM_POSES = 1000
+BATCHES = (1, 7, NUM_POSES - 8)     # of which the poses come: a file that is true for one size only is found out
+TOLERANCE_M = 1e-4    # a tenth of a millimetre; float32 alone is off by 2e-5 far from poses that were trained on
+METADATA = 'metadata.json'          # its name within .torchscript.pt and .pt2; ONNX has entries of its own
+ONNX_PACKAGES = ('onnx', 'onnxscript', 'onnxruntime')
+
+
+class Exported(NamedTuple):
+    """A file that was written: the largest absolute difference from PyTorch, metres, and its size."""
+    path: Path
+    difference_m: float
+    num_bytes: int
+
+
+class Format(NamedTuple):
+    """`write(lifter, metadata, path)` makes the file, `opened(path)` gives a function like the lifter itself."""
+    suffix: str
+    write: Callable
+    opened: Callable
+
+
+def export_lifter(checkpoint, formats, folder=None, overwrite=False):
+    """Yield an Exported for each of `formats` (names in FORMATS), beside the checkpoint or in `folder`.
+
+    Each file is compared with PyTorch on 1,000 poses before it gets its name. InputError where the checkpoint cannot be
+    read, a package is missing, a file is there already (unless `overwrite`), or the file computes something else.
+    """
+    checkpoint = Path(checkpoint)
+    lifter, weights = load_lifter(checkpoint, Namespace(dropout=0.0, explicit=()))
+    lifter.eval().requires_grad_(False)
+    if 'onnx' in formats:
+        require_onnx()
+    folder = checkpoint.parent if folder is None else Path(folder)
+    paths = {name: folder / (stem(checkpoint) + FORMATS[name].suffix) for name in formats}
+    for path in paths.values():
+        if path.exists() and not overwrite:
+            raise InputError(f'{path} is there already; give --overwrite or another --output')
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, path in paths.items():
+        yield _write_and_compare(FORMATS[name], lifter, describe(weights, checkpoint), path)
+
+
+def stem(checkpoint):
+    """ckpt_best.pth.tar -> ckpt_best."""
+    return checkpoint.name.removesuffix('.tar').removesuffix('.pth')
+
+
+def require_onnx():
+    """InputError naming the packages that ONNX needs and that are not installed."""
+    missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(f'ONNX needs {", ".join(missing)}: pip install -r requirements-export.txt, '
+                         'or choose --format torchscript pt2')
+
+
+def describe(weights, checkpoint):
+    """What one must know to use the file: text by name."""
+    return dict(
+        lifter=weights.posenet_name, stages=str(weights.stages), epoch=str(weights.epoch), checkpoint=checkpoint.name,
+        joints=','.join(H36M_16.names), input=f'{INPUT} (batch, {H36M_16.num_joints}, 2) float32',
+        input_units='normalised image coordinates: x / width * 2 - 1, y / width * 2 - height / width',
+        output=f'{OUTPUT} (batch, {H36M_16.num_joints}, 3) float32',
+        output_units=f'metres; camera axes x right, y down, z forward; subtract joint 0, {H36M_16.names[0]}')
+
+
+def _write_and_compare(form, lifter, metadata, path):
+    """Under another name until it is known to be right, so that what has the name is whole and true."""
+    partial = path.with_name(f'{path.name.removesuffix(form.suffix)}.partial{form.suffix}')
+    try:
+        with _quiet():
+            form.write(lifter, metadata, partial)
+            difference_m = largest_difference(lifter, form.opened(partial))
+        if not difference_m <= TOLERANCE_M:      # NaN is refused too
+            raise InputError(f'{path} is not written: it would differ from PyTorch by {difference_m:.1e} m, more than '
+                             f'{TOLERANCE_M:.0e}; try another torch or onnxruntime')
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return Exported(path, difference_m, path.stat().st_size)
+
+
+def largest_difference(lifter, opened):
+    """Largest absolute difference, metres, on the same 1,000 poses every time: joints anywhere in a square image."""
+    pose2d_norm = torch.rand(NUM_POSES, H36M_16.num_joints, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    found = torch.cat([opened(batch) for batch in pose2d_norm.split(BATCHES)])
+    return float((found - lifter(pose2d_norm)).abs().max())
+
+
+@contextmanager
+def _quiet():
+    """Without the exporters' warnings: of TorchScript's age, of packages that are not needed here."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _example():
+    """Two poses: of a batch of one the exporters would think that it is always one."""
+    return torch.zeros(2, H36M_16.num_joints, 2)
+
+
+def exported_program(lifter):
+    """torch.export's ExportedProgram of the lifter with a free batch size, without the paths of its source files."""
+    program = torch.export.export(lifter, (_example(),), dynamic_shapes=_any_batch())
+    for node in program.graph.nodes:
+        node.meta.pop('stack_trace', None)
+    return program
+
+
+def _any_batch():
+    return ({0: torch.export.Dim('batch', min=1)},)
+
+
+def write_onnx(lifter, metadata, path):
+    """One file, weights within; the shapes' free dimension is called `batch`."""
+    model = torch.onnx.export(exported_program(lifter), dynamo=True, opset_version=OPSET, verbose=False,
+                              input_names=[INPUT], output_names=[OUTPUT], dynamic_shapes=_any_batch())
+    model.model.metadata_props.update(metadata)
+    model.save(path)
+
+
+def open_onnx(path):
+    import onnxruntime
+    session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    return lambda pose2d_norm: torch.from_numpy(session.run([OUTPUT], {INPUT: pose2d_norm.numpy()})[0])
+
+
+def write_torchscript(lifter, metadata, path):
+    traced = torch.jit.trace(lifter, _example(), check_trace=False)      # 1,000 poses will check it
+    torch.jit.save(traced, str(path), _extra_files={METADATA: json.dumps(metadata)})
+
+
+def write_pt2(lifter, metadata, path):
+    torch.export.save(exported_program(lifter), path, extra_files={METADATA: json.dumps(metadata)})
+
+
+FORMATS = dict(onnx=Format('.onnx', write_onnx, open_onnx),
+               torchscript=Format('.torchscript.pt', write_torchscript, lambda path: torch.jit.load(str(path))),
+               pt2=Format('.pt2', write_pt2, lambda path: torch.export.load(path).module()))

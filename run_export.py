@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+"""Make ONNX, TorchScript and .pt2 files of a checkpoint: python3 run_export.py --evaluate PATH (README.md)."""
+from function_baseline.arguments import Parser
+from function_baseline.export import FORMATS, NUM_POSES, export_lifter
+from utils.errors import exits_cleanly
+
+
+@exits_cleanly
+def main(argv=None):
+    """Write and compare each file; returns the list of Exported."""
+    args = parser().parse_args(argv)
+    exported = []
+    for file in export_lifter(args.evaluate, args.format, args.output, args.overwrite):
+        print(f'{file.path}: {file.num_bytes / 1e6:.1f} MB, largest difference from PyTorch on {NUM_POSES:,} poses '
+              f'{file.difference_m:.1e} m')
+        exported.append(file)
+    return exported
+
+
+def parser():
+    """The lifter and its stages are read off the checkpoint, so there is little to say."""
+    flags = Parser(__doc__)
+    flags.add_argument('--evaluate', required=True, metavar='FILE',
+                       help="checkpoint of either trainer, ours or the authors'; the file tells which lifter it is")
+    flags.add_argument('--format', nargs='+', choices=FORMATS, default=list(FORMATS), metavar='NAME',
+                       help=f'{", ".join(FORMATS)} (default: all); onnx needs requirements-export.txt')
+    flags.add_argument('--output', metavar='DIR', help='folder of the files (default: that of the checkpoint)')
+    flags.add_argument('--overwrite', action='store_true', help='replace files that are there already')
+    return flags
+
+
+if __name__ == '__main__':
+    main()
