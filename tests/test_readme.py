@@ -5,17 +5,24 @@ from pathlib import Path
 
 import pytest
 
+import run_export
+import run_inference
+import run_visualize
 from common.h36m import KEYPOINTS
 from data import prepare_data_2d_h36m, prepare_data_h36m
-from data_extra import prepare_data_3dhp
+from data_extra import prepare_data_3dhp, prepare_data_3dpw
 from function_baseline.arguments import baseline_parser, parse
 from function_poseaug.arguments import poseaug_parser
 from models_baseline import LIFTERS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / 'README.md').read_text()
-COMMANDS = re.findall(r'^    python3 (run_\w+\.py) (.*)$', README, re.MULTILINE)
+ALL_COMMANDS = [(script, flags.partition('#')[0]) for script, flags in
+                re.findall(r'^    python3 (run_\w+\.py) (.*)$', README, re.MULTILINE)]
 PARSERS = {'run_baseline.py': baseline_parser, 'run_evaluate.py': baseline_parser, 'run_poseaug.py': poseaug_parser}
+COMMANDS = [(script, flags) for script, flags in ALL_COMMANDS if script in PARSERS]
+USES = {'run_inference.py': run_inference.inference_parser, 'run_visualize.py': run_visualize.parser,
+        'run_export.py': run_export.parser}
 
 
 @pytest.mark.parametrize('keypoints', KEYPOINTS)
@@ -33,10 +40,17 @@ def test_the_experiments_are_sixteen_baselines_and_sixteen_poseaug_runs(keypoint
         ('run_poseaug.py', 'mlp', 2, .25, 1e-4), ('run_poseaug.py', 'stgcn', 4, 0., 1e-4)], key=str)
 
 
+def test_the_other_commands_parse():
+    others = [(script, flags) for script, flags in ALL_COMMANDS if script not in PARSERS]
+    assert {script for script, _ in others} == USES.keys()
+    for script, flags in others:
+        USES[script]().parse_args(shlex.split(flags))
+
+
 @pytest.mark.parametrize('document', ['README.md', 'DATASETS.md'])
 def test_the_preparation_commands_parse(document):
     parsers = {'data/prepare_data_h36m.py': prepare_data_h36m, 'data/prepare_data_2d_h36m.py': prepare_data_2d_h36m,
-               'data_extra/prepare_data_3dhp.py': prepare_data_3dhp}
+               'data_extra/prepare_data_3dhp.py': prepare_data_3dhp, 'data_extra/prepare_data_3dpw.py': prepare_data_3dpw}
     commands = re.findall(r'^ *python (data\w*/prepare_\w+\.py)([^#\n]*)', (ROOT / document).read_text(), re.MULTILINE)
     assert {script for script, _ in commands} == set(parsers)
     for script, flags in commands:
@@ -50,6 +64,6 @@ def test_the_readme_s_lifter_and_its_line_are_what_the_code_takes(readme_lifter)
 
 
 def test_files_that_the_documents_link_to_exist():
-    for document in (ROOT / 'README.md', ROOT / 'DATASETS.md', ROOT / 'docs' / 'faithful.md'):
+    for document in (ROOT / 'README.md', ROOT / 'DATASETS.md', *(ROOT / 'docs').glob('*.md')):
         for target in re.findall(r'\]\(([^)#:]+)\)', document.read_text()):
             assert (document.parent / target).exists(), (document.name, target)
