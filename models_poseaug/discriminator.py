@@ -18,36 +18,33 @@ BODY_PARTS = dict(
     torso=('RHip', 'LHip', 'Spine', 'Thorax', 'Head', 'LShoulder', 'RShoulder'))
 
 
-def kinematic_chain_space(pose3d):
-    """(B, 16, 3) in any frame -> (B, 15, 15): dot products of all pairs of UNIT bones.
-
-    After Wandt & Rosenhahn, CVPR 2019.
-    """
-    directions = unit_bones(bone_vectors(pose3d))
+def kinematic_chain_space(directions):
+    """(B, n, 3) unit bones -> (B, n, n): dot products of all pairs. After Wandt & Rosenhahn, CVPR 2019."""
     return directions @ directions.transpose(1, 2)
 
 
-def part_masks():
-    """(5, 15, 15): one where both bones belong to the part."""
-    seen = torch.zeros(len(BODY_PARTS), H36M_16.num_bones)
-    for part, names in zip(seen, BODY_PARTS.values()):
-        part[H36M_16.bones(*names)] = 1
-    return seen[:, :, None] * seen[:, None, :]
-
-
 class KcsBranch(nn.Module):
-    """(B, 225) masked kinematic chain space of one body part -> (B, 1) score."""
+    """(B, 15, 3) unit bones -> (B, 1) score of one body part.
 
-    def __init__(self):
+    The first layer has a column for every pair of bones, and sees zeros for pairs that are not both of the part; only
+    the part's own columns are computed.
+    """
+
+    def __init__(self, bones):
         super().__init__()
+        bones = torch.tensor(sorted(bones))
+        self.register_buffer('choice', torch.eye(H36M_16.num_bones)[bones], persistent=False)             # (n, 15)
+        self.register_buffer('columns', (bones[:, None] * H36M_16.num_bones + bones).flatten(), persistent=False)
         self.kcs_layer_1 = nn.Linear(H36M_16.num_bones ** 2, 256)
         self.kcs_layer_2 = nn.Linear(256, 256)
         self.kcs_layer_3 = nn.Linear(256, 256)
         self.layer_last = nn.Linear(256, 100)
         self.layer_pred = nn.Linear(100, 1)
 
-    def forward(self, kcs):
-        first = F.leaky_relu(self.kcs_layer_1(kcs))
+    def forward(self, directions):
+        kcs = kinematic_chain_space(self.choice @ directions).flatten(1)
+        weight = self.kcs_layer_1.weight.index_select(1, self.columns)
+        first = F.leaky_relu(F.linear(kcs, weight, self.kcs_layer_1.bias))
         features = self.kcs_layer_3(F.leaky_relu(self.kcs_layer_2(first))) + first
         return self.layer_pred(F.leaky_relu(self.layer_last(features)))
 
@@ -57,14 +54,12 @@ class Discriminator3D(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.branches = nn.ModuleDict({part: KcsBranch() for part in BODY_PARTS})
-        self.register_buffer('masks', part_masks(), persistent=False)
+        self.branches = nn.ModuleDict({part: KcsBranch(H36M_16.bones(*names)) for part, names in BODY_PARTS.items()})
         kaiming_linears(self)
 
     def forward(self, pose3d):
-        kcs = kinematic_chain_space(pose3d)
-        seen = (kcs[:, None] * self.masks).flatten(2).unbind(1)
-        return torch.cat([branch(part) for branch, part in zip(self.branches.values(), seen)], dim=1)
+        directions = unit_bones(bone_vectors(pose3d))
+        return torch.cat([branch(directions) for branch in self.branches.values()], dim=1)
 
 
 class Discriminator2D(nn.Module):

@@ -258,7 +258,7 @@ def test_rows(tiny_run):
     game = next(row for row in rows if row.title == 'GAN iteration')
     assert game.ours.counts.operations < game.plain.counts.operations
     assert game.ours.counts.host_reads < 2 < 40 < game.plain.counts.host_reads
-    assert game.ours.counts.flops == pytest.approx(game.plain.counts.flops, rel=.1)
+    assert .8 < game.ours.counts.flops / game.plain.counts.flops < 1.01     # the critic's first layer computes its own columns only
 
 
 def test_files_and_table(tiny_run):

@@ -21,8 +21,8 @@ from utils.scalar_log import ScalarLog
 
 BATCH = 32
 # operations of one call: forward, backward, clipping and update
-GENERATOR_STEP = dict(gcn=1580, mlp=1160, stgcn=1770, videopose=1315)
-DISCRIMINATORS_STEP = 570
+GENERATOR_STEP = dict(gcn=1600, mlp=1190, stgcn=1830, videopose=1335)
+DISCRIMINATORS_STEP = 632
 LIFTER_STEP = dict(gcn=410, mlp=108, stgcn=464, videopose=166)     # a CPU's dropout is six fast operations
 EXCHANGE = 38
 REFRESH = 32

@@ -2,11 +2,11 @@
 import pytest
 import torch
 
-from common.bones import swap_bone_lengths
+from common.bones import bone_vectors, swap_bone_lengths, unit_bones
 from common.rotation import axis_angle_to_matrix
 from common.skeleton import H36M_16
 from golden_recipe import SHAPES, critic3d_name, distance, fill, golden
-from models_poseaug.discriminator import BODY_PARTS, Discriminator2D, Discriminator3D, kinematic_chain_space, part_masks
+from models_poseaug.discriminator import BODY_PARTS, Discriminator2D, Discriminator3D, kinematic_chain_space
 
 # PoseAug: the reference has the sides of the legs the wrong way round
 REFERENCE_PARTS = dict(left_arm='left_arm', right_arm='right_arm', right_leg='left_leg', left_leg='right_leg', torso='torso')
@@ -38,8 +38,19 @@ def test_golden_scores():
 
 @pytest.mark.parametrize('part', BODY_PARTS)
 def test_golden_kinematic_chain_space(part):
-    seen = kinematic_chain_space(golden('pose3d')[:8]) * part_masks()[list(BODY_PARTS).index(part)]
-    assert distance(seen, golden(f'kcs_{REFERENCE_PARTS[part]}')) < 1e-6
+    """Of the reference's 225 columns a branch computes those of its own pairs of bones; the others are zero."""
+    branch = Discriminator3D().branches[part]
+    theirs = golden(f'kcs_{REFERENCE_PARTS[part]}').flatten(1)
+    kcs = kinematic_chain_space(branch.choice @ unit_bones(bone_vectors(golden('pose3d')[:8]))).flatten(1)
+    assert distance(torch.zeros(8, 225).index_copy(1, branch.columns, kcs), theirs) < 1e-6
+
+
+def test_columns_of_other_parts_have_no_gradient(critic3d):
+    weights = {part: branch.kcs_layer_1.weight for part, branch in critic3d.branches.items()}
+    gradients = torch.autograd.grad(critic3d(golden('pose3d', torch.float64)).sum(), weights.values())
+    for branch, gradient in zip(critic3d.branches.values(), gradients):
+        seen = (gradient != 0).any(0).nonzero().flatten()
+        assert torch.equal(seen, branch.columns)
 
 
 def test_linear_layers_start_kaiming_normal():
@@ -57,8 +68,9 @@ def test_branches_see_the_bones_of_their_part():
     published = dict(left_arm=[7, 9, 10, 11], right_arm=[7, 12, 13, 14], right_leg=[0, 1, 2, 3, 6],
                      left_leg=[0, 3, 4, 5, 6], torso=[0, 3, 6, 7, 8, 9, 12])
     assert {part: sorted(H36M_16.bones(*names)) for part, names in BODY_PARTS.items()} == published
-    for mask, bones in zip(part_masks(), published.values()):
-        assert mask.diagonal().nonzero().flatten().tolist() == bones and mask.sum() == len(bones) ** 2
+    for branch, bones in zip(Discriminator3D().branches.values(), published.values()):
+        assert branch.choice.argmax(1).tolist() == bones
+        assert branch.columns.tolist() == [15 * first + second for first in bones for second in bones]
 
 
 @pytest.mark.parametrize('joint, parts', [
