@@ -31,11 +31,12 @@ def evaluate(lifter, poses, device, flip):
 
     Predictions are re-rooted after the average, so the root counts as zero error and as a hit.
     """
-    errors, aligned = per_pose_errors(lifter, poses, device, flip)
-    group = poses.group.to(errors.device)
-    groups = {name: _summary(errors[group == place], aligned[group == place], {})
-              for place, name in enumerate(poses.group_names) if (group == place).any()}
-    return _summary(errors, aligned, groups)
+    figures = _figures(*per_pose_errors(lifter, poses, device, flip))
+    group, num_groups = poses.group.to(figures.device), len(poses.group_names)
+    sums = figures.new_zeros(num_groups, figures.shape[1]).index_add_(0, group, figures).tolist()
+    counts = torch.bincount(group, minlength=num_groups).tolist()
+    groups = {name: _mean(total, count, {}) for name, total, count in zip(poses.group_names, sums, counts) if count}
+    return _mean([sum(column) for column in zip(*sums)], len(figures), groups)
 
 
 def scoring_device(device):
@@ -72,8 +73,14 @@ def mirror(pose):
     return flipped
 
 
-def _summary(errors, aligned, groups):
-    official = errors[:, OFFICIAL_14]
-    figures = torch.stack([errors.double().mean() * 1000, aligned.double().mean() * 1000, metrics.pck(errors),
-                           metrics.auc(errors), metrics.pck(official), metrics.auc(official)])
-    return PoseErrors(*figures.tolist(), len(errors), groups)
+def _figures(errors, aligned):
+    """Joint errors (N, 16) and aligned errors (N,), metres -> (N, 6) float64: PoseErrors' figures of each pose."""
+    hits = metrics.thresholds_above(errors)
+    percentages = []
+    for joints in (hits, hits[:, OFFICIAL_14]):
+        percentages += [100 * (joints > 0).double().mean(1), 100 * joints.double().mean(1) / len(metrics.AUC_THRESHOLDS)]
+    return torch.stack([1000 * errors.double().mean(1), 1000 * aligned.double(), *percentages], dim=1)
+
+
+def _mean(total, count, groups):
+    return PoseErrors(*(value / count for value in total), count, groups)
