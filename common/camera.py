@@ -11,19 +11,19 @@ the world.
 """
 import torch
 
-from common.rotation import quaternion_inverse, quaternion_rotate
+from common.rotation import quaternion_to_matrix
 
 NEARLY_SQUARE = 1.01     # height by width; Human3.6M's images of 1000 x 1002 are scaled by their width in training
 
 
 def world_to_camera(pose3d_world, orientation, translation):
     """(..., 3) world metres -> camera metres; `orientation` (4,) camera to world, `translation` (3,) metres."""
-    return quaternion_rotate(quaternion_inverse(orientation), pose3d_world - translation)
+    return (pose3d_world - translation) @ quaternion_to_matrix(orientation)      # the inverse, from the right
 
 
 def camera_to_world(pose3d_cam, orientation, translation):
     """(..., 3) camera metres -> world metres; the inverse of `world_to_camera`."""
-    return quaternion_rotate(orientation, pose3d_cam) + translation
+    return pose3d_cam @ quaternion_to_matrix(orientation).T + translation
 
 
 def pixels_to_normalised(pose2d_px, width, height):

@@ -76,10 +76,9 @@ def h36m_poses(files, subjects, actions='*', downsample=1):
     Poses are ordered by subject, sequence, view and time. InputError where a file is not what the other one promises.
     """
     wanted = select_actions(actions)
-    views = [_view(files, subject, sequence, camera, downsample)
-             for subject in subjects for sequence in _sequences(files, subject)
+    views = [part for subject in subjects for sequence in _sequences(files, subject)
              if action_of(sequence) in wanted and (subject, sequence) not in CORRUPTED
-             for camera in range(NUM_VIEWS)]
+             for part in _views(files, subject, sequence, downsample)]
     if not views:
         raise InputError(f'{files.pose3d_path} holds no sequence of {", ".join(subjects)} of --actions {actions}')
     return concatenate(views)
@@ -97,12 +96,20 @@ def _sequences(files, subject):
     return files.pose3d[subject]
 
 
-def _view(files, subject, sequence, view, downsample):
-    """PoseSet of one sequence seen by one camera."""
+def _views(files, subject, sequence, downsample):
+    """One PoseSet for each camera that saw the sequence."""
+    world = _checked(files.pose3d[subject][sequence], (H36M_32_NUM_JOINTS, 3),
+                     f'{files.pose3d_path}: {subject} {sequence}')
+    thinned = torch.from_numpy(world[::downsample, H36M_16_IN_32])
+    for view in range(NUM_VIEWS):
+        pixels = _pixels_of(files, subject, sequence, view, len(world))
+        yield _view(thinned, pixels[:len(world):downsample], subject, sequence, view)
+
+
+def _view(world, pixels, subject, sequence, view):
+    """(T, 16, 3) world metres and (T, 16, 2) pixels of one camera -> PoseSet."""
     camera = cameras(subject)[view]
-    world, pixels = _poses_of(files, subject, sequence, view, downsample)
-    pose3d_cam = world_to_camera(torch.from_numpy(world), torch.from_numpy(camera.orientation),
-                                 torch.from_numpy(camera.translation))
+    pose3d_cam = world_to_camera(world, torch.from_numpy(camera.orientation), torch.from_numpy(camera.translation))
     row, count = SUBJECTS.index(subject), len(world)
     return PoseSet(pose3d_cam, torch.from_numpy(pixels_to_normalised(pixels, camera.width, camera.height)),
                    camera=torch.full((count,), row * NUM_VIEWS + view), intrinsics=all_intrinsics(),
@@ -116,23 +123,19 @@ def all_intrinsics():
     return torch.from_numpy(np.stack([camera.intrinsic for subject in SUBJECTS for camera in cameras(subject)]))
 
 
-def _poses_of(files, subject, sequence, view, downsample):
-    """(T, 16, 3) world metres and (T, 16, 2) pixels of one view, float32.
-
-    Cut to the mocap's length, thinned and checked.
-    """
+def _pixels_of(files, subject, sequence, view, count):
+    """(T, 16, 2) float32 pixels of one view, checked, at least as many frames as the motion capture's `count`."""
     where = f'{subject} {sequence}'
-    world = _checked(files.pose3d[subject][sequence], (H36M_32_NUM_JOINTS, 3), f'{files.pose3d_path}: {where}')
     try:
         pixels = files.pose2d[subject][sequence][view]
     except (KeyError, IndexError, TypeError):
         raise InputError(f'{files.pose2d_path} has no 2D poses of {where}, camera {view}, which the 3D file has; '
                          'prepare both from the same sources (DATASETS.md)') from None
     pixels = _checked(pixels, (H36M_16.num_joints, 2), f'{files.pose2d_path}: {where}, camera {view}')
-    if len(pixels) < len(world):
+    if len(pixels) < count:
         raise InputError(f'{files.pose2d_path}: {where}, camera {view} has {len(pixels)} frames, fewer than the '
-                         f"motion capture's {len(world)}; prepare both from the same sources (DATASETS.md)")
-    return world[::downsample, H36M_16_IN_32], pixels[:len(world):downsample]
+                         f"motion capture's {count}; prepare both from the same sources (DATASETS.md)")
+    return pixels
 
 
 def _checked(poses, frame_shape, where):

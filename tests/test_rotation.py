@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import builders
-from common.rotation import axis_angle_to_matrix, quaternion_inverse, quaternion_rotate, skew
+from common.rotation import axis_angle_to_matrix, quaternion_inverse, quaternion_rotate, quaternion_to_matrix, skew
 
 GOLDEN = np.load(Path(__file__).parent / 'golden' / 'parts.npz')
 DTYPES = pytest.mark.parametrize('dtype', [torch.float32, torch.float64], ids=['float32', 'float64'])
@@ -149,3 +149,17 @@ def test_a_batch_may_mix_small_and_large_angles():
     mixed = torch.tensor([[0., 0, 0], [.3, .2, -.4], [1e-5, 0, 0]])
     alone = torch.cat([axis_angle_to_matrix(row[None]) for row in mixed])
     torch.testing.assert_close(axis_angle_to_matrix(mixed), alone, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_the_matrix_rotates_as_the_quaternion_does(dtype):
+    generator = torch.Generator().manual_seed(0)
+    quaternion = torch.nn.functional.normalize(torch.randn(9, 4, generator=generator, dtype=dtype), dim=-1)
+    vector = torch.randn(9, 3, generator=generator, dtype=dtype)
+    matrix = quaternion_to_matrix(quaternion)
+    tolerance = 1e-6 if dtype == torch.float32 else 1e-14
+    torch.testing.assert_close((matrix @ vector[..., None]).squeeze(-1), quaternion_rotate(quaternion, vector),
+                               rtol=0, atol=10 * tolerance)
+    torch.testing.assert_close(matrix @ matrix.transpose(1, 2), torch.eye(3, dtype=dtype).expand(9, 3, 3), rtol=0,
+                               atol=10 * tolerance)
+    torch.testing.assert_close(torch.linalg.det(matrix), torch.ones(9, dtype=dtype), rtol=0, atol=10 * tolerance)
