@@ -7,13 +7,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmarks.counting import count
+from benchmarks.counting import count, counting
+from benchmarks.side_by_side import TRAIN_POSES
 from benchmarks.sides import EPOCH, PUBLISHED, Ours, new_game
 from benchmarks.synthetic import held_out_poses, synthetic_poses
 from common.camera import root_relative
 from function_baseline.train import CHECK_EVERY, lifter_step, train_lifter
-from function_poseaug.adversarial import FLUSH_EVERY, critics_step
+from function_poseaug.adversarial import FLUSH_EVERY, KeptPairs, critics_step
 from function_poseaug.arguments import feedback_terms, loss_weights
+from function_poseaug.refresh import swapped_bones, templates_for
 from function_poseaug.steps import generator_step
 from models_baseline import LIFTERS
 from models_poseaug.augmentor import draw_noise
@@ -121,3 +123,19 @@ def test_scalar_log_copies_once_in_a_hundred_iterations():
     assert counts.host_reads == 1
     assert counts.operations <= 101      # a stack each, one cat
     assert written[-100:] == [({f'tag{number}': float(number) for number in range(44)}, step) for step in range(100)]
+
+
+def test_an_epoch_at_a_tenth_of_the_full_size_holds_a_tenth_of_4_gb():
+    """The training poses, the same on other bodies, all fakes, and what the filter kept of them: here all."""
+    poses = synthetic_poses(TRAIN_POSES // 10)
+    with counting() as operations:
+        swapped = swapped_bones(poses, templates_for(poses), torch.Generator().manual_seed(0))
+        kept = KeptPairs(len(poses), 'cpu')
+        for index in torch.arange(len(poses)).split(1024):
+            batch = swapped.take(index)
+            fake = SimpleNamespace(poses=SimpleNamespace(rt=batch.pose3d_cam), rt_pose2d=batch.pose2d)
+            kept.add(fake, torch.ones(len(index), dtype=torch.bool))
+        pairs = kept.pairs()
+    assert len(pairs.pose2d) == len(poses)
+    test_share = .4 * poses.num_bytes
+    assert poses.num_bytes + test_share + operations.peak_bytes < 4e9 / 10
