@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import run_demo
 import run_export
 import run_inference
 import run_visualize
@@ -45,6 +46,18 @@ def test_the_other_commands_parse():
     assert {script for script, _ in others} == USES.keys()
     for script, flags in others:
         USES[script]().parse_args(shlex.split(flags))
+
+
+@pytest.mark.parametrize('document', ['poseaug.md', 'faq.md', 'scripts.md'])
+def test_the_commands_of_the_other_pages_parse(document):
+    parse_flags = {'run_demo.py': run_demo.parse_args, 'run_baseline.py': baseline_parser('').parse_args,
+                   'run_evaluate.py': baseline_parser('', datasets=('h36m', '3dpw')).parse_args,
+                   'run_poseaug.py': poseaug_parser('').parse_args,
+                   **{script: make().parse_args for script, make in USES.items()}}
+    commands = re.findall(r'^    python3 (run_\w+\.py) (.*)$', (ROOT / 'docs' / document).read_text(), re.MULTILINE)
+    assert commands
+    for script, flags in commands:
+        parse_flags[script](shlex.split(flags.partition('#')[0]))
 
 
 @pytest.mark.parametrize('document', ['README.md', 'DATASETS.md'])

@@ -3,6 +3,7 @@
 The scripts print it as one line and exit 2.
 """
 import functools
+import os
 import sys
 
 from utils import interrupts
@@ -24,6 +25,9 @@ def exits_cleanly(main):
             return main(argv)
         except InputError as error:
             _leave(2, f'error: {error}')
+        except BrokenPipeError:         # whoever read our output has seen enough (... | head)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
         except OSError as error:
             _leave(2, f'error: {error.filename or "a file"}: {error.strerror or error}; '
                       'make room or permit it, and try again')

@@ -24,8 +24,6 @@ def new_figure(**options):
     return figure
 
 
-
-
 def joint_colours(skeleton=H36M_16):
     """The colour of each joint's side."""
     left, right = set(skeleton.left_joints), set(skeleton.right_joints)
