@@ -4,6 +4,9 @@ import numpy as np
 from utils.errors import InputError
 
 
+FARTHEST = 6e4      # metres, pixels or ratios; nothing real lies beyond, and float16 can hold it
+
+
 def require_layout(arrays, layout, where, remedy):
     """InputError, naming `where` and ending in `remedy`, unless every array has its shape and kind of numbers.
 
@@ -21,7 +24,7 @@ def require_layout(arrays, layout, where, remedy):
 
 
 def require_finite(arrays, where, remedy):
-    """InputError, naming `where` and ending in `remedy`, where an array of floats holds NaN or inf."""
+    """InputError, naming `where` and ending in `remedy`, where an array of floats holds NaN, inf or an absurd number."""
     for key, array in arrays.items():
-        if array.dtype.kind == 'f' and not np.isfinite(array).all():
-            raise InputError(f'{where}: {key!r} holds NaN or inf; {remedy}')
+        if array.dtype.kind == 'f' and not ((-FARTHEST < array) & (array < FARTHEST)).all():
+            raise InputError(f'{where}: {key!r} holds NaN or inf, or a number beyond {FARTHEST:,.0f}; {remedy}')

@@ -25,7 +25,9 @@ def load_3dhp(data_root):
     require_layout(arrays, _LAYOUT, path, f'delete it and run: {MAKE_3DHP}')
     require_finite(arrays, path, f'delete it and run: {MAKE_3DHP}')
     sequence, pose2d = arrays['sequence'], torch.from_numpy(arrays['pose2d'].astype(np.float32))
-    if len(sequence) and not 0 <= sequence.min() <= sequence.max() < len(SEQUENCES):
+    if not len(sequence):
+        raise InputError(f'{path} holds no pose; delete it and run: {MAKE_3DHP}')
+    if not 0 <= sequence.min() <= sequence.max() < len(SEQUENCES):
         raise InputError(f'{path} holds sequence numbers other than 0 to {len(SEQUENCES) - 1}; delete it and run: '
                          f'{MAKE_3DHP}')
     if pose2d.abs().max() > PLAUSIBLE_NORMALISED:

@@ -16,6 +16,7 @@ from utils.errors import InputError
 
 AGREEMENT_SAMPLE = 200       # poses looked at per subject
 PLAUSIBLE_DETECTION = 40.0   # pixels; published detectors miss by 5 to 10
+FARTHEST = 1e5               # metres or pixels; nothing real lies beyond
 NUM_VIEWS = len(cameras(SUBJECTS[0]))
 
 
@@ -53,7 +54,7 @@ def require_agreement(poses, keypoints, files):
         distance = (project(sample.pose3d_cam, sample.camera) - sample.pose2d).norm(dim=-1) * IMAGE_SIZES[0][0] / 2
         worst = distance.max() if keypoints == GT else distance.median()
         allowed = 1.0 if keypoints == GT else PLAUSIBLE_DETECTION
-        if worst > allowed:
+        if not worst <= allowed:      # NaN is not
             raise InputError(f'{files.pose2d_path} does not belong to {files.pose3d_path}: the poses of '
                              f'{SUBJECTS[int(subject)]} lie {float(worst):.0f} pixels from their projections; '
                              'prepare both from the same sources')
@@ -140,13 +141,15 @@ def _pixels_of(files, subject, sequence, view, count):
 
 def _checked(poses, frame_shape, where):
     """`poses` as float32 of shape (T, *frame_shape), every number finite; InputError, naming `where`, otherwise."""
-    poses = np.asarray(poses)
+    poses = poses if isinstance(poses, np.ndarray) else np.empty((), dtype=object)      # asarray fails on uneven lists
     if poses.shape[1:] != frame_shape or poses.dtype.kind not in 'fiu':
         hint = ' (17 joints are detections as VideoPose3D stores them)' if poses.shape[1:2] == (17,) else ''
         raise InputError(f'{where} has shape {poses.shape}{hint} where (frames, {frame_shape[0]}, {frame_shape[1]}) is '
                          'needed; prepare the file with the commands in DATASETS.md')
-    broken = ~np.isfinite(poses).all(axis=(1, 2))
+    with np.errstate(over='ignore'):                            # a number too large becomes inf
+        poses = poses.astype(np.float32)
+    broken = ~(np.abs(poses) < FARTHEST).all(axis=(1, 2))       # NaN is not less than anything
     if broken.any():
-        raise InputError(f'{where} holds NaN or inf, first in frame {broken.argmax()}; repair the source and prepare '
-                         'it again (DATASETS.md)')
-    return poses.astype(np.float32)
+        raise InputError(f'{where} holds NaN or inf, first in frame {broken.argmax()}, or a number beyond {FARTHEST:,.0f}; '
+                         'repair the source and prepare it again (DATASETS.md)')
+    return poses

@@ -1,19 +1,28 @@
-"""What the preparation commands share: places, names, checks of what comes in, writing and reading back.
+"""What the preparation commands share: places, names, checks of what comes in, parsing apart, writing and reading back.
 
 A table of sequences is a dict subject -> sequence -> value, subjects named 'S1', sequences 'Walking' or 'Walking 1'.
 """
+import faulthandler
+import io
+import multiprocessing
 import os
+import signal
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from common.h36m import CORRUPTED, SUBJECTS, TEST_SUBJECTS, TRAIN_SUBJECTS
 from common.npz import load_npz, refuse_overwrite, save_npz
+from common.safe_pickle import in_short
 from common.skeleton import H36M_16
 from utils.errors import InputError
 
 METADATA_16 = {'layout_name': 'h36m', 'num_joints': H36M_16.num_joints,
                'keypoints_symmetry': [H36M_16.left_joints, H36M_16.right_joints]}
+FARTHEST = 1e6                  # metres or pixels; nothing real lies beyond
+PARSE_SECONDS = 20              # an honest sequence takes a hundredth
+PARSE_BYTES = 1 << 30
 _RENAMED_ACTIONS = {'TakingPhoto': 'Photo', 'WalkingDog': 'WalkDog'}
 
 
@@ -45,16 +54,84 @@ def require_source(path, origin):
 
 
 def finite_float32(array, where):
-    """`array` as float32; InputError, naming `where`, unless it holds frames and every number is finite."""
+    """`array` as float32; InputError, naming `where`, unless it holds frames, and possible finite numbers only."""
     if len(array) == 0:
         raise InputError(f'{where} holds no frame; fetch it again')
-    with np.errstate(over='ignore'):              # a number too large becomes inf and is refused below
+    with np.errstate(over='ignore', invalid='ignore'):      # a number too large becomes inf and is refused below
         converted = np.ascontiguousarray(array, dtype=np.float32)
-    broken = ~np.isfinite(converted).reshape(len(converted), -1).all(axis=1)
+    broken = ~(np.abs(converted) < FARTHEST).reshape(len(converted), -1).all(axis=1)     # NaN is not less than anything
     if broken.any():
         raise InputError(f'{where} holds numbers that are not finite, first in frame {broken.argmax()} of '
-                         f'{len(broken)}; fetch it again or repair it')
+                         f'{len(broken)}, or lie beyond {FARTHEST:,.0f}; fetch it again or repair it')
     return converted
+
+
+class ParserApart:
+    """A process of its own in which `parse` makes arrays of files' bytes: damage may crash, hang or bloat C code.
+
+    Use it in `with`; calling it gives the array, or raises ValueError saying what became of the bytes. After that it is
+    of no more use. `parse` is a module's function.
+    """
+
+    def __init__(self, parse):
+        contents, self.contents = multiprocessing.Pipe(duplex=False)
+        self.answers, answers = multiprocessing.Pipe(duplex=False)
+        self.process = multiprocessing.Process(target=_parse_all, args=(parse, contents, answers, self.contents),
+                                               daemon=True)
+        self.process.start()
+        contents.close()
+        answers.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.join()
+        self.contents.close()
+        self.answers.close()
+
+    def __call__(self, content):
+        try:
+            self.contents.send_bytes(content)
+            if not self.answers.poll(PARSE_SECONDS):
+                raise ValueError(f'it takes more than {PARSE_SECONDS} seconds')
+            answer = self.answers.recv_bytes()
+        except (EOFError, OSError):
+            raise ValueError('its reader crashed') from None
+        if answer[:1] == b'!':
+            raise ValueError(answer[1:].decode())
+        return np.load(io.BytesIO(answer), allow_pickle=False)
+
+
+def _parse_all(parse, contents, answers, other_end):
+    """The process's work: bytes in; out comes an array as .npy, or '!' and what is wrong. Ends with its parent."""
+    other_end.close()
+    _withdraw()
+    while True:
+        try:
+            content = contents.recv_bytes()
+        except EOFError:
+            return
+        try:
+            answer = io.BytesIO()
+            np.save(answer, parse(content), allow_pickle=False)
+            answers.send_bytes(answer.getvalue())
+        except Exception as error:              # damage makes the libraries raise nearly anything
+            answers.send_bytes(b'!' + in_short(error).encode())
+
+
+def _withdraw():
+    """Make this process silent, deaf to Ctrl-C, which its parent obeys, and of limited memory where there is /proc."""
+    faulthandler.disable()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    pages = Path('/proc/self/statm')
+    if pages.exists():
+        import resource
+        limit = int(pages.read_text().split()[0]) * resource.getpagesize() + PARSE_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def write_checked(outputs, made_by):

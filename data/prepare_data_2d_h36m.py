@@ -163,7 +163,7 @@ def convert_view(view, layout, frames, where):
     """One raw view -> (frames, 16, 2) float32 pixels; InputError names `where`."""
     if view is None:
         raise InputError(f'{where} is missing; get it by {DOWNLOAD}')
-    view = np.asarray(view)
+    view = view if isinstance(view, np.ndarray) else np.empty((), dtype=object)     # asarray fails on uneven lists
     if view.shape[1:] != layout.frame_shape or view.dtype.kind not in 'fiu':
         raise InputError(f'{where} holds an array of shape {view.shape} and type {view.dtype} where (frames, '
                          f'{", ".join(map(str, layout.frame_shape))}) numbers are needed; get it by {DOWNLOAD}')

@@ -12,8 +12,8 @@ import argparse
 import io
 import re
 import sys
-import zipfile
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 import h5py
@@ -24,17 +24,20 @@ from scipy.io import loadmat
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
 from common.camera import normalised_to_pixels, project, world_to_camera
 from common.h36m import ACTIONS, SEQUENCES_PER_SUBJECT, SUBJECTS, action_of, cameras
+from common.npz import member_bytes, members, open_archive
 from common.paths import MAKE_3D_H36M, add_data_root, pose2d_h36m_path, pose3d_h36m_path
+from common.safe_pickle import in_short
 from common.skeleton import H36M_16_IN_32, H36M_32_NUM_JOINTS
-from data.preparation import (METADATA_16, finite_float32, progress, require_free, sequence_name, summary,
+from data.preparation import (METADATA_16, ParserApart, finite_float32, progress, require_free, sequence_name, summary,
                               write_checked)
 from utils.errors import InputError, exits_cleanly
 
-MEMBER = re.compile(r'h36m/(S\d+)/MyPoses/3D_positions/([^/.][^/]*)\.h5')
+MEMBER = re.compile(r'h36m/(S\d+)/MyPoses/3D_positions/(\w[\w ]*)\.h5')
 SOURCE_FOLDER = 'MyPoseFeatures/D3_Positions'
 SOURCE_SUFFIX = '.cdf.mat'
 DATASET = '3D_positions'
 MAX_SEQUENCE_BYTES = 64 << 20       # the longest honest sequence, some 6,300 frames, takes 5 MB
+MAX_FRAMES = 1 << 20                # Human3.6M has some 530,000
 SEQUENCES_PER_ACTION = SEQUENCES_PER_SUBJECT // len(ACTIONS)
 
 
@@ -64,14 +67,24 @@ def read_archive(path):
     """h36m.zip -> table of (T, 32, 3) float32 world metres. The members are read in memory, never extracted."""
     if not path.is_file():
         raise InputError(f'{path} is missing; --from-archive takes the path of h36m.zip (DATASETS.md)')
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise InputError(f'{path} is no whole .zip archive ({error}); fetch it again') from None
-    with archive:
+    with ExitStack() as stack:
+        try:
+            archive = stack.enter_context(open_archive(path))
+        except Exception as error:              # damage makes zipfile raise nearly anything
+            raise InputError(f'{path} is no whole .zip archive ({in_short(error)}); fetch it again') from None
         matches = [(MEMBER.fullmatch(info.filename), info) for info in archive.infolist()]
         found = tabulate(((match[1], match[2], info) for match, info in matches if match), path)
-        return read_all(found, lambda info: read_member(archive, info, f'{path}: {info.filename}'))
+        require_sound(archive, found, path)
+        parse = stack.enter_context(ParserApart(parse_h5))
+        return read_all(found, lambda info: read_member(archive, info, parse, f'{path}: {info.filename}'), path)
+
+
+def require_sound(archive, found, path):
+    """InputError where members of the table `found` cannot be what they declare."""
+    try:
+        members(archive, [info.filename for sequences in found.values() for info in sequences.values()])
+    except Exception as error:                  # damage makes zipfile raise nearly anything
+        raise InputError(f'{path} is no sound archive ({in_short(error)}); fetch it again') from None
 
 
 def read_source(folder):
@@ -80,7 +93,8 @@ def read_source(folder):
         raise InputError(f'{folder} is no folder; --from-source takes the one that holds S1/{SOURCE_FOLDER}')
     files = [(subject, file.name.removesuffix(SOURCE_SUFFIX), file) for subject in SUBJECTS
              for file in (folder / subject / SOURCE_FOLDER).glob(f'[!.]*{SOURCE_SUFFIX}')]
-    return read_all(tabulate(files, folder), read_mat)
+    with ParserApart(parse_mat) as parse:
+        return read_all(tabulate(files, folder), lambda path: read_mat(path, parse), folder)
 
 
 def tabulate(items, origin):
@@ -111,39 +125,65 @@ def uneven_actions(sequences):
                      for action, count in counts.items() if count != SEQUENCES_PER_ACTION or action not in ACTIONS)
 
 
-def read_all(found, read):
-    """Table of items -> table of what `read` makes of them, with a progress bar."""
-    positions_3d = {subject: {} for subject in found}
+def read_all(found, read, origin):
+    """Table of items -> table of what `read` makes of them, with a progress bar.
+
+    InputError, naming `origin`, where they add up to more frames than there are.
+    """
+    positions_3d, frames = {subject: {} for subject in found}, 0
     flat = [(subject, sequence, item) for subject, sequences in found.items() for sequence, item in sequences.items()]
     with progress(flat, 'reading 3D') as bar:
         for subject, sequence, item in bar:
             positions_3d[subject][sequence] = read(item)
+            frames += len(positions_3d[subject][sequence])
+            if frames > MAX_FRAMES:
+                raise InputError(f'{origin} holds more than {MAX_FRAMES:,} frames, which Human3.6M has not; '
+                                 'fetch it again')
     return positions_3d
 
 
-def read_member(archive, info, where):
+def read_member(archive, info, parse, where):
     """One .h5 member of the open archive -> (T, 32, 3) float32 world metres; InputError names `where`."""
     if info.file_size > MAX_SEQUENCE_BYTES:
         raise InputError(f'{where} declares {info.file_size:,} bytes, which no sequence has; fetch the archive again')
     try:
-        with h5py.File(io.BytesIO(archive.read(info)), 'r') as file:
-            dataset = file[DATASET]
-            if dataset.size * dataset.dtype.itemsize > MAX_SEQUENCE_BYTES:
-                raise ValueError(f'it declares an array of shape {dataset.shape}')
-            coordinates_mm = np.asarray(dataset[()]).T
-    except Exception as error:                  # damage makes zipfile and h5py raise nearly anything
-        raise InputError(f'{where} is no readable .h5 file with a dataset {DATASET!r} ({error}); '
+        coordinates_mm = parse(member_bytes(archive, info)).T
+    except Exception as error:                  # damage makes zipfile raise nearly anything, too
+        raise InputError(f'{where} is no readable .h5 file with a dataset {DATASET!r} ({in_short(error)}); '
                          'fetch the archive again') from None
     return to_metres(coordinates_mm, where)
 
 
-def read_mat(path):
+def parse_h5(content):
+    """Bytes of an .h5 file -> the array of DATASET; an error of any type tells that there is none."""
+    with h5py.File(io.BytesIO(content), 'r') as file:
+        if not isinstance(file.get(DATASET, getlink=True), h5py.HardLink):
+            raise ValueError('it has none of its own')
+        dataset = file[DATASET]
+        if dataset.external or dataset.is_virtual or dataset.dtype.kind not in 'fiu':
+            raise ValueError('it holds no numbers of its own')
+        if dataset.size * dataset.dtype.itemsize > MAX_SEQUENCE_BYTES:
+            raise ValueError(f'it declares an array of shape {dataset.shape}')
+        return np.asarray(dataset[()])
+
+
+def read_mat(path, parse):
     """One .cdf.mat file -> (T, 32, 3) float32 world metres."""
+    if not path.is_file():
+        raise InputError(f'{path} is no file; fetch it again')
+    if path.stat().st_size > MAX_SEQUENCE_BYTES:
+        raise InputError(f'{path} has {path.stat().st_size:,} bytes, which no sequence has; fetch it again')
     try:
-        coordinates_mm = np.asarray(loadmat(path, variable_names=['data'])['data'][0, 0])
-    except Exception as error:                  # damage makes loadmat raise nearly anything
-        raise InputError(f'{path} is no readable .mat file with a cell "data" ({error}); fetch it again') from None
+        coordinates_mm = parse(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputError(f'{path} is no readable .mat file with a cell "data" ({in_short(error)}); '
+                         'fetch it again') from None
     return to_metres(coordinates_mm, path)
+
+
+def parse_mat(content):
+    """Bytes of a .mat file -> the array in its cell "data"; an error of any type tells that there is none."""
+    return np.asarray(loadmat(io.BytesIO(content), variable_names=['data'])['data'][0, 0])
 
 
 def to_metres(coordinates_mm, where):
@@ -152,7 +192,9 @@ def to_metres(coordinates_mm, where):
     if coordinates_mm.ndim != 2 or coordinates_mm.shape[1] != numbers or coordinates_mm.dtype.kind not in 'fiu':
         raise InputError(f'{where} holds an array of shape {coordinates_mm.shape} (frames first) and type '
                          f'{coordinates_mm.dtype} where (frames, {numbers}) numbers are needed; fetch it again')
-    return finite_float32(coordinates_mm.reshape(-1, H36M_32_NUM_JOINTS, 3).astype(np.float64) / 1000, where)
+    with np.errstate(over='ignore', invalid='ignore'):      # what is not finite is refused below
+        metres = coordinates_mm.reshape(-1, H36M_32_NUM_JOINTS, 3).astype(np.float64) / 1000
+    return finite_float32(metres, where)
 
 
 def project_all(positions_3d):

@@ -35,12 +35,8 @@ def main(argv=None):
     output = pose_3dhp_path(args.data_root)
     source = args.source or args.data_root / 'data_extra' / 'dataset_extras' / 'mpi_inf_3dhp_valid.npz'
     require_free(output)
-    names, part, coordinates = read_spin(source)
-    sequence = sequence_numbers(names)
-    pose2d_norm = normalise(part[:, H36M_16_IN_SPIN_24], sequence)
-    arrays = {'pose3d': finite_float32(coordinates[:, H36M_16_IN_SPIN_24, :3], f"{source}: 'S', our joints,"),
-              'pose2d': finite_float32(pose2d_norm, f"{source}: 'part', our joints,"),
-              'sequence': sequence}
+    arrays = read_test_set(source)
+    sequence = arrays['sequence']
     write_checked({output: arrays}, made_by=MAKE_3DHP)
     for line in warnings(sequence):
         print(f'warning: {line}')
@@ -56,8 +52,18 @@ def parse_args(argv):
     return parser.parse_args(argv)
 
 
+def read_test_set(source):
+    """SPIN's file -> the arrays of test_3dhp.npz; InputError where it cannot be read or its numbers are not finite."""
+    names, part, coordinates = read_spin(source)
+    sequence = sequence_numbers(names)
+    pose2d_norm = normalise(part[:, H36M_16_IN_SPIN_24], sequence)
+    return {'pose3d': finite_float32(coordinates[:, H36M_16_IN_SPIN_24, :3], f"{source}: 'S', our joints,"),
+            'pose2d': finite_float32(pose2d_norm, f"{source}: 'part', our joints,"),
+            'sequence': sequence}
+
+
 def read_spin(path):
-    """SPIN's file -> imgname (N,) text, part (N, 24, 3), S (N, 24, 4); InputError where the shapes are others."""
+    """SPIN's file -> N texts imgname, part (N, 24, 3), S (N, 24, 4); InputError where the shapes are others."""
     require_source(path, "SPIN's file of MPI-INF-3DHP's test frames")
     arrays = load_npz(path, ['imgname', 'part', 'S'], 'the download that DATASETS.md names')
     names, part, coordinates = (np.asarray(arrays[key]) for key in ('imgname', 'part', 'S'))
@@ -67,25 +73,28 @@ def read_spin(path):
         if array.ndim == 0 or array.shape != (len(part), *shape) or array.dtype.kind not in kinds:
             raise InputError(f'{path} holds {key!r} of shape {array.shape} and type {array.dtype} where '
                              f'{("N", *shape)} is needed; get it by the download that DATASETS.md names')
-    names = np.char.decode(names, 'latin1') if names.dtype.kind == 'S' else names.astype(str)
-    return names, part, coordinates
+    # one by one: an array of text would give every name the room of the longest
+    return [name.decode('latin1') if isinstance(name, bytes) else str(name) for name in names], part, coordinates
 
 
 def sequence_numbers(names):
-    """(N,) paths of images -> (N,) int8, 1 to 6 by '/TS1/' to '/TS6/' in the path, 0 where there is none."""
+    """N paths of images -> (N,) int8, 1 to 6 by '/TS1/' to '/TS6/' in the path, 0 where there is none."""
     sequence = np.full(len(names), UNKNOWN, dtype=np.int8)
-    for number in TEST_SEQUENCES:
-        sequence[np.char.find(names, f'/TS{number}/') >= 0] = number
+    for row, name in enumerate(names):
+        for number in TEST_SEQUENCES:
+            if f'/TS{number}/' in name:
+                sequence[row] = number
     return sequence
 
 
 def normalise(part, sequence):
     """(N, 16, 3) pixels and visibility -> (N, 16, 2) normalised, times the visibility, float64."""
     pose2d_norm = np.empty((*part.shape[:2], 2))
-    for number, (width, height) in IMAGE_SIZES.items():
-        chosen = sequence == number
-        pose2d_norm[chosen] = pixels_to_normalised(part[chosen, :, :2].astype(np.float64), width, height)
-    return pose2d_norm * part[..., 2:]      # PoseAug: after normalising, so an invisible joint is the centre
+    with np.errstate(over='ignore', invalid='ignore'):      # what is not finite is refused by whoever stores it
+        for number, (width, height) in IMAGE_SIZES.items():
+            chosen = sequence == number
+            pose2d_norm[chosen] = pixels_to_normalised(part[chosen, :, :2].astype(np.float64), width, height)
+        return pose2d_norm * part[..., 2:]      # PoseAug: after normalising, so an invisible joint is the centre
 
 
 def warnings(sequence):

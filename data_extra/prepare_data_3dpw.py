@@ -24,7 +24,7 @@ from common.camera import pixels_to_padded
 from common.keypoint_formats import KeypointFormat, matrix_of, to_h36m_16
 from common.layout import require_layout
 from common.paths import MAKE_3DPW, add_data_root, pose_3dpw_path
-from common.safe_pickle import load_pickle
+from common.safe_pickle import load_pickle_file
 from common.skeleton import H36M_16
 from data.preparation import finite_float32, progress, require_free, write_checked
 from utils.errors import InputError, exits_cleanly
@@ -140,7 +140,7 @@ def read_sequence(path):
 
 def read_record(path):
     """The fields of a sequence file that are used, checked: float64, but `campose_valid` bool and `sequence` text."""
-    record = load_pickle(path.read_bytes(), path)
+    record = load_pickle_file(path)
     missing = [key for key in ('sequence', *_LAYOUT) if not isinstance(record, dict) or key not in record]
     if missing:
         raise InputError(f'{path} holds no {missing[0]!r}: it is no sequence file of 3DPW; {_REMEDY}')
@@ -184,12 +184,13 @@ def image_size(intrinsics_px, path):
 
 def to_camera(joints_world, cam_poses):
     """(n, J, 3) world metres, (n, 4, 4) world to camera -> (n, J, 3) camera metres."""
-    return joints_world @ cam_poses[:, :3, :3].swapaxes(1, 2) + cam_poses[:, None, :3, 3]
+    with np.errstate(all='ignore'):                          # what is not finite is refused by the caller
+        return joints_world @ cam_poses[:, :3, :3].swapaxes(1, 2) + cam_poses[:, None, :3, 3]
 
 
 def pixels(pose3d_cam, intrinsics_px):
     """(n, J, 3) camera metres, (3, 3) -> (n, J, 2) pixels: no distortion and, unlike common/camera.py's, no clamp."""
-    with np.errstate(divide='ignore', invalid='ignore'):     # a joint at depth 0 is an outlier below
+    with np.errstate(all='ignore'):                          # a joint at depth 0 is an outlier below
         projected = pose3d_cam @ intrinsics_px.T
         return projected[..., :2] / projected[..., 2:]
 
@@ -218,7 +219,8 @@ def from_openpose(openpose_px, size):
 
     A pose of which a joint is missing is (0, 0) throughout.
     """
-    found = to_h36m_16(openpose_px, openpose_matrix())
+    with np.errstate(all='ignore'):                          # what is not finite is not found
+        found = to_h36m_16(openpose_px, openpose_matrix())
     whole = (found[..., 2] > 0).all(1) & np.isfinite(found).all((1, 2))
     return np.where(whole[:, None, None], pixels_to_padded(found[..., :2], *size), 0), whole
 

@@ -4,7 +4,7 @@ from function_baseline.batches import shuffled_batches
 from function_baseline.start import starting_lifter
 from function_baseline.train import supervised_pairs, train_lifter
 from utils import interrupts
-from utils.checkpoint import BASELINE_BEST, BASELINE_KEY
+from utils.checkpoint import BASELINE_BEST, BASELINE_KEY, take_over
 from utils.gradients import adam, set_learning_rate
 from utils.pictures import save_curves
 from utils.run_directory import RunDirectory, baseline_stamp, trained_bytes
@@ -64,7 +64,7 @@ def train_baseline(args, training, tests, device, resumed=None):
     """Train for args.epochs, evaluating after each; returns the run directory's path."""
     state = BaselineState(args, device)
     if resumed:
-        state.load_state_dict(resumed.content)
+        take_over(state, resumed.content, resumed.directory)
         run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'])
     else:
         run = RunDirectory(args, baseline_stamp(), COLUMNS, room=_room(state.lifter, args))

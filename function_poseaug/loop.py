@@ -17,7 +17,7 @@ from models_poseaug.augmentor import Augmentor
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
 from utils import interrupts
-from utils.checkpoint import LAST, POSEAUG_KEY, read_checkpoint
+from utils.checkpoint import LAST, POSEAUG_KEY, read_checkpoint, take_over
 from utils.errors import Diverged
 from utils.gradients import adam, set_learning_rate
 from utils.pictures import save_augmentation
@@ -114,7 +114,7 @@ def train_poseaug(args, training, tests, device, resumed=None):
     templates = templates_for(training, args.bl_templates)
     state = PoseAugState(args, device)
     if resumed:
-        state.load_state_dict(resumed.content)
+        take_over(state, resumed.content, resumed.directory)
         run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'])
     else:
         run = RunDirectory(args, poseaug_stamp(), COLUMNS, preamble=str(state.game.lifter),

@@ -11,6 +11,7 @@ from common.skeleton import H36M_16
 from utils.errors import InputError
 
 CHUNK = 65536
+LONGEST_BONE = 10     # metres; a giant's
 
 
 def templates_for(training, path=''):
@@ -19,10 +20,12 @@ def templates_for(training, path=''):
         return bone_length_templates(training.pose3d_cam.cpu(), training.subject.cpu())
     rows = np.asarray(load_npy(path, 'see DATASETS.md, bone-length templates'))
     is_table = rows.ndim == 2 and rows.shape[1] == H36M_16.num_bones and len(rows) > 0 and rows.dtype.kind == 'f'
-    if not (is_table and np.isfinite(rows).all() and (rows > 0).all()):
+    with np.errstate(over='ignore'):
+        lengths = rows.astype(np.float32) if is_table else None
+    if not (is_table and (lengths > 0).all() and (lengths < LONGEST_BONE).all()):       # NaN is neither
         raise InputError(f'{path} has shape {rows.shape}; --bl_templates needs (rows, {H36M_16.num_bones}) positive '
-                         'bone lengths in metres')
-    return torch.from_numpy(rows.astype(np.float32))
+                         f'bone lengths in metres, none beyond {LONGEST_BONE}')
+    return torch.from_numpy(lengths)
 
 
 def swapped_bones(poses, templates, generator):

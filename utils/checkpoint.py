@@ -1,13 +1,16 @@
 """Checkpoints: written whole or not at all, describing themselves; one place that knows every format."""
+import io
 import os
-import pickle
 import re
+import warnings
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
+from common.npz import member_bytes, members, open_archive
+from common.safe_pickle import LimitedFile, checkpoint_records, in_short
 from models_baseline import LIFTERS, build_lifter
 from utils.errors import InputError
 
@@ -15,6 +18,9 @@ LAST = 'ckpt_last.pth.tar'
 BASELINE_BEST = 'ckpt_best.pth.tar'
 # what each trainer calls the lifter's weights (others read these)
 BASELINE_KEY, POSEAUG_KEY = 'state_dict', 'model_pos'
+MAX_BYTES = 3 << 28     # of a checkpoint, which is held in memory twice; our largest takes 200 MB
+MAX_STAGES = 64
+LEGACY_MAGIC = 0x1950a86a20f9469cfc6c   # torch before 1.6
 
 # lifter -> (a weight only it has, pattern whose highest number + 1 counts its units, units per stage)
 _SIGNATURES = dict(
@@ -54,20 +60,61 @@ def read_checkpoint(path):
     if not path.is_file():
         raise InputError(f'{path} is no file; give the path of a checkpoint (ckpt_best.pth.tar or the like)')
     try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, OSError,
-            TypeError, AttributeError, IndexError) as error:
-        raise InputError(f'{path} is no checkpoint that can be read safely ({_reason(error)}); fetch or train it '
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f'it has {path.stat().st_size:,} bytes')
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')     # torch's, of an unusual protocol
+            content = torch.load(_checked(path), map_location='cpu', weights_only=True)
+    except PermissionError:
+        raise InputError(f'{path} may not be read; permit it, or give another checkpoint') from None
+    except Exception as error:      # damage can raise nearly anything; nothing was called on the way
+        raise InputError(f'{path} is no checkpoint that can be read safely ({in_short(error)}); fetch or train it '
                          'again') from None
     if not isinstance(content, dict):
-        raise InputError(f'{path} holds a {type(content).__name__} where a checkpoint holds a dict')
+        raise InputError(f'{path} holds a {type(content).__name__} where a checkpoint holds a dict; give another')
     return content
 
 
-def _reason(error):
-    """What matters of torch's long message: the code that the file asks for, if it does."""
-    asked_for = re.search(r'GLOBAL (\S+)', str(error))
-    return f'it asks for {asked_for[1]}' if asked_for else 'it is damaged, or none at all'
+def _checked(path):
+    """A file in memory with the checkpoint's content, every size and checksum in it true, for torch to read.
+
+    weights_only=True keeps torch from calling what a file asks for, but not from believing the sizes that it declares.
+    Errors of nearly any type tell that it is no checkpoint.
+    """
+    with open(path, 'rb') as file:
+        is_zip = file.read(4) == b'PK\3\4'
+    return _checked_zip(path) if is_zip else _checked_legacy(path.read_bytes())
+
+
+def _checked_zip(path):
+    """A new archive of the same members, so that torch's reader and Python's cannot see different ones in it."""
+    buffer = io.BytesIO()
+    with open_archive(path) as archive, zipfile.ZipFile(buffer, 'w') as copy:
+        infos = members(archive, archive.namelist())
+        sizes = {info.filename: info.file_size for info in infos}
+        name = next((name for name in sizes if name.endswith('/data.pkl')), 'data.pkl')
+        if sum(sizes.values()) > MAX_BYTES or any(info.compress_type != zipfile.ZIP_STORED for info in infos):
+            raise ValueError('it is packed, or larger than any checkpoint')
+        with archive.open(name) as file:
+            _, storages = checkpoint_records(LimitedFile(file, sizes[name]))
+        for key, size in storages.items():
+            if sizes.get(name.removesuffix('data.pkl') + f'data/{key}') != size:
+                raise ValueError(f'storage {in_short(key)} has not the declared {size:,} bytes')
+        for info in infos:
+            copy.writestr(info.filename, member_bytes(archive, info))
+    buffer.seek(0)
+    return buffer
+
+
+def _checked_legacy(content):
+    """The format before torch 1.6: five pickles, of which the fourth is the checkpoint, and the storages' bytes."""
+    file = LimitedFile(io.BytesIO(content), len(content))
+    (magic, _), _, _, (_, storages), (keys, _) = [checkpoint_records(file) for _ in range(5)]
+    if magic != LEGACY_MAGIC or not isinstance(keys, list) or sorted(keys) != sorted(storages):
+        raise ValueError('it is damaged, or none at all')
+    if file.left != sum(8 + size for size in storages.values()):
+        raise ValueError('its storages have not the declared sizes')
+    return io.BytesIO(content)
 
 
 def read_lifter(path):
@@ -78,8 +125,9 @@ def read_lifter(path):
         raise InputError(f'{path} holds neither {BASELINE_KEY!r} nor {POSEAUG_KEY!r} '
                          f'(it has {sorted(map(str, content))}); it is no checkpoint of a lifter')
     posenet_name, stages = _described(content) or _recognised(state)
-    if posenet_name not in LIFTERS or not 0 < stages < len(state):
-        raise InputError(f'{path} holds weights of no known lifter ({", ".join(LIFTERS)})')
+    if posenet_name not in LIFTERS or not 0 < stages <= MAX_STAGES:
+        raise InputError(f'{path} holds weights of no known lifter ({", ".join(LIFTERS)}) of up to {MAX_STAGES} '
+                         'stages; give another checkpoint')
     epoch = content.get('epoch')
     return LifterWeights(posenet_name, stages, state, epoch if isinstance(epoch, int) else -1)
 
@@ -89,7 +137,7 @@ def _described(content):
     arguments = content.get('arguments')
     if not isinstance(arguments, dict) or not isinstance(arguments.get('stages'), int):
         return None
-    return arguments.get('posenet_name'), arguments['stages']
+    return str(arguments.get('posenet_name')), arguments['stages']
 
 
 def _recognised(state):
@@ -134,9 +182,18 @@ def _fit(lifter, state, path):
         if shapes[0] != shapes[1]:
             raise InputError(f'{path}: {name} has shape {shapes[1]} where this lifter has {shapes[0]}; '
                              'it is a checkpoint of another lifter or of another width')
-        if not torch.isfinite(state[name]).all():
+        if not torch.isfinite(state[name].to(own[name].dtype)).all():
             raise InputError(f'{path}: {name} holds NaN or inf; the run that wrote it had diverged')
     lifter.load_state_dict(state)
+
+
+def take_over(state, content, path):
+    """`state.load_state_dict(content)`; InputError where the content of the checkpoint `path` does not fit."""
+    try:
+        state.load_state_dict(content)
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f'{path} cannot be continued: it does not hold what this run needs ({in_short(error)}); '
+                         'start a new run') from None
 
 
 def find_pretrained(posenet_name, keypoints, place=''):

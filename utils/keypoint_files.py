@@ -20,9 +20,10 @@ import numpy as np
 from common.h36m import IMAGE_SIZES, SUBJECTS
 from common.keypoint_formats import MEDIAPIPE_33, KeypointFormat, format_of
 from common.npz import load_npz, npz_keys
+from common.safe_pickle import in_short
 from utils.errors import InputError
 
-MAX_JSON_BYTES = 1 << 30
+MAX_JSON_BYTES = 64 << 20
 MAX_FRAMES = 1_000_000       # nine hours at 30 frames a second
 MAX_PEOPLE = 200             # in one frame
 MAX_PIXELS = 1e5             # no image is wider
@@ -69,7 +70,7 @@ def read_keypoints(path, format_name=None, size=None, sequence=None):
         content = _reader(path)(path, sequence)
         joints = _num_joints(content.frames)
         frames = [[_with_confidence(person) for person in people] for people in content.frames]
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise InputError(f'{path} is no file of keypoints that can be read ({_reason(error)}); '
                          'README.md lists the forms') from None
     keypoint_format = format_of(joints, path, format_name, content.layout)
@@ -90,8 +91,7 @@ def _reader(path):
 
 
 def _reason(error):
-    text = f'{error.args[0]!r} is missing' if isinstance(error, KeyError) else str(error)
-    return text or type(error).__name__
+    return f'{error.args[0]!r} is missing' if isinstance(error, KeyError) else in_short(error)
 
 
 # People, whatever the file
@@ -301,7 +301,7 @@ def _read_npz(path, sequence):
         raise ValueError(f'it has none of the arrays {", ".join(_ARRAY_KEYS)} but {", ".join(sorted(keys))}')
     arrays = load_npz(path, [name, *meta_keys], DETECTOR)
     if isinstance(arrays[name], dict):
-        return _from_table(arrays[name], arrays.get('metadata', {}), sequence)
+        return _from_table(arrays[name], arrays.get('metadata', {}), sequence, path)
     return _Content(_array_frames(arrays[name]), *_numbers(arrays))
 
 
@@ -315,7 +315,7 @@ def _array_frames(array):
     return [[person for person in people if np.nan_to_num(person[:, :2]).any()] for people in array]
 
 
-def _from_table(table, metadata, sequence):
+def _from_table(table, metadata, sequence, path):
     """One sequence of VideoPose3D's subject -> sequence -> views; Human3.6M's own have known sizes."""
     views = {f'{subject}/{action}/{place}': (subject, place, view) for subject, actions in table.items()
              for action, listed in actions.items() for place, view in enumerate(_views(listed))}
@@ -323,7 +323,7 @@ def _from_table(table, metadata, sequence):
         sequence, = views
     if sequence not in views:
         raise InputError(f'--sequence {sequence or "is missing"}: the table holds {len(views)} sequences, such as '
-                         f'{", ".join(list(views)[:3])}; choose one of them')
+                         f'{", ".join(list(views)[:3])}; choose one of those in {path}')
     subject, place, view = views[sequence]
     size = metadata.get('video_metadata', {}).get(subject, {})
     meta = dict(width=size.get('w'), height=size.get('h'))

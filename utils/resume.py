@@ -1,8 +1,10 @@
 """Continuing a run: where it lies, what it was started with, and what may not be said otherwise now."""
+from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
-from utils.checkpoint import LAST, read_checkpoint
+from models_baseline import LIFTERS
+from utils.checkpoint import LAST, MAX_STAGES, read_checkpoint
 from utils.errors import InputError
 
 FREE_TO_CHANGE = ('resume', 'device', 'num_workers', 'data_root', 'checkpoint', 'snapshot', 'on_collapse', 'max_restarts')
@@ -27,6 +29,7 @@ def resume(args, kind):
     content = read_checkpoint(path)
     if not {kind, 'arguments', 'sizes'} <= content.keys():
         raise InputError(f'{path} cannot be continued: it is no {LAST} of this trainer')
+    require_sound(content, args, path)
     for name, value in content['arguments'].items():
         if not hasattr(args, name) or name in args.explicit and name in FREE_TO_CHANGE:
             continue
@@ -35,3 +38,27 @@ def resume(args, kind):
                              'leave the flag out, or start a new run')
         setattr(args, name, value)
     return Resumed(path.parent, content)
+
+
+def require_sound(content, args, path):
+    """InputError unless arguments, sizes and the epoch are of the types that a run writes; before anything is built."""
+    arguments, sizes, epoch = content['arguments'], content['sizes'], content.get('epoch')
+    sound = (isinstance(arguments, dict) and isinstance(sizes, dict) and type(epoch) is int and 0 <= epoch < 1 << 31
+             and all(type(size) is int and size >= 0 for size in sizes.values())
+             and all(_alike(value, getattr(args, name)) for name, value in arguments.items() if hasattr(args, name)))
+    if not sound:
+        raise InputError(f'{path} cannot be continued: its arguments, sizes or epoch are damaged; start a new run')
+    if arguments.get('posenet_name') not in LIFTERS or not 0 < arguments.get('stages', 1) <= MAX_STAGES:
+        raise InputError(f'{path} cannot be continued: it holds no known lifter of up to {MAX_STAGES} stages; '
+                         'start a new run')
+
+
+def _alike(value, default):
+    """Whether a checkpoint's argument can stand for one of the command line: a finite number for a number, ..."""
+    if isinstance(default, bool) or isinstance(value, bool):
+        return type(value) is type(default)
+    if isinstance(default, int):
+        return type(value) is int and abs(value) < 1 << 31
+    if isinstance(default, float):
+        return type(value) in (int, float) and isfinite(value)
+    return isinstance(value, str) or value is None
