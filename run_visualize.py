@@ -21,6 +21,7 @@ from utils.pictures import SERIES, save_figure
 from utils.seeding import generator
 
 FORMATS = ('png', 'pdf', 'svg')
+USED_OF_RUN = {'actions', 'bl_templates', 'blr_tanhlimit', 'data_root', 'downsample', 'keypoints', 's1only'}
 BATCH = 1024      # poses augmented together at least: the augmentor normalises over them, as it did in training
 
 
@@ -125,9 +126,10 @@ def sample_of_run(args):
     path = args.run / LAST
     args.output = args.output or args.run
     content = read_checkpoint(path)
-    if not {'model_g', 'arguments'} <= content.keys():
-        raise InputError(f'{path} holds no augmentor; --run takes the directory of a PoseAug run')
-    of_run = SimpleNamespace(**content['arguments'])
+    arguments = content.get('arguments')
+    if 'model_g' not in content or not isinstance(arguments, dict) or not USED_OF_RUN <= arguments.keys():
+        raise InputError(f'{path} holds no augmentor, or no arguments; --run takes the directory of a PoseAug run')
+    of_run = SimpleNamespace(**arguments)
     of_run.data_root = args.data_root or of_run.data_root
     augmentor = Augmentor(of_run.blr_tanhlimit)
     try:

@@ -78,7 +78,7 @@ def main(argv=None):
     folder = args.source or args.data_root / 'data_extra' / 'dataset_extras' / '3dpw' / 'sequenceFiles' / args.split
     require_free(output)
     sequences = read_sequences(sequence_files(folder))
-    write_checked({output: joined(sequences, folder)}, made_by=MAKE_3DPW)
+    write_checked({output: joined(sequences, folder)}, made_by=f'{MAKE_3DPW} --split {args.split}')
     if len(sequences) != OFFICIAL_SEQUENCES[args.split]:
         print(f'warning: the official {args.split} split has {OFFICIAL_SEQUENCES[args.split]} sequences, {folder} has '
               f'{len(sequences)}')

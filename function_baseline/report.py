@@ -19,7 +19,8 @@ def report_checkpoint(args, device):
     args.dropout = 0.0      # none in evaluation, whatever was typed
     lifter, weights = load_lifter(args.evaluate, args)
     tests = None if args.dataset == '3dpw' else load_test(args, device)
-    print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages, epoch {weights.epoch if weights.epoch >= 0 else "unknown"}')
+    epoch = weights.epoch if weights.epoch >= 0 else 'unknown'
+    print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages, epoch {epoch}')
     if args.dataset == '3dpw':
         return report_3dpw(lifter.to(device), args.data_root, device)
     h36m, dhp = score(lifter.to(device), tests, device)

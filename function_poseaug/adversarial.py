@@ -29,7 +29,7 @@ class AdversarialEpoch(NamedTuple):
     iteration: int
     batch_size: int
     df: int
-    seed: int
+    seed: object      # a number, or text after a restart
     symmetric_filter: bool
     weights: LossWeights
     feedback: FeedbackTerms

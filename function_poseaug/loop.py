@@ -119,8 +119,8 @@ def train_poseaug(args, training, tests, device, resumed=None):
     else:
         run = RunDirectory(args, poseaug_stamp(), COLUMNS, preamble=str(state.game.lifter),
                            room=_room(state, args, len(training) // args.batch_size))
+        run.summary(start_summary(run.args, dashboard.LAYOUT), state.epoch)
         evaluate_pretrained(run, state, tests, device)
-    run.summary(start_summary(run.args, dashboard.LAYOUT), state.epoch)
     while state.epoch < args.epochs:
         state.epoch += 1
         fakes, signs = play(run, state, args, swapped_bones(training, templates, generator(
@@ -206,12 +206,14 @@ def goes_back(run, state, args, signs):
         run.log_line(f'warning: {what}')
         return False
     if args.on_collapse == 'stop' or state.restarts >= args.max_restarts:
-        raise Collapsed(f'{what}; {state.restarts} restarts were made; {run.path / LAST} is the last healthy epoch: choose '
-                        'another --random_seed, lower --lr_g and --lr_d, or let --on_collapse restart')
+        run.log_line(what)
+        raise Collapsed(f'{what}; {state.restarts} restarts were made; {run.path / LAST} is of the epoch before: choose '
+                        'another --random_seed, or lower --lr_g and --lr_d')
     content = read_checkpoint(run.path / LAST)
     run.rewind(content['sizes'])
     state.restart(content, args)
-    line = f'{what}; restart {state.restarts} of {args.max_restarts}, from epoch {state.epoch}'
+    line = (f'{what}; restart {state.restarts} of {args.max_restarts}, from epoch {state.epoch}, with other random numbers '
+            f'and lr_g {state.optimizers.augmentor.param_groups[0]["lr"]:.3g}')
     print(line)
     run.log_line(line)
     run.save_last(state.state_dict())

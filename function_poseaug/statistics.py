@@ -63,8 +63,8 @@ def _random_bodies(poses, templates, count, draws):
 
 def body_frames(pose3d):
     """(B, 16, 3), any frame -> (B, 3, 3): rows are the unit vectors left, up and front of each body in that frame."""
-    hip, thorax, right_hip, left_hip, right_shoulder, left_shoulder = pose3d[
-        :, H36M_16.joints('Hip', 'Thorax', 'RHip', 'LHip', 'RShoulder', 'LShoulder')].unbind(1)
+    hip, thorax, right_hip, left_hip, right_shoulder, left_shoulder = (      # one by one: a list would make a GPU wait
+        pose3d[:, joint] for joint in H36M_16.joints('Hip', 'Thorax', 'RHip', 'LHip', 'RShoulder', 'LShoulder'))
     up = F.normalize(thorax - hip, dim=-1)
     across = left_hip - right_hip + left_shoulder - right_shoulder
     left = F.normalize(across - (across * up).sum(-1, keepdim=True) * up, dim=-1)
@@ -77,7 +77,8 @@ def view_directions(pose3d_cam):
     A pose that was put at its root says nothing of the camera's place; it is taken to lie on the camera's axis.
     """
     root = pose3d_cam[:, 0]
-    on_axis = root.new_tensor([0, 0, 1]).expand_as(root)
+    on_axis = torch.zeros_like(root)
+    on_axis[:, 2] = 1
     to_camera = -F.normalize(torch.where((root == 0).all(-1, keepdim=True), on_axis, root), dim=-1)
     return (body_frames(pose3d_cam) @ to_camera[..., None]).squeeze(-1)
 

@@ -58,15 +58,17 @@ class GraphMix(nn.Module):
         super().__init__()
         self.conv = PointwiseConv2d(in_channels, NUM_KINDS * out_channels)
         paired = int((adjacency[-1] > 0).any(0).sum())
-        self.kinds = [_kinds_in_use(adjacency[:, :, nodes]) for nodes in (slice(paired), slice(paired, None))]
-        self.register_buffer('mix_paired', _mix_of(self.kinds[0], adjacency[:, :, :paired]), persistent=False)
-        self.register_buffer('mix_middle', _mix_of(self.kinds[1], adjacency[:, :, paired:]), persistent=False)
+        for group, nodes in (('paired', slice(paired)), ('middle', slice(paired, None))):
+            kinds = adjacency[:, :, nodes].flatten(1).any(1).nonzero().flatten()        # those that lead to these nodes
+            self.register_buffer(f'kinds_{group}', kinds, persistent=False)
+            self.register_buffer(f'mix_{group}', _mix_of(kinds, adjacency[:, :, nodes]), persistent=False)
 
     def forward(self, features):
         weight = self.conv.weight.view(NUM_KINDS, -1, features.shape[-1])
         bias = self.conv.bias.view(NUM_KINDS, -1)
-        mixes = zip((self.mix_paired, self.mix_middle), self.kinds)
-        return torch.cat([_convolve(mix, features, weight[kinds], bias[kinds]) for mix, kinds in mixes], dim=1)
+        groups = ((self.mix_paired, self.kinds_paired), (self.mix_middle, self.kinds_middle))
+        return torch.cat([_convolve(mix, features, weight.index_select(0, kinds), bias.index_select(0, kinds))
+                          for mix, kinds in groups], dim=1)
 
 
 def _convolve(mix, features, weight, bias):
@@ -75,11 +77,6 @@ def _convolve(mix, features, weight, bias):
     sums = (mix @ features).unflatten(1, (-1, kinds)).flatten(2).transpose(0, 1)        # (nodes, B, kinds * in)
     weight = weight.transpose(1, 2).flatten(0, 1).expand(len(sums), -1, -1)
     return torch.baddbmm(mix.sum(1).view(-1, 1, kinds) @ bias, sums, weight).transpose(0, 1)
-
-
-def _kinds_in_use(adjacency):
-    """The kinds of edges that lead to any of these nodes: (4, V, nodes) -> list."""
-    return adjacency.flatten(1).any(1).nonzero().flatten().tolist()
 
 
 def _mix_of(kinds, adjacency):

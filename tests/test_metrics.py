@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from common.camera import root_relative
-from common.metrics import (AUC_THRESHOLDS, PCK_THRESHOLD, auc, joint_errors, mpjpe, n_mpjpe, p_mpjpe, pck, procrustes_align)
+from common.metrics import (AUC_THRESHOLDS, PCK_THRESHOLD, auc, joint_errors, mpjpe, n_mpjpe, p_mpjpe, pck,
+                            procrustes_align, thresholds_above)
 from common.rotation import quaternion_rotate
 
 GOLDEN = np.load(Path(__file__).parent / 'golden' / 'parts.npz')
@@ -194,3 +195,12 @@ def test_a_sure_hit_at_the_root_lifts_the_rate_by_a_known_amount():
     without_root = pck(errors[:, 1:])
     assert 0 < float(without_root) < 100
     assert float(pck(errors)) == pytest.approx((15 * float(without_root) + 100) / 16, abs=1e-10)
+
+
+def test_the_last_threshold_of_auc_is_pck_s():
+    """One search counts both: what lies below no threshold of AUC is no hit of PCK."""
+    errors = torch.rand(200, 16, generator=torch.Generator().manual_seed(0)) * .3
+    assert AUC_THRESHOLDS[-1] == PCK_THRESHOLD
+    assert float(pck(errors)) == pytest.approx(100 * float((thresholds_above(errors) > 0).double().mean()))
+    by_hand = [100 * float((errors < threshold).double().mean()) for threshold in AUC_THRESHOLDS]
+    assert float(auc(errors)) == pytest.approx(sum(by_hand) / len(by_hand))

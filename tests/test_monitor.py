@@ -76,6 +76,22 @@ def test_spreads_are_zero_where_all_poses_are_alike_and_grow_with_their_differen
         assert abs(float(value)) < 1e-4 and spreads['different'][tag] > .05
 
 
+def test_every_figure_that_is_watched_is_logged(tiny_root, runs):
+    """A tag renamed elsewhere would blind the monitor."""
+    watched = {limit.tag for limit in limits(loss_weights(ARGS), feedback_terms(ARGS, 5))} | set(CRITICS)
+    seen = set()
+    observe = GameMonitor.observe
+
+    def noting(monitor, figures, iteration):
+        seen.update(figures)
+        observe(monitor, figures, iteration)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GameMonitor, 'observe', noting)
+        play(tiny_root, runs, '--epochs', '1')
+    assert watched <= seen
+
+
 # the loop
 
 @pytest.fixture

@@ -49,8 +49,6 @@ def test_a_run_killed_at_many_moments_ends_as_one_undisturbed(script, tiny_root,
     assert events(runs[0]) == events(runs[1])
 
 
-
-
 def main(script, root, runs):
     """Play all lives of a run; prints, as JSON, how many were killed in the middle of writing, and elsewhere."""
     import torch

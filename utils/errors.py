@@ -17,7 +17,7 @@ def exits_cleanly(main):
     """Decorator of a script's `main(argv=None)`: no traceback for what is no fault of the program.
 
     An InputError, or a file that cannot be read or written, becomes one line on stderr and exit code 2; a run that
-    was stopped ends with one line and exit code 143 (SIGTERM) or 130 (Ctrl-C).
+    was stopped ends with one line and exit code 143 (SIGTERM), 130 (Ctrl-C) or 141 (its output's reader has gone).
     """
     @functools.wraps(main)
     def run(argv=None):
@@ -25,9 +25,9 @@ def exits_cleanly(main):
             return main(argv)
         except InputError as error:
             _leave(2, f'error: {error}')
-        except BrokenPipeError:         # whoever read our output has seen enough (... | head)
+        except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)
+            _leave(141, 'stopped: nobody reads the output any more; a training run continues with --resume')
         except OSError as error:
             _leave(2, f'error: {error.filename or "a file"}: {error.strerror or error}; '
                       'make room or permit it, and try again')

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from google.protobuf.message import DecodeError
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.record_writer import masked_crc32c
 from tqdm import tqdm
@@ -153,7 +154,11 @@ def read_events(path, wanted, most=None):
         if masked_crc32c(data) != checksum:
             _warn(f'{path} is damaged at byte {place:,}; what follows is passed over')
             break
-        events.append(Event.FromString(data))
+        try:
+            events.append(Event.FromString(data))
+        except DecodeError:
+            _warn(f'{path} holds no event at byte {place:,}; what follows is passed over')
+            break
     return events
 
 

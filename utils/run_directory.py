@@ -81,9 +81,10 @@ class RunDirectory:
 
     def _record(self):
         """Add this life of the run to run.json."""
-        file = self.path / RECORD
-        lives = json.loads(file.read_text()) if file.exists() else []
-        file.write_text(json.dumps([*lives, dict(arguments=self.args, **self.environment)], indent=1) + '\n')
+        file, partial = self.path / RECORD, self.path / f'{RECORD}.partial'
+        lives = _lives_of(file) if file.exists() else []
+        partial.write_text(json.dumps([*lives, dict(arguments=self.args, **self.environment)], indent=1) + '\n')
+        os.replace(partial, file)
 
     def _open_events(self):
         self.events = EventFile(self.path)
@@ -128,8 +129,17 @@ def plain_arguments(args):
 
 def environment():
     """Command line, versions, threads and commit: what a run's numbers depend on beside its arguments."""
-    return dict(command=' '.join(sys.argv), threads=torch.get_num_threads(), python=platform.python_version(), torch=str(torch.__version__),
-                numpy=np.__version__, tensorboardX=tensorboardX.__version__, commit=_commit())
+    return dict(command=' '.join(sys.argv), threads=torch.get_num_threads(), python=platform.python_version(),
+                torch=str(torch.__version__), numpy=np.__version__, tensorboardX=tensorboardX.__version__,
+                commit=_commit())
+
+
+def _lives_of(file):
+    """What run.json holds; nothing where it is damaged: the record is no reason not to go on."""
+    try:
+        return json.loads(file.read_text())
+    except ValueError:
+        return []
 
 
 def _commit():
@@ -162,6 +172,8 @@ def _lock(path):
     except Timeout:
         raise InputError(f'{path} is in use by another process, which still trains there; wait for it or stop it'
                          ) from None
+    except (OSError, NotImplementedError) as error:
+        raise InputError(f'{path} cannot be locked ({error}); permit it or choose another --checkpoint') from None
     return lock
 
 
