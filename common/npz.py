@@ -14,6 +14,7 @@ from numpy.lib import format as npy_format
 
 from common.safe_pickle import MAX_BYTES, LimitedFile, in_short, read_pickle
 from utils.errors import InputError
+from utils.files import written_whole
 
 MAX_ARRAY_BYTES = 256 << 20     # of an array that is no pickle: the longest honest one, of an hour of video, has fewer
 PLAIN_BYTES = 64 << 20          # so much may come out of any archive; more only where the archive itself is large
@@ -118,15 +119,8 @@ def member_bytes(archive, info):
 
 def save_npz(path, **arrays):
     """Write a compressed .npz beside its final name, then rename it: no half-written file is ever left under `path`."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + '.partial')
-    try:
-        with open(partial, 'wb') as file:
-            np.savez_compressed(file, **arrays)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_whole(path) as partial, open(partial, 'wb') as file:
+        np.savez_compressed(file, **arrays)
 
 
 def require_file(path, made_by):

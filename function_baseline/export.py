@@ -8,7 +8,6 @@ too, so subtract the first joint. METADATA travels inside each file.
 import importlib.util
 import json
 import logging
-import os
 import warnings
 from argparse import Namespace
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ import torch
 from common.skeleton import H36M_16
 from utils.checkpoint import load_lifter
 from utils.errors import InputError
+from utils.files import written_whole
 
 INPUT, OUTPUT = 'pose2d_norm', 'pose3d'
 OPSET = 23            # that of ONNX 1.18
@@ -90,17 +90,13 @@ def describe(weights, checkpoint):
 
 def _write_and_compare(form, lifter, metadata, path):
     """Under another name until it is known to be right, so that what has the name is whole and true."""
-    partial = path.with_name(f'{path.name.removesuffix(form.suffix)}.partial{form.suffix}')
-    try:
+    with written_whole(path) as partial:
         with _quiet():
             form.write(lifter, metadata, partial)
             difference_m = largest_difference(lifter, form.opened(partial))
         if not difference_m <= TOLERANCE_M:      # NaN is refused too
             raise InputError(f'{path} is not written: it would differ from PyTorch by {difference_m:.1e} m, more than '
                              f'{TOLERANCE_M:.0e}; try another torch or onnxruntime')
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
     return Exported(path, difference_m, path.stat().st_size)
 
 

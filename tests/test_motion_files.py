@@ -10,7 +10,8 @@ from builders import STANDING
 from common.motion import Motion
 from common.skeleton import H36M_16, H36M_16_IN_17
 from utils.errors import InputError
-from utils.motion_files import level, require_motion, upright, write_bvh, write_json, write_npz, written_whole
+from utils.files import written_whole
+from utils.motion_files import level, require_motion, upright, write_bvh, write_json, write_npz
 
 WRITERS = pytest.mark.parametrize('write', [write_npz, write_json, write_bvh])
 # builders' person stands in a room with z up and looks against y; this camera is level and looks them in the face

@@ -9,11 +9,8 @@ known, so the person stays on the spot. Nor is the camera's tilt: a person seen 
 towards it, unless one says by how many degrees it did (`tilt_deg`).
 """
 import json
-import os
 import warnings
-from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -21,6 +18,7 @@ from scipy.spatial.transform import Rotation
 from common.npz import save_npz
 from common.skeleton import H36M_16
 from utils.errors import InputError
+from utils.files import written_whole
 
 CENTIMETRES = 100
 END_CM = 5               # how far a bone without a child reaches on, so that programs can draw it
@@ -46,19 +44,6 @@ def require_motion(motion):
         raise InputError(f'{motion.person} has joints that are NaN or inf; give keypoints that are finite')
     if not 0 < motion.fps < np.inf:
         raise InputError(f'{motion.person} has {motion.fps} frames per second; give the true number')
-
-
-@contextmanager
-def written_whole(path):
-    """Gives a name beside `path` to write to, and renames it to `path` at the end: there is no half-written file."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'{path.stem}.partial{path.suffix}')
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def level(pose3d_rel, tilt_deg=0.0):

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from common.skeleton import H36M_16
-from utils.motion_files import level, require_motion, written_whole
+from utils.files import written_whole
+from utils.motion_files import level, require_motion
 from utils.pictures import LEFT, RIGHT, joint_colours
 
 TEMPLATE = Path(__file__).with_name('motion_page.html')

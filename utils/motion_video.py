@@ -12,7 +12,8 @@ import numpy as np
 from tqdm import tqdm
 
 from utils.errors import InputError
-from utils.motion_files import require_motion, upright, written_whole
+from utils.files import written_whole
+from utils.motion_files import require_motion, upright
 from utils.pictures import LEFT, RIGHT, bone_colours, bone_segments, joint_colours, new_figure
 
 DPI = 100
