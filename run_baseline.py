@@ -17,7 +17,7 @@ def main(argv=None):
     if args.evaluate:
         return report_checkpoint(args, choose_device(args.device))
     resumed = resume(args, BASELINE_KEY) if args.resume else None
-    device = choose_device(args.device)
+    device = choose_device(args.device, args.tf32)
     training, tests = load_training(args, device)
     return train_baseline(args, training, tests, device, resumed)
 

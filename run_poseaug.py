@@ -23,7 +23,7 @@ def main(argv=None):
         return report_checkpoint(args, choose_device(args.device))
     resumed = resume(args, POSEAUG_KEY) if args.resume else None
     args.keep_snapshots |= 'snapshot' in args.explicit
-    device = choose_device(args.device)
+    device = choose_device(args.device, args.tf32)
     training, tests = load_training(args, device)
     return train_poseaug(args, training, tests, device, resumed)
 

@@ -77,7 +77,7 @@ class Row(NamedTuple):
 def main(argv=None):
     args = parse_args(argv)
     device = choose_device(args.device)
-    args.block = args.block or (20 if device.type == 'cuda' else 2)
+    args.block = args.block or (100 if device.type == 'cuda' else 2)
     torch.set_num_threads(args.threads or torch.get_num_threads())
     print(f'{args.posenet_name}, {describe(device)}; making {args.poses:,} poses')
     with tempfile.TemporaryDirectory() as folder:
@@ -102,7 +102,7 @@ def parse_args(argv):
     parser.add_argument('--iterations', default=20, type=positive, metavar='N',
                         help='turns of each side (default %(default)s)')
     parser.add_argument('--block', default=0, type=int, metavar='N',
-                        help='iterations in a turn, an even number (default 2; on CUDA, whose host runs ahead, 20)')
+                        help='iterations in a turn, an even number (default 2; on CUDA, which records its updates anew in every turn, 100)')
     parser.add_argument('--threads', default=0, type=int, metavar='N', help='of torch on the CPU (default: its own)')
     parser.add_argument('--num_workers', default=2, type=int, metavar='N',
                         help='of each plain DataLoader (default %(default)s)')

@@ -72,13 +72,16 @@ class Ours:
 
     def play(self, poses):
         """One adversarial epoch on a PoseSet; the FakePairs."""
-        settings = AdversarialEpoch(EPOCH, self.iteration, self.size, PUBLISHED.df, SEED, False,
-                                    loss_weights(PUBLISHED), feedback_terms(PUBLISHED, EPOCH))
         log = ScalarLog(self._write, FLUSH_EVERY, what='the benchmark')
-        fakes, self.iteration = adversarial_epoch(self.game, self.optimizers, self.pools, poses, settings, log,
+        fakes, self.iteration = adversarial_epoch(self.game, self.optimizers, self.pools, poses, self.settings(), log,
                                                   lambda *_: None)
         self.played, self.kept = self.played + len(poses), self.kept + len(fakes.pose2d)
         return fakes
+
+    def settings(self):
+        """The published ones of an epoch past the warm-up."""
+        return AdversarialEpoch(EPOCH, self.iteration, self.size, PUBLISHED.df, SEED, False, loss_weights(PUBLISHED),
+                                feedback_terms(PUBLISHED, EPOCH))
 
     def lifter(self, n):
         """Supervised steps on real pairs."""

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import torch
 
+from common.product import product
 from common.skeleton import H36M_16
 
 
@@ -18,7 +19,7 @@ def skeleton_matrix(name, dtype, device):
 
 def bone_vectors(pose3d):
     """(B, 16, 3) -> (B, 15, 3), parent minus child."""
-    return skeleton_matrix('bone_matrix', pose3d.dtype, pose3d.device) @ pose3d
+    return product(skeleton_matrix('bone_matrix', pose3d.dtype, pose3d.device), pose3d)
 
 
 def bone_lengths(vectors):
@@ -33,7 +34,7 @@ def unit_bones(vectors):
 
 def pose_from_bones(vectors):
     """(B, 15, 3) bone vectors -> (B, 16, 3) root-relative pose: the inverse of `bone_vectors`."""
-    return skeleton_matrix('chain_matrix', vectors.dtype, vectors.device) @ vectors
+    return product(skeleton_matrix('chain_matrix', vectors.dtype, vectors.device), vectors)
 
 
 def with_bone_lengths(pose3d, lengths):
@@ -43,7 +44,7 @@ def with_bone_lengths(pose3d, lengths):
 
 def scale_by_group(ratios):
     """(B, 9) ratios of the bone groups -> (B, 15), left and right alike."""
-    return ratios @ _group_matrix(ratios.dtype, ratios.device)
+    return product(ratios, _group_matrix(ratios.dtype, ratios.device))
 
 
 @lru_cache(maxsize=None)
@@ -52,8 +53,7 @@ def _group_matrix(dtype, device):
 
     A product's backward is exact where indexing would add atomically.
     """
-    groups = torch.tensor(H36M_16.bone_groups, device=device)
-    return torch.nn.functional.one_hot(groups).T.to(dtype)
+    return torch.nn.functional.one_hot(torch.tensor(H36M_16.bone_groups)).T.to(device, dtype)
 
 
 def bone_length_templates(pose3d, subject):

@@ -118,6 +118,13 @@ def add_training_args(parser):
     group = parser.add_argument_group('training')
     group.add_argument('--batch_size', default=1024, type=batch_size, metavar='N')
     group.add_argument('--epochs', default=50, type=positive, metavar='N')
+    group.add_argument('--graphs', default=True, type=boolean, metavar='BOOL',
+                       help='on an NVIDIA GPU: record each update once an epoch and replay it; the same numbers, faster '
+                            '(default %(default)s)')
+    group.add_argument('--compile', action='store_true', help='let torch.compile fuse the lifter (other rounding)')
+    group.add_argument('--tf32', action='store_true',
+                       help='on an NVIDIA GPU: TF32 in the networks while they train, never in geometry or evaluation '
+                            '(other numbers, faster)')
     group.add_argument('--no_max', dest='max_norm', default=True, action='store_false',
                        help='do not clip gradients (the baseline; PoseAug always clips)')
     return group

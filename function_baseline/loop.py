@@ -96,7 +96,7 @@ def _train_epoch(state, args, training, device):
     order = generator(device, args.random_seed, state.epoch, 'order')
     return train_lifter(state.lifter, state.optimizer, shuffled_batches(len(training), args.batch_size, order),
                         supervised_pairs(training, device), task=f'epoch {state.epoch}', max_norm=1.0 if args.max_norm else None,
-                        before_step=state.schedule.advance)
+                        before_step=state.schedule.advance, graphs=args.graphs)
 
 
 def _keep_checkpoints(run, state, args, error_h36m):

@@ -5,12 +5,14 @@ import torch
 from tqdm import tqdm
 
 from common.camera import root_relative
+from common.poses import PoseBatch
 from common.skeleton import H36M_16
 from function_baseline.batches import shuffled_batches
 from function_poseaug.steps import (KEPT_SHARE, FeedbackTerms, LossWeights, discriminator_step, generator_step,
                                     inside_image)
 from models_poseaug.augmentor import draw_noise
 from utils import interrupts
+from utils.graphs import Replayed
 from utils.seeding import generator, seed_everything
 
 FLUSH_EVERY = 100     # iterations between looks at the log's figures: each look waits for the device
@@ -33,6 +35,14 @@ class AdversarialEpoch(NamedTuple):
     symmetric_filter: bool
     weights: LossWeights
     feedback: FeedbackTerms
+    graphs: bool = True     # on a GPU: record the updates and replay them
+
+
+class Updates(NamedTuple):
+    """The three steps of one epoch's iterations, functions of tensors alone; what one returns holds until its next call."""
+    augmentor: Replayed
+    critic3d: Replayed
+    critic2d: Replayed
 
 
 def adversarial_epoch(game, optimizers, pools, poses, settings, log, picture):
@@ -47,22 +57,20 @@ def adversarial_epoch(game, optimizers, pools, poses, settings, log, picture):
     seed_everything(settings.seed, settings.epoch, 'adversarial')   # the lifter's dropout draws from it
     source, target3d, target2d = (_order(poses, settings, device, name) for name in ('source', 'target3d', 'target2d'))
     noise_draws, pool_draws = (generator(device, settings.seed, settings.epoch, name) for name in ('noise', 'pool'))
-    kept = KeptPairs(len(poses), device)
+    updates, kept = updates_of(game, optimizers, settings), KeptPairs(len(poses), device)
     iteration = settings.iteration
     bar = tqdm(zip(source, target3d, target2d), total=len(source), desc=f'epoch {settings.epoch}: adversarial',
                unit='batch', leave=False, disable=None)
     for source_index, target3d_index, target2d_index in bar:
         interrupts.obey()
         batch = poses.take(source_index, device)
-        fake, figures = generator_step(game, optimizers.augmentor, batch, settings.weights, settings.feedback,
-                                       draw_noise(batch.pose3d_cam, noise_draws))
+        fake, figures = updates.augmentor(*batch, draw_noise(batch.pose3d_cam, noise_draws))
         if iteration % settings.df == 0:
             targets = poses.take(target3d_index, device).pose3d_cam, poses.take(target2d_index, device).pose2d
-            figures.update(critics_step(game, optimizers, pools, targets, fake, pool_draws))
+            figures = {**figures, **critics_step(updates, pools, targets, fake, pool_draws)}
         keep = inside_image(fake.rt_pose2d, settings.symmetric_filter)
         kept.add(fake, keep)
-        figures[KEPT_SHARE] = keep.float().mean()
-        log.add(figures, iteration)
+        log.add({**figures, KEPT_SHARE: keep.float().mean()}, iteration)
         if iteration % PICTURE_EVERY == 0:
             picture(batch, fake, iteration)
         iteration += 1
@@ -70,16 +78,30 @@ def adversarial_epoch(game, optimizers, pools, poses, settings, log, picture):
     return kept.pairs(), iteration
 
 
-def critics_step(game, optimizers, pools, targets, fake, pool_draws):
+def updates_of(game, optimizers, settings):
+    """Updates of an AdversarialEpoch: the terms of its losses stay what they are for as long."""
+    def augmentor(pose3d_cam, pose2d, camera, noise):
+        return generator_step(game, optimizers.augmentor, PoseBatch(pose3d_cam, pose2d, camera), settings.weights,
+                              settings.feedback, noise)
+
+    def critic3d(real, fake):
+        return discriminator_step(game.critic3d, optimizers.critic3d, real, fake, 'd3d')
+
+    def critic2d(real, fake):
+        return discriminator_step(game.critic2d, optimizers.critic2d, real, fake, 'd2d')
+
+    return Updates(*(Replayed(update, optimizer, settings.graphs)
+                     for update, optimizer in zip((augmentor, critic3d, critic2d), optimizers)))
+
+
+def critics_step(updates, pools, targets, fake, pool_draws):
     """Update the 3D critic, then the 2D one, on unpaired real batches and on fakes from the pools.
 
     `targets`: the real 3D batch (B, 16, 3) and the real 2D batch (B, 16, 2). Returns the critics' log.
     """
     real3d, real2d = targets
-    fake3d = pools.fake3d.exchange(fake.poses.ba, pool_draws)
-    figures = discriminator_step(game.critic3d, optimizers.critic3d, real3d, fake3d, 'd3d')
-    fake2d = pools.fake2d.exchange(fake.rt_pose2d, pool_draws)
-    return {**figures, **discriminator_step(game.critic2d, optimizers.critic2d, real2d, fake2d, 'd2d')}
+    figures = updates.critic3d(real3d, pools.fake3d.exchange(fake.poses.ba, pool_draws))
+    return {**figures, **updates.critic2d(real2d, pools.fake2d.exchange(fake.rt_pose2d, pool_draws))}
 
 
 class KeptPairs:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional as F
 
+from common.product import product
 from common.skeleton import H36M_16
 
 # Joints of the lifter's feedback: three groups by distance from the trunk, each joint's error with its own weight.
@@ -62,7 +63,7 @@ def group_errors(predicted, target_rel):
     PoseAug: the raw output is compared; a lifter that predicts the root is not re-rooted here.
     """
     errors = (predicted - target_rel).norm(dim=-1)
-    return errors @ feedback_matrix(errors.dtype, errors.device)
+    return product(errors, feedback_matrix(errors.dtype, errors.device))
 
 
 class HardnessBand(NamedTuple):

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from common.bones import bone_lengths, bone_vectors, pose_from_bones, scale_by_group, unit_bones
 from common.camera import root_relative
+from common.product import product
 from common.rotation import axis_angle_to_matrix
 from common.skeleton import H36M_16
 from models_baseline.layers import kaiming_linears
@@ -125,7 +126,7 @@ class Augmentor(nn.Module):
         axis_angle = torch.tanh(self.rotation(source, noise[0])) * MAX_ANGLE
         x, y, z = self.translation(source, noise[1]).split(1, dim=1)
         translation = torch.cat([x, y, z ** 2], dim=1)[:, None]
-        turned = pose3d_rel @ axis_angle_to_matrix(axis_angle).transpose(1, 2)
+        turned = product(pose3d_rel, axis_angle_to_matrix(axis_angle).transpose(1, 2))
         return turned + translation, axis_angle, translation
 
 

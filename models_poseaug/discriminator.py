@@ -4,6 +4,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from common.bones import bone_vectors, unit_bones
+from common.product import product
 from common.skeleton import H36M_16
 from models_baseline.layers import kaiming_linears
 
@@ -20,7 +21,7 @@ BODY_PARTS = dict(
 
 def kinematic_chain_space(directions):
     """(B, n, 3) unit bones -> (B, n, n): dot products of all pairs. After Wandt & Rosenhahn, CVPR 2019."""
-    return directions @ directions.transpose(1, 2)
+    return product(directions, directions.transpose(1, 2))
 
 
 class KcsBranch(nn.Module):
@@ -42,7 +43,7 @@ class KcsBranch(nn.Module):
         self.layer_pred = nn.Linear(100, 1)
 
     def forward(self, directions):
-        kcs = kinematic_chain_space(self.choice @ directions).flatten(1)
+        kcs = kinematic_chain_space(product(self.choice, directions)).flatten(1)
         weight = self.kcs_layer_1.weight.index_select(1, self.columns)
         first = F.leaky_relu(F.linear(kcs, weight, self.kcs_layer_1.bias))
         features = self.kcs_layer_3(F.leaky_relu(self.kcs_layer_2(first))) + first

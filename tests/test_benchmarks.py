@@ -19,9 +19,9 @@ from common.camera import project, root_relative
 from common.rotation import axis_angle_to_matrix
 from function_baseline.evaluate import evaluate
 from function_baseline.train import lifter_step
-from function_poseaug.adversarial import KeptPairs, critics_step
+from function_poseaug.adversarial import AdversarialEpoch, KeptPairs, critics_step, updates_of
 from function_poseaug.arguments import feedback_terms, loss_weights
-from function_poseaug.steps import HEALTH, Game, GameOptimizers, Pools, generator_step, inside_image
+from function_poseaug.steps import HEALTH, Game, GameOptimizers, Pools, inside_image
 from models_baseline import LIFTERS, build_lifter
 from models_poseaug.augmentor import Augmentor, draw_noise
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
@@ -111,14 +111,15 @@ def test_gan_iterations(epoch, poses):
     written, logged = [], 0
     writer = SimpleNamespace(add_scalar=lambda *row: written.append(row))
     plain = plain_loop.PlainGan(players, plain_optimizers, writer, weights, feedback)
+    updates = updates_of(game, optimizers, AdversarialEpoch(epoch, 0, BATCH, 2, 0, False, weights, feedback))
     pools, kept = Pools(ReplayPool((16, 3)).double(), ReplayPool((16, 2)).double()), KeptPairs(3 * BATCH, 'cpu')
     for number in range(3):
         source, target3d, target2d = (poses.take(torch.arange(BATCH) + BATCH * (3 * number + i)) for i in range(3))
         noise = draw_noise(source.pose3d_cam, seeded(number))
-        fake, log = generator_step(game, optimizers.augmentor, source, weights, feedback, noise)
+        fake, log = updates.augmentor(*source, noise)
         if number % 2 == 0:
             targets = target3d.pose3d_cam, target2d.pose2d
-            log.update(critics_step(game, optimizers, pools, targets, fake, seeded(0)))
+            log.update(critics_step(updates, pools, targets, fake, seeded(0)))
         kept.add(fake, inside_image(fake.rt_pose2d))
         theirs = plain.play((source, target3d, target2d), noise)
         logged += len(theirs)

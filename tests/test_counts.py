@@ -13,7 +13,7 @@ from benchmarks.sides import EPOCH, PUBLISHED, Ours, new_game
 from benchmarks.synthetic import held_out_poses, synthetic_poses
 from common.camera import root_relative
 from function_baseline.train import CHECK_EVERY, lifter_step, train_lifter
-from function_poseaug.adversarial import FLUSH_EVERY, KeptPairs, critics_step
+from function_poseaug.adversarial import FLUSH_EVERY, KeptPairs, critics_step, updates_of
 from function_poseaug.arguments import feedback_terms, loss_weights
 from function_poseaug.refresh import swapped_bones, templates_for
 from function_poseaug.steps import generator_step
@@ -72,7 +72,8 @@ def test_generator_and_lifter_step(name):
 def test_critics_step(mlp):
     batch, (_, (fake, _)) = batch_of(mlp), generator_counts(mlp)
     targets = batch.pose3d_cam, batch.pose2d
-    counts = count(lambda: critics_step(mlp.game, mlp.optimizers, mlp.pools, targets, fake, mlp.draws))
+    updates = updates_of(mlp.game, mlp.optimizers, mlp.settings())
+    counts = count(lambda: critics_step(updates, mlp.pools, targets, fake, mlp.draws))
     assert counts.host_reads == 0 and counts.operations <= DISCRIMINATORS_STEP
 
 

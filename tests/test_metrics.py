@@ -7,7 +7,7 @@ import torch
 
 from common.camera import root_relative
 from common.metrics import (AUC_THRESHOLDS, PCK_THRESHOLD, auc, joint_errors, mpjpe, n_mpjpe, p_mpjpe, pck,
-                            procrustes_align, thresholds_above)
+                            procrustes_align, rotation_by_squaring, rotation_by_svd, thresholds_above)
 from common.rotation import quaternion_rotate
 
 GOLDEN = np.load(Path(__file__).parent / 'golden' / 'parts.npz')
@@ -204,3 +204,18 @@ def test_the_last_threshold_of_auc_is_pck_s():
     assert float(pck(errors)) == pytest.approx(100 * float((thresholds_above(errors) > 0).double().mean()))
     by_hand = [100 * float((errors < threshold).double().mean()) for threshold in AUC_THRESHOLDS]
     assert float(auc(errors)) == pytest.approx(sum(by_hand) / len(by_hand))
+
+
+@pytest.mark.parametrize('flatten', [(1, 1, 1), (-1, 1, 1), (1, 1, 0), (-1, 1, 0), (1, 0, 0), (0, 0, 0)],
+                         ids=['noisy', 'mirrored', 'planar', 'planar and mirrored', 'collinear', 'a point'])
+def test_the_rotation_by_squaring_fits_as_well_as_that_by_svd(flatten):
+    """Also where the best rotation is not the only one: then the fit is compared, not the rotation."""
+    goal = TARGET.double()
+    source = (goal + .1 * torch.randn(goal.shape, generator=torch.Generator().manual_seed(0), dtype=goal.dtype))
+    source = source * torch.tensor(flatten)
+    correlation = goal.transpose(1, 2) @ source
+    fits = [(rotation(correlation) * correlation).sum((1, 2)) for rotation in (rotation_by_svd, rotation_by_squaring)]
+    assert torch.allclose(*fits, rtol=1e-13, atol=1e-13)
+    rotation = rotation_by_squaring(correlation)
+    assert torch.allclose(rotation @ rotation.transpose(1, 2), torch.eye(3, dtype=goal.dtype).expand_as(rotation), atol=1e-13)
+    assert torch.allclose(torch.linalg.det(rotation), torch.ones(len(goal), dtype=goal.dtype), atol=1e-13)

@@ -1,5 +1,7 @@
 """Choosing the device, and saying once what arithmetic it shall use."""
 import re
+import sys
+from contextlib import contextmanager
 
 import torch
 
@@ -8,13 +10,12 @@ from utils.errors import InputError
 DEVICES = ('auto', 'cuda', 'mps', 'cpu')
 
 
-def choose_device(name='auto'):
+def choose_device(name='auto', tf32=False):
     """torch.device for 'auto' (CUDA, then MPS, then the CPU), 'cpu', 'mps', 'cuda' or 'cuda:1'.
 
-    Sets fp32 arithmetic explicitly: cuDNN would otherwise use TF32 for convolutions without saying so.
+    Sets fp32 arithmetic explicitly, or `tf32`: cuDNN would otherwise use TF32 for convolutions without saying so.
     """
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    allow_tf32(tf32)
     available = dict(cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available(), cpu=True)
     if name == 'auto':
         name = next(kind for kind, present in available.items() if present)
@@ -23,4 +24,23 @@ def choose_device(name='auto'):
         raise InputError(f'--device {name}: choose one of {", ".join(DEVICES)} (or cuda:N)')
     if not available[kind] or (kind == 'cuda' and number and int(number) >= torch.cuda.device_count()):
         raise InputError(f'--device {name}: this machine has no such device; leave --device out to let it be chosen')
+    if tf32 and kind != 'cuda':
+        print(f'warning: --tf32 does nothing on {name}', file=sys.stderr)
     return torch.device(name)
+
+
+def allow_tf32(allowed=True):
+    """Whether a GPU may round the factors of matrix products to 10 bits: faster, and about a thousandth off."""
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
+@contextmanager
+def full_precision():
+    """Within the block products are fp32 proper, whatever `allow_tf32` said."""
+    allowed = torch.backends.cuda.matmul.allow_tf32
+    allow_tf32(False)
+    try:
+        yield
+    finally:
+        allow_tf32(allowed)
