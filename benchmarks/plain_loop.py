@@ -6,6 +6,7 @@ function_baseline compute: tests/test_benchmarks.py compares them at equal weigh
 camera frame, metres; 2D is (B, 16, 2), normalised.
 """
 import random
+import warnings
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from function_poseaug.losses import FEEDBACK_GROUPS, FEEDBACK_WEIGHTS
 from function_poseaug.steps import DEGREES, Game, GameOptimizers
 
 WORKERS = 2    # the default of --num_workers
+warnings.filterwarnings('ignore', 'Creating a tensor from a list of numpy')     # slow it is: that is what is compared
 
 
 class PlainPoses(Dataset):
@@ -45,7 +47,7 @@ def loader(dataset, batch_size, shuffle=True, workers=WORKERS):
 
 
 class PlainPool:
-    """Replay pool of `capacity` poses in a list (the image pool of CycleGAN and its kin)."""
+    """Replay pool of `capacity` poses in a list of numpy arrays, made a tensor again number by number, as in the reference."""
 
     def __init__(self, capacity=4096):
         self.capacity, self.items = capacity, []
@@ -53,17 +55,17 @@ class PlainPool:
     def exchange(self, batch, coins=None, slots=None):
         """(B, ...) -> (B, ...); `coins` (B,) and `slots` (B,) replace the draws of each pose."""
         returned = []
-        for i, item in enumerate(batch.detach()):
+        for i, item in enumerate(batch.detach().cpu().numpy()):
             if len(self.items) < self.capacity:
-                self.items.append(item.clone())
+                self.items.append(item)
                 returned.append(item)
             elif (random.random() > 0.5 if coins is None else coins[i]):
                 slot = random.randrange(self.capacity) if slots is None else slots[i]
                 returned.append(self.items[slot])
-                self.items[slot] = item.clone()
+                self.items[slot] = item
             else:
                 returned.append(item)
-        return torch.stack(returned)
+        return torch.tensor(returned).to(batch)
 
 
 def plain_game(game, name, stages, dropout):

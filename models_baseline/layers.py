@@ -64,9 +64,9 @@ class _CpuReluDropout(torch.autograd.Function):
         bits, kind = (8, torch.int8) if (p * 2 ** 8).is_integer() else (16, torch.int16)
         numbers = torch.empty(-(-features.numel() * bits // 64), dtype=torch.int64).random_(-2 ** 63, None)
         draws = numbers.view(kind)[:features.numel()].view(features.shape)
-        keeps = draws.ge_(round(p * 2 ** bits) - 2 ** (bits - 1)).to(features.dtype)
         ctx.scale = 1 / (1 - p)
-        output = (features * keeps).relu_().mul_(ctx.scale)      # keeps are 0 or 1: the order does not matter
+        kept = draws.ge_(round(p * 2 ** bits) - 2 ** (bits - 1)) * torch.tensor(ctx.scale, dtype=features.dtype)
+        output = (features * kept).relu_()
         ctx.save_for_backward(output)
         return output
 

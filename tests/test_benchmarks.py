@@ -143,7 +143,7 @@ def test_pools_give_and_keep_the_same():
         batch, swaps = torch.randn(12, 3, generator=draws), torch.rand(12, generator=draws) > .5
         slots = torch.randint(8, (12,), generator=draws)
         assert torch.equal(ours.swap(batch, swaps, slots), plain.exchange(batch, swaps, slots.tolist()))
-        assert torch.equal(ours.items, torch.stack(plain.items))
+        assert np.array_equal(ours.items, plain.items)
 
 
 def test_plain_pool_draws_fair_coins():
