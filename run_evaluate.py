@@ -7,12 +7,15 @@ from utils.errors import InputError, exits_cleanly
 
 # the other flags of run_baseline.py are taken, as the reference takes them, and do nothing here
 USED = ('posenet_name', 'stages', 'keypoints', 'evaluate', 'actions', 'downsample', 'data_root', 'device', 'dataset')
+OF_H36M = ('keypoints', 'actions', 'downsample')      # do nothing for 3DPW, which has its own 2D and no actions
 
 
 @exits_cleanly
 def main(argv=None):
     """Score and print; returns the PoseErrors of both test sets, or of both kinds of 2D of 3DPW."""
-    args = parse(baseline_parser(__doc__, datasets=('h36m', '3dpw')), argv, used=USED)
+    parser = baseline_parser(__doc__, datasets=('h36m', '3dpw'))
+    idle = OF_H36M if parser.parse_args(argv).dataset == '3dpw' else ()
+    args = parse(parser, argv, idle, USED)
     if not args.evaluate:
         raise InputError('--evaluate is missing: give the path of the checkpoint to score')
     return report_checkpoint(args, choose_device(args.device))

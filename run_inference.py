@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from common.keypoint_formats import FORMATS, HEAD_RULES
+from common.tracks import EVERYONE
 from function_baseline.arguments import Parser, boolean, explicit_flags, number, whole
-from function_baseline.inference import follow_person, lift_person
+from function_baseline.inference import follow_people, lift_people
 from utils.checkpoint import load_lifter
 from utils.detectors import DETECTORS, detect_people, is_clip, open_clip
 from utils.device import DEVICES, choose_device
@@ -17,15 +18,16 @@ from utils.motion_files import write_bvh, write_json, write_npz
 from utils.motion_page import write_page
 from utils.motion_video import require_encoder, write_video
 
-KINDS = ('npz', 'json', 'bvh', 'html')
+KINDS = ('npz', 'json', 'bvh')      # one of each for each person; page and film show everybody
 FILMS = ('mp4', 'gif')
+OUTPUTS = re.compile(r'motion(_[0-9]+)?\.(npz|json|bvh)|motion\.(html|mp4|gif)')
 DETECTOR_FLAGS = ('detector', 'weights')
 FILE_FLAGS = ('format', 'size', 'sequence')
 
 
 @exits_cleanly
 def main(argv=None):
-    """Find people, follow one, lift, write; returns the Motion."""
+    """Find people, follow one or all, lift, write; returns a list of Motions."""
     args = parse_args(argv)
     args.video = args.video or video_kind()
     require_free(args)
@@ -35,10 +37,10 @@ def main(argv=None):
     clip = open_clip(args.input) if is_clip(args.input) else None
     warn_of_idle(args, FILE_FLAGS if clip else DETECTOR_FLAGS)
     found = find_people(args, clip, device)
-    person = follow_person(found, args.head, args.person, args.min_confidence, args.smooth)
-    motion = lift_person(lifter, person, found, args.fps, device, args.flip)
-    write_all(args, motion, clip)
-    return motion
+    people = follow_people(found, args.head, args.person, args.min_confidence, args.smooth)
+    motions = lift_people(lifter, people, found, args.fps, device, args.flip)
+    write_all(args, motions, clip)
+    return motions
 
 
 def find_people(args, clip, device):
@@ -65,26 +67,38 @@ def video_kind():
 
 def require_free(args):
     """InputError, before any work is done, where an output lies there already or the video cannot be written."""
-    taken = [path for kind in (*KINDS, *FILMS) if (path := args.output / f'motion.{kind}').exists()]
-    if taken and not args.overwrite:
-        raise InputError(f'{taken[0]} exists already; give another --output, or --overwrite')
     if args.output.exists() and not args.output.is_dir():
         raise InputError(f'--output {args.output} is a file; give a folder')
+    if not args.overwrite and (taken := outputs_in(args.output)):
+        raise InputError(f'{taken[0]} exists already; give another --output, or --overwrite')
     if args.video in FILMS:
         require_encoder(f'motion.{args.video}')
 
 
-def write_all(args, motion, clip):
-    """Every kind of file; the video, which takes longest, comes last."""
-    npz, data, bvh, page = paths = [args.output / f'motion.{kind}' for kind in KINDS]
-    write_npz(npz, motion)
-    write_json(data, motion)
-    write_bvh(bvh, motion, args.tilt)
-    write_page(page, motion, args.tilt)
+def outputs_in(folder):
+    """What lies there of this script's files."""
+    return sorted(path for path in folder.glob('motion*') if OUTPUTS.fullmatch(path.name))
+
+
+def write_all(args, motions, clip):
+    """Every kind of file, the video, which takes longest, last; then names what an earlier run has left beside them."""
+    paths = []
+    for motion in motions:
+        name = motion.person.replace('person ', 'motion_') if args.person == EVERYONE else 'motion'
+        npz, data, bvh = own = [args.output / f'{name}.{kind}' for kind in KINDS]
+        write_npz(npz, motion)
+        write_json(data, motion)
+        write_bvh(bvh, motion, args.tilt)
+        paths += own
+    paths.append(args.output / 'motion.html')
+    write_page(paths[-1], motions, args.tilt)
     if args.video in FILMS:
         paths.append(args.output / f'motion.{args.video}')
-        write_video(paths[-1], motion, clip and clip.read(), args.tilt)
+        write_video(paths[-1], motions, clip and clip.read(), args.tilt)
     print('\n'.join(map(str, paths)))
+    for path in outputs_in(args.output):
+        if path not in paths:
+            print(f'warning: {path} is of an earlier run', file=sys.stderr)
 
 
 def parse_args(argv):
@@ -106,7 +120,7 @@ def inference_parser():
     group.add_argument('--device', default='auto', metavar='NAME', help=f'{", ".join(DEVICES)} (default %(default)s)')
     group = parser.add_argument_group('output')
     group.add_argument('--output', required=True, type=Path, metavar='DIR',
-                       help='folder for motion.npz, .json, .bvh, .html and the video')
+                       help='folder for motion.npz, .json, .bvh (motion_0.npz and so on of all), .html and the video')
     group.add_argument('--video', choices=(*FILMS, 'none'), help='(default: mp4, or gif without imageio-ffmpeg)')
     group.add_argument('--tilt', default=0.0, type=degrees, metavar='DEGREES',
                        help='how far the camera looked down: stands the person upright in BVH, page and video')
@@ -130,14 +144,22 @@ def add_input_args(group):
 
 def add_person_args(group):
     """Whom to lift, and how joints are made of what was seen."""
-    group.add_argument('--person', type=whole, metavar='N', help='number of the person, in order of appearance '
-                       '(default: the one seen longest and most surely)')
+    group.add_argument('--person', type=person, metavar='N', help='number of the person, in order of appearance, or '
+                       'all (default: the one seen longest and most surely)')
     group.add_argument('--head', choices=HEAD_RULES, help="what stands for the top of the head (default: the format's "
                        'own joint, else thorax: thorax + 0.4 (thorax - hip))')
     group.add_argument('--min_confidence', default=0.3, type=number, metavar='C',
                        help='joints less sure than this are interpolated (default %(default)s)')
     group.add_argument('--smooth', type=odd_window, metavar='FRAMES',
                        help='Savitzky-Golay filter over that many frames, an odd number (default: none)')
+
+
+def person(text):
+    """A number from 0, or EVERYONE."""
+    try:
+        return text if text == EVERYONE else whole(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f'{text!r} is neither {EVERYONE} nor a whole number of at least 0') from None
 
 
 def image_size(text):

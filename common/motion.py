@@ -19,3 +19,15 @@ class Motion(NamedTuple):
     width: int
     height: int
     person: str
+
+
+def in_sight(motions):
+    """For each of several people's Motions (T,) bool: from the first to the last frame in which a joint was sure.
+
+    Before and after that a pose is only held. Whoever was never sure is shown throughout, and so is one person alone.
+    """
+    seen = [~motion.guessed.all(axis=1) for motion in motions]
+    if len(motions) == 1:
+        return [np.ones_like(each) for each in seen]
+    spans = [np.logical_or.accumulate(each) & np.logical_or.accumulate(each[::-1])[::-1] for each in seen]
+    return [span if span.any() else ~span for span in spans]

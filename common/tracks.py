@@ -11,9 +11,11 @@ from scipy.signal import savgol_filter
 from common.skeleton import H36M_16
 from utils.errors import InputError
 
-FARTHEST_STEP = 0.5      # mean movement of the joints from frame to frame, in parts of the person's own extent
+FARTHEST_STEP = 0.5      # mean distance of the joints from where they are expected, in parts of the person's extent
 PATIENCE = 30            # frames that a person may be out of sight
+PACE_FRAMES = 5          # over which a person's pace is measured
 SMOOTHING_ORDER = 2      # degree of the polynomial that is fitted in each window
+EVERYONE = 'all'         # in place of a person's number
 
 
 class Track(NamedTuple):
@@ -36,14 +38,15 @@ class Completed(NamedTuple):
 def track_people(people):
     """People of each frame (list of (P, 16, 3) arrays) -> Tracks, in the order in which they appear.
 
-    From frame to frame people are matched so that the joints move least altogether (the Hungarian method); nobody moves
-    by more than FARTHEST_STEP, and who was out of sight for more than PATIENCE frames comes back as someone else.
+    Everybody is expected to walk on as they did, so that two who pass each other stay who they are. From frame to frame
+    people are matched so that the joints lie as near to where they are expected as they can altogether (the Hungarian
+    method); who is farther off than FARTHEST_STEP, or was out of sight for more than PATIENCE frames, is someone else.
     """
     tracks, recent = [], []      # of (frame numbers, poses): everybody so far, and who may be seen again
     for frame, found in enumerate(people):
         found = found[(found[..., 2] > 0).any(-1)]
         recent = [track for track in recent if frame - track[0][-1] <= PATIENCE]
-        matched = _match([poses[-1] for _, poses in recent], found)
+        matched = _match([_expected(*track, frame) for track in recent], found)
         known = list(recent)
         for place, person in enumerate(found):
             if place not in matched:
@@ -53,6 +56,21 @@ def track_people(people):
             frames.append(frame)
             poses.append(person)
     return [Track(np.array(frames), np.stack(poses)) for frames, poses in tracks]
+
+
+def _expected(frames, poses, frame):
+    """(16, 3) in `frame`: the last of the `poses`, moved on at the pace of the last PACE_FRAMES frames.
+
+    The pace is the median joint's; no more than PACE_FRAMES are looked ahead, as who is out of sight may have stopped.
+    """
+    last = poses[-1]
+    place = next(place for place in range(-1, -len(frames) - 1, -1)
+                 if place == -len(frames) or frames[place - 1] < frames[-1] - PACE_FRAMES)
+    both = (poses[place][:, 2] > 0) & (last[:, 2] > 0)
+    if place == -1 or not both.any():
+        return last
+    moved = np.median((last - poses[place])[both, :2], axis=0) / (frames[-1] - frames[place])
+    return last + np.append(moved, 0) * min(frame - frames[-1], PACE_FRAMES)
 
 
 def _match(known, found):
@@ -65,7 +83,7 @@ def _match(known, found):
 
 
 def _steps(before, after):
-    """(K, 16, 3), (F, 16, 3) -> (K, F): mean movement of the joints that both show, in parts of the larger extent."""
+    """(K, 16, 3), (F, 16, 3) -> (K, F): mean distance of the joints that both show, in parts of the larger extent."""
     before, after = before[:, None], after[None]
     both = (before[..., 2] > 0) & (after[..., 2] > 0)
     moved = np.linalg.norm(before[..., :2] - after[..., :2], axis=-1)
@@ -81,15 +99,17 @@ def _extent(people):
     return np.maximum(np.linalg.norm(high - low, axis=-1), 1)
 
 
-def choose_person(tracks, number=None):
-    """Number of the track to lift: the one asked for, or the one with the largest sum of confidences."""
+def choose_people(tracks, number=None):
+    """Numbers of the tracks to lift: the one asked for, EVERYONE's, or the one with the largest sum of confidences."""
     if not tracks:
         raise InputError('nobody was found in any frame')
+    if number == EVERYONE:
+        return list(range(len(tracks)))
     if number is None:
-        return max(range(len(tracks)), key=lambda place: tracks[place].weight)
+        return [max(range(len(tracks)), key=lambda place: tracks[place].weight)]
     if number >= len(tracks):
         raise InputError(f'--person {number}: {len(tracks)} people were tracked, numbered from 0 to {len(tracks) - 1}')
-    return number
+    return [number]
 
 
 def describe(tracks, number, num_frames):
@@ -113,8 +133,7 @@ def complete(track, num_frames, least_confidence):
     found = joints[..., 2] > 0
     sure = found & (joints[..., 2] >= least_confidence)
     seen = np.where(sure.any(0), sure, found)
-    if not seen.any(0).all():
-        unseen = [name for name, ever in zip(H36M_16.names, seen.any(0)) if not ever]
+    if unseen := never_found(track):
         raise InputError(f'{", ".join(unseen)} of this person: found in no frame; choose another --person, or show the '
                          'whole body')
     positions = joints[..., :2].astype(np.float64)
@@ -123,6 +142,12 @@ def complete(track, num_frames, least_confidence):
     relative = np.stack([_interpolated(positions[:, joint] - root[:, 0], seen[:, joint])
                          for joint in range(H36M_16.num_joints)], axis=1)
     return Completed((relative + root).astype(np.float32), ~sure)
+
+
+def never_found(track):
+    """Names of the joints that no frame of the track shows."""
+    ever = (track.joints[..., 2] > 0).any(0)
+    return [name for name, found in zip(H36M_16.names, ever) if not found]
 
 
 def _interpolated(positions, seen):
@@ -137,5 +162,6 @@ def smooth(pose2d_px, window):
     InputError where the clip is shorter.
     """
     if window > len(pose2d_px):
-        raise InputError(f'--smooth {window}: the clip has only {len(pose2d_px)} frames; choose an odd number below')
+        raise InputError(f'--smooth {window}: the clip has only {len(pose2d_px)} frames; choose an odd number below, '
+                         'or leave it out')
     return savgol_filter(pose2d_px, window, SMOOTHING_ORDER, axis=0).astype(pose2d_px.dtype)

@@ -1,4 +1,5 @@
-"""From what was found in a clip to a motion: one person followed, as our 16 joints, normalised, lifted."""
+"""From what was found in a clip to motions: people followed, as our 16 joints, normalised, lifted."""
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -7,10 +8,12 @@ import torch
 from common.camera import pixels_to_padded, root_relative
 from common.keypoint_formats import matrix_of, to_h36m_16
 from common.motion import Motion
-from common.tracks import choose_person, complete, describe, smooth, track_people
+from common.tracks import EVERYONE, choose_people, complete, describe, never_found, smooth, track_people
 from function_baseline.evaluate import CHUNK, predict_flipped
+from utils.errors import InputError
 
 ASSUMED_FPS = 25.0
+LEAST_FPS, MOST_FPS = 0.01, 10_000      # what films can be written at
 
 
 class FollowedPerson(NamedTuple):
@@ -20,28 +23,50 @@ class FollowedPerson(NamedTuple):
     guessed: np.ndarray
 
 
-def follow_person(found, head, number, least_confidence, window):
-    """FollowedPerson of Detections; says on stdout who of how many it is.
+def follow_people(found, head, number, least_confidence, window):
+    """FollowedPersons of Detections; says on stdout who they are and of how many.
 
-    `head` is a head rule and `number` a person's (None: the format's, and whoever is seen longest and most surely),
-    `window` the frames of the smoothing filter (None: no smoothing).
+    `head` is a head rule; `number` a person's, or EVERYONE (None: whoever is seen longest and most surely); `window`
+    the frames of the smoothing filter (None: no smoothing). Of EVERYONE, those are left out, which stderr says, of whom
+    a joint is found in no frame.
     """
     matrix = matrix_of(found.format, head)
     tracks = track_people([to_h36m_16(people, matrix) for people in found.people])
-    number = choose_person(tracks, number)
-    print(f'{found.format.name}, {found.width}x{found.height}; {describe(tracks, number, len(found.people))}')
-    pose2d_px, guessed = complete(tracks[number], len(found.people), least_confidence)
-    print(f'{guessed.mean():.1%} of the joints were missing or unsure and are guessed')
+    numbers = choose_people(tracks, number)
+    print(f'{found.format.name}, {found.width}x{found.height}, {len(found.people)} frames')
+    if number == EVERYONE:
+        numbers = _whole_bodies(tracks, numbers)
+    return [_follow(tracks, each, len(found.people), least_confidence, window) for each in numbers]
+
+
+def _whole_bodies(tracks, numbers):
+    """Of the `numbers` those of whom every joint was found; the others are named."""
+    unseen = {number: never_found(tracks[number]) for number in numbers}
+    if all(unseen.values()):
+        raise InputError('--person all: nobody was found with the whole body; show the feet and hands too')
+    for number, names in unseen.items():
+        if names:
+            print(f'warning: person {number} is left out: {", ".join(names)} found in no frame', file=sys.stderr)
+    return [number for number, names in unseen.items() if not names]
+
+
+def _follow(tracks, number, num_frames, least_confidence, window):
+    pose2d_px, guessed = complete(tracks[number], num_frames, least_confidence)
+    print(f'{describe(tracks, number, num_frames)}; {guessed.mean():.1%} of the joints were missing or unsure and are '
+          'guessed')
     return FollowedPerson(f'person {number}', smooth(pose2d_px, window) if window else pose2d_px, guessed)
 
 
-def lift_person(lifter, person, found, fps, device, flip):
-    """Motion of a FollowedPerson; `fps` None: as the Detections say, or 25, which stdout says."""
+def lift_people(lifter, people, found, fps, device, flip):
+    """A Motion for each FollowedPerson; `fps` None: as the Detections say, or 25, which stdout says."""
     if not (fps or found.fps) and len(found.people) > 1:
         print(f'nothing tells the frames per second: {ASSUMED_FPS:g} is assumed (--fps)')
-    pose3d_rel = lift(lifter, person.pose2d_px, found.width, found.height, device, flip)
-    return Motion(pose3d_rel, person.pose2d_px, person.guessed, float(fps or found.fps or ASSUMED_FPS), found.width,
-                  found.height, person.label)
+    fps = float(fps or found.fps or ASSUMED_FPS)
+    if not LEAST_FPS <= fps <= MOST_FPS:
+        raise InputError(f'{fps:g} frames per second is no rate of a clip; give --fps from {LEAST_FPS:g} to '
+                         f'{MOST_FPS:,}')
+    return [Motion(lift(lifter, person.pose2d_px, found.width, found.height, device, flip), person.pose2d_px,
+                   person.guessed, fps, found.width, found.height, person.label) for person in people]
 
 
 @torch.no_grad()

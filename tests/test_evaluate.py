@@ -258,3 +258,12 @@ def test_released_weights_score_on_the_standin_what_the_reference_gives_them(nam
     assert (h36m.num_poses, dhp.num_poses) == (62180, 2929)
     printed = capsys.readouterr().out
     assert f'gcn, 4 stages, epoch {epoch}' in printed
+
+
+@pytest.mark.parametrize('dataset,count', [('3dpw', 3), ('h36m', 0)])
+def test_flags_of_human36m_do_nothing_for_3dpw_and_say_so(dataset, count, capsys):
+    with pytest.raises(SystemExit):
+        run_evaluate.main(['--dataset', dataset, '--keypoints', 'hr', '--actions', 'Walking', '--downsample', '5',
+                           '--evaluate', 'none', '--device', 'cpu'])
+    warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith('warning: ')]
+    assert len(warnings) == count and all('does nothing here' in line for line in warnings)

@@ -104,10 +104,11 @@ def clip_json(folder, width=640, height=480, **changes):
 
 @pytest.fixture
 def run(tmp_path, checkpoint):
-    """A function: run the script on a file with these flags, without a film; its Motion."""
+    """A function: run the script on a file with these flags, without a film; its Motion, or a list of them for all."""
     def of_flags(path, *flags):
         argv = ['--input', path, '--evaluate', checkpoint, '--output', tmp_path / 'out', '--video', 'none', '--device', 'cpu']
-        return run_inference.main([str(each) for each in (*argv, *flags)])
+        motions = run_inference.main([str(each) for each in (*argv, *flags)])
+        return motions if 'all' in flags else motions[0]
     return of_flags
 
 
@@ -130,7 +131,7 @@ def test_the_script_writes_every_kind_of_file(run, tmp_path, lifter, capsys):
     files = [f'motion.{kind}' for kind in ('npz', 'json', 'bvh', 'html', 'gif')]
     assert sorted(path.name for path in out.iterdir()) == sorted(files) and all((out / name).stat().st_size for name in files)
     said = capsys.readouterr().out
-    assert 'mlp, 1 stages' in said and 'coco17, 640x480; person 0 of 2' in said and 'seen in 6 of 6 frames' in said
+    assert 'mlp, 1 stages' in said and 'coco17, 640x480, 6 frames' in said and 'person 0 of 2' in said and 'seen in 6 of 6 frames' in said
     assert [line for line in said.splitlines() if line.startswith(str(out))] == [str(out / name) for name in files]
     with np.load(out / 'motion.npz') as arrays:
         for name, value in motion._asdict().items():
@@ -174,7 +175,7 @@ def test_nothing_is_overwritten_unless_asked_for(run, refusal, tmp_path):
     path = clip_json(tmp_path)
     run(path)
     before = (tmp_path / 'out' / 'motion.npz').stat().st_mtime_ns
-    assert 'motion.npz exists already; give another --output, or --overwrite' in refusal(path)
+    assert 'motion.bvh exists already; give another --output, or --overwrite' in refusal(path)
     assert (tmp_path / 'out' / 'motion.npz').stat().st_mtime_ns == before
     run(path, '--overwrite', '--head', 'eyes')
     assert (tmp_path / 'out' / 'motion.npz').stat().st_mtime_ns > before
@@ -186,11 +187,74 @@ def test_flags_that_do_nothing_for_this_input_are_named(run, tmp_path, capsys):
                                                     'warning: --weights does nothing for this input']
 
 
+# everybody
+
+def crossing_json(folder, frames=30):
+    """Two people who cross in the picture, listed in another order in every other frame, and one of whom no wrist is seen."""
+    def found(place, size=1.):
+        return np.insert(STANDING * size + place, 2, .9, axis=1)
+    content = []
+    for frame in range(frames):
+        stranger = found([480, 30], .4)
+        stranger[COCO_17.joints.index('LWrist')] = 0
+        people = [found([-120 + 12 * frame, 0]), found([240 - 12 * frame, 20], .9)][::1 if frame % 2 else -1]
+        content.append([person.tolist() for person in people + [stranger] * (frame > 2)])
+    path = folder / 'crossing.json'
+    path.write_text(json.dumps(dict(width=640, height=480, fps=24, frames=content)))
+    return path
+
+
+def test_everybody_is_lifted_and_keeps_their_number_where_two_cross(run, tmp_path, lifter, capsys):
+    path = crossing_json(tmp_path)
+    motions = run(path, '--person', 'all', '--video', 'gif')
+    out, said = tmp_path / 'out', capsys.readouterr()
+    own = [f'motion_{number}.{kind}' for number in (0, 1) for kind in ('npz', 'json', 'bvh')]
+    assert sorted(each.name for each in out.iterdir()) == sorted([*own, 'motion.html', 'motion.gif'])
+    assert [motion.person for motion in motions] == ['person 0', 'person 1']
+    assert said.err.splitlines() == ['warning: person 2 is left out: LWrist found in no frame']
+    hip, = H36M_16.joints('Hip')
+    steps = [np.diff(motion.pose2d_px[:, hip, 0]) for motion in motions]      # the first listed in frame 0 goes left
+    assert np.allclose(steps[0], -12, atol=1e-3) and np.allclose(steps[1], 12, atol=1e-3)
+    for number, motion in enumerate(motions):
+        np.testing.assert_allclose(motion.pose3d_rel, lift(lifter, motion.pose2d_px, 640, 480, 'cpu'), atol=1e-6)
+        with np.load(out / f'motion_{number}.npz') as arrays:
+            np.testing.assert_array_equal(arrays['pose3d_rel'], motion.pose3d_rel)
+            assert arrays['person'] == f'person {number}'
+
+
+def test_ones_file_of_all_is_the_file_of_this_one_alone(run, tmp_path):
+    path = crossing_json(tmp_path)
+    run(path, '--person', 'all')
+    run(path, '--person', '1', '--output', tmp_path / 'one')
+    for kind in ('npz', 'json', 'bvh'):
+        assert (tmp_path / 'out' / f'motion_1.{kind}').read_bytes() == (tmp_path / 'one' / f'motion.{kind}').read_bytes()
+
+
+def test_files_of_one_and_of_all_are_in_each_others_way(run, refusal, tmp_path, capsys):
+    path = crossing_json(tmp_path)
+    run(path, '--person', 'all')
+    capsys.readouterr()
+    assert 'exists already' in refusal(path)
+    run(path, '--overwrite')
+    left = [line for line in capsys.readouterr().err.splitlines()]
+    assert len(left) == 6 and left[0] == f'warning: {tmp_path / "out" / "motion_0.bvh"} is of an earlier run'
+
+
+def test_all_of_whom_a_joint_is_never_seen_are_nobody(refusal, tmp_path):
+    person = np.insert(STANDING, 2, .9, axis=1)
+    person[-1] = 0
+    path = tmp_path / 'legless.json'
+    path.write_text(json.dumps(dict(width=640, height=480, fps=24, frames=[[person.tolist()]] * 3)))
+    assert '--person all: nobody was found with the whole body' in refusal(path, '--person', 'all')
+
+
 REFUSED = [(['--head', 'joint'], '--head joint: coco17 has no joints for it'),
            (['--person', '2'], '--person 2: 2 people were tracked'),
+           (['--person', 'both'], "'both' is neither all nor a whole number"),
            (['--smooth', '7'], '--smooth 7: the clip has only 6 frames'), (['--smooth', '4'], "'4' is no odd number of frames"),
            (['--format', 'halpe26'], 'holds 17 joints where --format halpe26 has 26'), (['--size', '640'], "'640' is no size"),
            (['--size', '640x481'], 'clip.json says 640x480'), (['--fps', '0'], '0 frames per second is no rate'),
+           (['--fps', '1e-5'], 'give --fps from 0.01 to 10,000'), (['--fps', '1e9'], 'is no rate of a clip'),
            (['--min_confidence', 'much'], "'much' is no finite number"),
            (['--tilt', '91'], "'91': the camera looks down by 90"), (['--evaluate', 'none.tar'], 'none.tar is no file'),
            (['--input', 'none.json'], 'none.json is neither a file nor a folder'),

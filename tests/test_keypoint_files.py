@@ -146,7 +146,7 @@ def test_mediapipes_fractions_become_pixels(tmp_path):
 def test_an_array_of_an_npz(key, tmp_path):
     pose2d_px = np.random.default_rng(2).uniform(1, 480, (5, 16, 2))
     pose2d_px[3, 4] = np.nan
-    np.savez(tmp_path / 'clip.npz', **{key: pose2d_px}, width=640, height=480, fps=50)
+    np.savez(tmp_path / 'clip.npz', **{key: pose2d_px}, width=640, height=np.array([480]), fps=np.array([[50.]]))
     found = read_keypoints(tmp_path / 'clip.npz')
     assert (found.format.name, found.width, found.height, found.fps) == ('h36m16', 640, 480, 50)
     for frame, people in enumerate(found.people):
@@ -213,7 +213,8 @@ def test_the_size_must_be_known(clip, tmp_path):
     ([['a', 'b', 'c']], 'type <U1'), ([[1, 2]], 'shape (2,)'), ([[1, 2, 3, 4]], 'shape (4,)'),
     ([{'people': [None]}], 'a person is a None'),
     ([dict(people=[dict(joints=[1, 2, 3])])], 'a person has none of keypoints'), ([dict(image_id=1)], 'a person has none of'),
-    ([dict(image_id=[1], keypoints=[1] * 51)], 'unhashable'), ([dict(image_id=None, keypoints=[1] * 51)], 'NoneType'),
+    ([dict(image_id=[1], keypoints=[1] * 51)], '(image_id) is a list'),
+    ([dict(image_id=2.5, keypoints=[1] * 51)], '(image_id) is a float'),
     ([[[[1, 2, .5]] * 17, [[1, 2, .5]] * 26]], 'some people have 17 joints and some 26'),
     ([[[1, 2, -.5]] * 17], 'a confidence is -0.5'), ([[[1e30, 2, 1]] * 17], 'a number is 1e+30, which is no place in an image'),
     ([[[10 ** 400, 2, 1]] * 17], 'type object'), ([{'landmarks': [{'x': 1}]}], "'y' is missing"),

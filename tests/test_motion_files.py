@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from builders import STANDING
-from common.motion import Motion
+from common.motion import Motion, in_sight
 from common.skeleton import H36M_16, H36M_16_IN_17
 from utils.errors import InputError
 from utils.files import written_whole
@@ -244,6 +244,16 @@ def test_a_frame_in_which_all_joints_coincide_harms_no_other(tmp_path):
     places, _ = played(tmp_path / 'it.bvh')
     assert all(np.isfinite(place).all() for place in places.values())
     assert np.abs(places['LFoot'][[0, 2]] - 100 * upright(motion.pose3d_rel)[[0, 2], H36M_16.joints('LFoot')[0]]).max() < 2e-3
+
+
+# Who is in sight
+
+def test_people_are_in_sight_from_the_first_to_the_last_frame_in_which_a_joint_was_sure():
+    motions = [random_motion(6) for _ in range(3)]
+    for motion, frames in zip(motions, ([0, 1, 3, 5], [], range(6))):
+        motion.guessed[list(frames)] = True
+    assert [list(np.flatnonzero(shown)) for shown in in_sight(motions)] == [[2, 3, 4], [0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5]]
+    assert in_sight(motions[:1])[0].all()                    # alone: throughout
 
 
 # Writing

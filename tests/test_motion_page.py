@@ -40,9 +40,9 @@ class Scripts(HTMLParser):
             self.scripts[-1] += data
 
 
-def page_of(tmp_path, motion, tilt_deg=0.0):
+def page_of(tmp_path, *motions, tilt_deg=0.0):
     """(page, what its JSON holds)."""
-    write_page(tmp_path / 'it.html', motion, tilt_deg)
+    write_page(tmp_path / 'it.html', motions, tilt_deg)
     page = (tmp_path / 'it.html').read_text(encoding='utf-8')
     data, _ = Scripts(page).scripts
     return page, json.loads(data)
@@ -52,10 +52,21 @@ def test_the_page_holds_the_motion(tmp_path):
     motion = random_motion()
     _, data = page_of(tmp_path, motion, tilt_deg=12)
     expected_mm = 1000 * motion.pose3d_rel * [1, -1, -1]
-    assert np.abs(np.reshape(data['pose3d_mm'], (12, 16, 3)) - expected_mm).max() <= .501
-    assert np.abs(np.reshape(data['pose2d_px'], (12, 16, 2)) - motion.pose2d_px).max() <= .0501
-    assert [set(joints) for joints in data['guessed']] == [set(np.flatnonzero(joints)) for joints in motion.guessed]
-    assert (data['fps'], data['width'], data['height'], data['person'], data['tilt']) == (25, 640, 480, 'person 0', 12)
+    person, = data['people']
+    assert np.abs(np.reshape(person['pose3d_mm'], (12, 16, 3)) - expected_mm).max() <= .501
+    assert np.abs(np.reshape(person['pose2d_px'], (12, 16, 2)) - motion.pose2d_px).max() <= .0501
+    assert [set(joints) for joints in person['guessed']] == [set(np.flatnonzero(joints)) for joints in motion.guessed]
+    assert (person['name'], person['first'], person['last']) == ('person 0', 0, 11)
+    assert (data['fps'], data['width'], data['height'], data['title'], data['tilt']) == (25, 640, 480, 'person 0', 12)
+
+
+def test_the_page_holds_everybody_and_who_is_in_sight_when(tmp_path):
+    one, other = random_motion(), random_motion(seed=1)._replace(person='person 4')
+    other.guessed[[0, 1, 5, 11]] = True
+    _, data = page_of(tmp_path, one, other)
+    assert data['title'] == '2 people' and data['frames'] == 12
+    assert [(each['name'], each['first'], each['last']) for each in data['people']] == [('person 0', 0, 11), ('person 4', 2, 10)]
+    assert np.abs(np.reshape(data['people'][1]['pose2d_px'], (12, 16, 2)) - other.pose2d_px).max() <= .0501
 
 
 def test_bones_and_colours_are_those_of_the_pictures(tmp_path):
@@ -68,7 +79,7 @@ def test_bones_and_colours_are_those_of_the_pictures(tmp_path):
 @pytest.mark.parametrize('person', ['</script><script>alert(1)</script>', '<!--<script>', '"\\\u2028&amp;', 'Zoë 舞'])
 def test_a_name_cannot_break_out_of_its_script(tmp_path, person):
     page, data = page_of(tmp_path, random_motion()._replace(person=person))      # more than two scripts would not unpack
-    assert data['person'] == person and 'alert(1)</script>' not in page
+    assert data['title'] == data['people'][0]['name'] == person and 'alert(1)</script>' not in page
 
 
 def test_nothing_is_fetched(tmp_path):
@@ -81,23 +92,23 @@ def test_nothing_is_fetched(tmp_path):
 
 
 def test_a_long_motion_makes_a_small_file(tmp_path):
-    write_page(tmp_path / 'it.html', motion_of(np.tile(FACING, (5000, 1, 1))))
+    write_page(tmp_path / 'it.html', [motion_of(np.tile(FACING, (5000, 1, 1)))])
     assert (tmp_path / 'it.html').stat().st_size < 2.5e6
 
 
 def test_a_motion_that_is_none_is_refused(tmp_path):
     with pytest.raises(InputError, match='NaN'):
-        write_page(tmp_path / 'it.html', motion_of(np.full((2, 16, 3), np.nan)))
+        write_page(tmp_path / 'it.html', [motion_of(np.full((2, 16, 3), np.nan))])
     assert not list(tmp_path.iterdir())
 
 
 # In a browser
 
-def in_browser(tmp_path, motion, program, tilt_deg=0.0):
+def in_browser(tmp_path, motions, program, tilt_deg=0.0):
     """What the JavaScript `program`, the body of a function that runs after the page's own, returns in headless Chromium."""
     if not BROWSER:
         pytest.skip('no Chromium here')
-    page, _ = page_of(tmp_path, motion, tilt_deg)
+    page, _ = page_of(tmp_path, *motions, tilt_deg=tilt_deg)
     program = ('<script>document.body.dataset.result = JSON.stringify((() => {'
                f'try {{ {program} }} catch (error) {{ return String(error); }} }})());</script></body>')
     (tmp_path / 'it.html').write_text(page.replace('</body>', program), encoding='utf-8')
@@ -110,8 +121,8 @@ def in_browser(tmp_path, motion, program, tilt_deg=0.0):
 def test_in_a_browser_everything_answers(tmp_path):
     """One visit, as starting a browser takes seconds: what is drawn, and what keys, mouse, sliders and buttons do."""
     motion = random_motion()
-    seen = in_browser(tmp_path, motion, tilt_deg=20, program='''
-        const seen = {playing: player.playing, title: document.title, tilt: tilt.value, pose: uprightPose(3, 20)};
+    seen = in_browser(tmp_path, [motion], tilt_deg=20, program='''
+        const seen = {playing: player.playing, title: document.title, tilt: tilt.value, pose: uprightPose(people[0], 3, 20)};
         const key = (key, options) => document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, ...options}));
         const frame = () => { const text = element('time').value; return Number(text.match(/frame (\\d+) of 12/)[1]); };
         const colours = canvas => {
@@ -151,6 +162,31 @@ def test_in_a_browser_everything_answers(tmp_path):
 
 
 def test_in_a_browser_a_single_pose_can_be_turned_but_not_played(tmp_path):
-    seen = in_browser(tmp_path, motion_of([FACING]), '''
+    seen = in_browser(tmp_path, [motion_of([FACING])], '''
         return [element('play').disabled, scrub.disabled, player.playing, element('time').value];''')
     assert seen == [True, True, False, 'frame 1 of 1, 0.00 s']
+
+
+def test_in_a_browser_people_stand_side_by_side_while_they_are_in_sight(tmp_path):
+    motions = [motion_of([FACING] * 3, person=f'person {number}') for number in range(3)]
+    motions[1].guessed[2] = True
+    motions[1].pose2d_px[:] -= 200
+    seen = in_browser(tmp_path, motions, '''
+        const coloured = (canvas, left, right, top, bottom) => {
+            const {data} = canvas.getContext('2d').getImageData(left, top, right - left, bottom - top);
+            let count = 0;
+            for (let i = 0; i < data.length; i += 4) count += data[i] === 0 && data[i + 1] === 114 && data[i + 2] === 178;
+            return count > 20;
+        };
+        const {rows, columns} = grid(space.clientWidth, space.clientHeight), seen = [rows, columns];
+        for (const frame of [0, 2]) {
+            show(frame);
+            for (const place of [0, 1, 2]) {
+                const [x, y] = [place % columns, Math.floor(place / columns)];
+                const [width, height] = [space.width / columns, space.height / rows];
+                seen.push(coloured(space, x * width, (x + 1) * width, y * height, (y + 1) * height));
+            }
+        }
+        return [...seen, grid(900, 200).rows, grid(200, 900).columns, people.map(person => inSight(person, 2))];''')
+    assert seen[0] * seen[1] >= 3
+    assert seen[2:] == [True, True, True, True, False, True, 1, 1, [True, False, True]]

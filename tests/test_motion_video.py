@@ -53,8 +53,8 @@ def centre(mask):
     return np.argwhere(mask).mean(axis=0)[::-1]
 
 
-def written(path, *arguments, **options):
-    write_video(path, *arguments, **options)
+def written(path, *motions, **options):
+    write_video(path, motions, **options)
     assert [each.name for each in path.parent.iterdir()] == [path.name]
     return frames_of(path)
 
@@ -150,7 +150,7 @@ def test_tilt_levels_the_skeleton(tmp_path):
 def test_an_mp4_has_every_frame_at_its_rate(tmp_path):
     imageio_ffmpeg = pytest.importorskip('imageio_ffmpeg')
     motion = walking(12, fps=29.97)._replace(width=201, height=301)
-    write_video(tmp_path / 'it.mp4', motion, frames=[np.full((301, 201, 3), GREEN)] * 12)
+    write_video(tmp_path / 'it.mp4', [motion], frames=[np.full((301, 201, 3), GREEN)] * 12)
     assert [path.name for path in tmp_path.iterdir()] == ['it.mp4']
     film = imageio_ffmpeg.read_frames(tmp_path / 'it.mp4')
     facts = next(film)
@@ -161,18 +161,55 @@ def test_an_mp4_has_every_frame_at_its_rate(tmp_path):
     assert near(frames[0], LEFT).sum() > 100 and near(frames[0], RIGHT).sum() > 100
 
 
+# Several people
+
+def crossing(first, last):
+    """Two people, one on the left of the image and one on the right; the second is in sight from `first` to `last`."""
+    one, other = walking()._replace(person='person 0'), walking()._replace(person='person 3')
+    one.pose2d_px[..., 0] -= 150
+    other.pose2d_px[..., 0] += 150
+    other.guessed[:first] = other.guessed[last + 1:] = True
+    return one, other
+
+
+def test_people_turn_side_by_side_and_stand_together_in_the_image(tmp_path):
+    frames, _ = written(tmp_path / 'it.gif', *crossing(0, 7))
+    assert frames.shape == (8, GIF_HEIGHT_PX, 426 + 2 * GIF_HEIGHT_PX, 3)
+    first, second = frames[3, 60:, 426:426 + GIF_HEIGHT_PX], frames[3, 60:, -GIF_HEIGHT_PX:]
+    assert (near(first[:, 100:], LEFT) == near(second[:, 100:], LEFT)).mean() > .999 and near(first, LEFT).sum() > 100
+    image = near(frames[3, :, :426], LEFT)
+    assert image[:, :213].sum() > 50 and image[:, 213:].sum() > 50
+
+
+def test_who_is_out_of_sight_is_not_shown(tmp_path):
+    frames, _ = written(tmp_path / 'it.gif', *crossing(2, 5))
+    shown = [(near(picture[60:, -GIF_HEIGHT_PX:], LEFT).sum() > 100, near(picture[:, 213:426], LEFT).sum() > 50)
+             for picture in frames]
+    assert shown == [(2 <= number <= 5,) * 2 for number in range(8)]
+    assert all(near(picture[60:, 426:-GIF_HEIGHT_PX], LEFT).sum() > 100 for picture in frames)
+
+
+def test_many_people_stand_in_rows(tmp_path):
+    frames, _ = written(tmp_path / 'it.gif', *[motion_of([FACING] * 2)] * 5)
+    side = GIF_HEIGHT_PX // 2
+    assert frames.shape[1:3] == (2 * side, 426 + 3 * side)
+    tiles = [near(frames[0, row:row + side, 426 + column:426 + column + side], RIGHT).sum() > 50
+             for row in (0, side) for column in (0, side)]
+    assert all(tiles) and not near(frames[0, side:, -side:], RIGHT).any()
+
+
 # Refusals
 
 @pytest.mark.parametrize('name', ['it.avi', 'it', 'it.mp4.txt'])
 def test_other_names_are_refused(tmp_path, name):
     with pytest.raises(InputError, match='.mp4 or .gif'):
-        write_video(tmp_path / name, walking())
+        write_video(tmp_path / name, [walking()])
     assert not list(tmp_path.iterdir())
 
 
 def test_without_ffmpeg_one_line_says_what_to_install_and_gif_still_works(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'imageio_ffmpeg', None)
-    for refused in (lambda: require_encoder(tmp_path / 'it.mp4'), lambda: write_video(tmp_path / 'it.mp4', walking())):
+    for refused in (lambda: require_encoder(tmp_path / 'it.mp4'), lambda: write_video(tmp_path / 'it.mp4', [walking()])):
         with pytest.raises(InputError, match='pip install imageio-ffmpeg') as error:
             refused()
         assert '.gif' in str(error.value) and '\n' not in str(error.value)
@@ -187,7 +224,7 @@ def test_a_clip_that_ends_too_early_is_refused_and_the_old_film_stays(tmp_path, 
         pytest.importorskip('imageio_ffmpeg')
     (tmp_path / name).write_text('as it was')
     with pytest.raises(InputError, match='frame 3'):
-        write_video(tmp_path / name, walking(), frames=[np.zeros((480, 640, 3), np.uint8)] * 3)
+        write_video(tmp_path / name, [walking()], frames=[np.zeros((480, 640, 3), np.uint8)] * 3)
     assert (tmp_path / name).read_text() == 'as it was' and len(list(tmp_path.iterdir())) == 1
 
 
@@ -197,5 +234,5 @@ def test_ffmpegs_failure_is_one_line(tmp_path, monkeypatch, frames):
     write_frames = imageio_ffmpeg.write_frames
     monkeypatch.setattr(imageio_ffmpeg, 'write_frames', lambda *a, **k: write_frames(*a, **{**k, 'codec': 'no-such-codec'}))
     with pytest.raises(InputError, match='make room') as error:
-        write_video(tmp_path / 'it.mp4', walking(frames))
+        write_video(tmp_path / 'it.mp4', [walking(frames)])
     assert '\n' not in str(error.value) and not list(tmp_path.iterdir())

@@ -12,7 +12,7 @@ from utils.pictures import (GHOST, LEFT, MIDDLE, RIGHT, SERIES, STAGE_COLOURS, b
 from utils.pictures_errors import (ALL, ErrorBars, Spread, draw_bars, error_bars, groups_figure, joint_order,
                                    joints_figure)
 from utils.pictures_sheets import (CELL, Lifted, augmentation_figure, camera_view, clipped, draw_sheet, hardness_figure,
-                                   side_view)
+                                   image_view, image_window, side_view)
 from utils.pictures_views import draw_histogram, draw_map, histograms_figure, views_figure
 
 RNG = np.random.default_rng(0)
@@ -73,6 +73,27 @@ def test_a_metre_is_as_long_in_every_tile_and_direction():
     np.testing.assert_allclose(segments[15:] - [CELL, 0], bone_segments(camera_view(POSES[1])), atol=1e-12)
 
 
+def test_the_window_of_the_images_is_one_for_all_and_holds_every_pose():
+    images = np.stack([IMAGES[0] * .3 + [.5, -.2], IMAGES[1] * .3 + [.4, 0]])
+    axes = new_figure().add_subplot()
+    draw_sheet(axes, POSES[:2], POSES[:2], images, [('', '')] * 2)
+    drawn = np.array(lines_of(axes)[5].get_segments()).reshape(2, 15, 2, 2)
+    tiles = drawn - np.array([[[[0, -2 * CELL]]], [[[CELL, -2 * CELL]]]])
+    _, half = image_window(image_view(images))
+    assert np.abs(tiles).max() == pytest.approx(1 / 1.1) and half < .3
+    truth = bone_segments(image_view(images))
+    np.testing.assert_allclose(np.diff(tiles, axis=-2) * half, np.diff(truth, axis=-2), atol=1e-12)
+    np.testing.assert_allclose((tiles[0] - tiles[1]) * half, truth[0] - truth[1], atol=1e-12)
+    assert f'image, {100 * half:.0f} %\nof its width' in [text.get_text() for text in axes.texts]
+
+
+def test_the_window_never_leaves_the_image():
+    for flat, centre, half in ((np.array([[[-3., 0], [3, 0]]]), (0, 0), 1), (np.array([[[.9, .9], [1, 1]]]), (.945, .945), .055)):
+        found = image_window(flat)
+        np.testing.assert_allclose(found[0], centre, atol=1e-12)
+        assert found[1] == pytest.approx(half)
+
+
 def test_what_leaves_a_tile_is_cut():
     segments = np.array([[[0, 0], [.5, -.5]], [[0, 0], [4, 0]], [[-4, .5], [4, .5]], [[2, 2], [3, 1]], [[2, 0], [2, 9]],
                          [[np.nan, 0], [0, 0]]], dtype=float)
@@ -101,6 +122,7 @@ def test_a_gallery_names_every_stage_and_shows_the_one_before():
     assert [text for text in texts if text in stages] == list(stages) and texts.count('pose 4') == 4
     ghosts = [segment for segment in lines_of(figure.axes[0])[0].get_segments() if len(segment)]
     assert len(ghosts) == 3 * 15       # none behind the source
+    assert 'mean over the bones' in figure.legends[0].get_title().get_text()
     np.testing.assert_allclose(ghosts[15:30] - np.array([2 * CELL, 0]), bone_segments(camera_view(POSES[0] + .01)),
                                atol=1e-12)
 
@@ -110,6 +132,7 @@ def test_a_pose_and_its_error_stand_together():
     figure = hardness_figure(lifted, lifted)
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert [text for text in texts if text.endswith(' mm')] == [f'{10 * number} mm' for number in range(6)]
+    assert 'mean over the joints' in figure.legends[0].get_title().get_text()
     assert 'hardest' in texts and 'easiest' in [text.get_text() for text in figure.axes[1].texts]
 
 

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from common.skeleton import H36M_16
-from common.tracks import FARTHEST_STEP, PATIENCE, Track, choose_person, complete, describe, smooth, track_people
+from common.tracks import (EVERYONE, FARTHEST_STEP, PATIENCE, Track, choose_people, complete, describe, never_found, smooth,
+                           track_people)
 from utils.errors import InputError
 
 HIP, WRIST = H36M_16.joints('Hip', 'LWrist')
@@ -34,6 +35,24 @@ def test_people_keep_their_number_while_they_pass_each_other():
     assert [list(each.frames) for each in tracks] == [list(range(FRAMES))] * 3
     for each in tracks:
         assert any(np.array_equal(each.joints, walker) for walker in walkers)
+
+
+@pytest.mark.parametrize('hidden', [(), (18, 19, 20, 21)], ids=['in sight', 'one before the other'])
+def test_people_alike_who_cross_in_one_line_keep_their_number(hidden):
+    """Nearest to where one was is then the other: only their pace tells them apart. One hides the other for a while."""
+    right, left = walker((0, 100), (8, 0)), walker((314, 100), (-8, 0))
+    people = [found[:1] if frame in hidden else found
+              for frame, found in enumerate(np.stack([right, left], axis=1))]
+    first, second = track_people(people)
+    np.testing.assert_array_equal(first.joints, right)
+    np.testing.assert_array_equal(second.joints, np.delete(left, hidden, axis=0))
+
+
+def test_a_person_who_stops_while_out_of_sight_is_found_again():
+    person = walker((0, 100), (6, 0))
+    person[15:] = person[15]
+    gone = [person[frame:frame + 1][:0 if 15 <= frame < 35 else 1] for frame in range(FRAMES)]
+    assert len(track_people(gone)) == 1
 
 
 def test_who_moves_too_far_is_someone_else():
@@ -68,13 +87,14 @@ def test_people_without_a_joint_are_nobody():
 def test_the_longest_and_surest_is_chosen_unless_one_is_asked_for():
     short, sure, unsure = (track(walker((0, 0), (0, 0), *kind)) for kind in ((10, .9), (30, .9), (30, .5)))
     tracks = [short, unsure, sure]
-    assert choose_person(tracks) == 2
-    assert choose_person(tracks[:2]) == 1
-    assert choose_person(tracks, 0) == 0
+    assert choose_people(tracks) == [2]
+    assert choose_people(tracks[:2]) == [1]
+    assert choose_people(tracks, 0) == [0]
+    assert choose_people(tracks, EVERYONE) == [0, 1, 2]
     with pytest.raises(InputError, match='--person 3: 3 people were tracked, numbered from 0 to 2'):
-        choose_person(tracks, 3)
+        choose_people(tracks, 3)
     with pytest.raises(InputError, match='nobody was found'):
-        choose_person([])
+        choose_people([], EVERYONE)
 
 
 def test_the_line_says_which_of_how_many():
@@ -133,6 +153,7 @@ def test_a_joint_that_is_never_sure_is_taken_as_the_detector_guesses_it():
 def test_a_joint_that_is_never_found_is_named():
     joints = walker((0, 0), (1, 1))
     joints[:, WRIST] = 0
+    assert never_found(track(joints)) == ['LWrist'] and never_found(track(walker((0, 0), (1, 1)))) == []
     with pytest.raises(InputError, match='LWrist of this person: found in no frame; choose another --person'):
         complete(track(joints), FRAMES, 0)
 

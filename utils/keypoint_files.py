@@ -162,7 +162,8 @@ def _read_json(path, _):
     if isinstance(content, dict) and 'annotations' in content:
         return _read_coco_dataset(content)
     if isinstance(content, list) and content and isinstance(content[0], dict) and 'image_id' in content[0]:
-        frames = _in_order([(entry['image_id'], [_person(entry)]) for entry in content])
+        frames = _in_order([(_of_type(entry['image_id'], (int, str), 'name of an image (image_id)'), [_person(entry)])
+                            for entry in content])
         return _Content(frames, layout='coco')
     meta = content if isinstance(content, dict) else {}
     frames = [_people(frame) for frame in _plain_frames(content)]
@@ -247,7 +248,8 @@ def _of_type(value, kinds, what):
 
 def _numbers(meta):
     """(width, height, fps) of a dict, None for what it does not hold."""
-    numbers = {key: float(meta[key]) for key in ('width', 'height', 'fps') if meta.get(key) is not None}
+    numbers = {key: float(np.asarray(meta[key]).item()) for key in ('width', 'height', 'fps')
+               if meta.get(key) is not None}
     for key, value in numbers.items():
         if not 0 < value <= MAX_PIXELS:
             raise ValueError(f'its {key} is {value:g}')

@@ -1,7 +1,8 @@
-"""A person's motion as a film, mp4 or gif: the input on the left, the slowly turning skeleton on the right.
+"""Motions as a film, mp4 or gif: the input on the left, the slowly turning skeletons on the right.
 
 What stays is drawn once, what moves is drawn over it frame by frame. The 3D is seen from a little above, without
-perspective, in the upright frame of utils.motion_files.
+perspective, in the upright frame of utils.motion_files. Where people stand in the room is not known: each of several
+turns on a floor of their own, side by side in the order of their numbers.
 """
 import itertools
 import math
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from common.motion import in_sight
 from utils.errors import InputError
 from utils.files import written_whole
 from utils.motion_files import require_motion, upright
@@ -36,18 +38,19 @@ def require_encoder(path):
         raise InputError(f'{path} is no name of a film; choose one that ends in .mp4 or .gif')
 
 
-def write_video(path, motion, frames=None, tilt_deg=0.0):
+def write_video(path, motions, frames=None, tilt_deg=0.0):
     """Write an .mp4 (by ffmpeg) or a .gif (by Pillow, of 600 frames at most) as the name says, with a progress bar.
 
-    `frames`: iterable of the motion's images, RGB uint8 (height, width, 3), read once and in order; without it the 2D
-    stand on an empty image. `tilt_deg`: how far the camera looked down.
+    `motions` are those of the people of one clip, `frames` an iterable of its images, RGB uint8 (height, width, 3),
+    read once and in order; without it the 2D stand on an empty image. `tilt_deg`: how far the camera looked down.
     """
-    require_motion(motion)
+    for motion in motions:
+        require_motion(motion)
     require_encoder(path)
     is_gif = Path(path).suffix == '.gif'
     height_px, save = (GIF_HEIGHT_PX, _save_gif) if is_gif else (MP4_HEIGHT_PX, _save_mp4)
-    shown, fps = _schedule(motion, is_gif)
-    film = _Film(motion, tilt_deg, height_px)
+    shown, fps = _schedule(motions[0], is_gif)
+    film = _Film(motions, tilt_deg, height_px)
     images = itertools.repeat(None) if frames is None else _images(iter(frames), shown, film.input_px)
     with (written_whole(path) as partial,
           tqdm(shown, desc=f'drawing {path}', unit='frame', leave=False, disable=None) as bar):
@@ -110,19 +113,65 @@ class _Skeleton:
         self.joints.set_facecolors(np.where(guessed[:, None], 1, self.joint_colours))
 
 
+class _Floor:
+    """One person who turns, on axes of their own; `words` of `size` points say who, and when."""
+
+    def __init__(self, axes, motion, pose3d, shown, size):
+        from matplotlib.collections import LineCollection
+        self.motion, self.pose3d, self.shown = motion, pose3d, shown
+        self.lines = axes.add_collection(LineCollection([], colors='0.85', linewidths=1), autolim=False)
+        self.shadow = axes.add_collection(LineCollection([], colors='0.75', linewidths=2), autolim=False)
+        self.skeleton = _Skeleton(axes, 3)
+        self.words = axes.text(.01, .98, '', transform=axes.transAxes, color='0.3', va='top', fontsize=size,
+                               parse_math=False)
+        self.of_person = [self.shadow, *self.skeleton.artists]
+        self.artists = [self.lines, *self.of_person, self.words]
+
+    def move(self, frame, yaw):
+        pose3d, there = self.pose3d[frame], bool(self.shown[frame])
+        for artist in self.of_person:
+            artist.set_visible(there)
+        self.lines.set_segments(_seen(_floor(), yaw)[..., :2])
+        self.shadow.set_segments(bone_segments(_seen(pose3d * (1, 0, 1), yaw)[:, :2]))
+        seen = _seen(pose3d, yaw)
+        self.skeleton.move(seen[:, :2], self.motion.guessed[frame], nearness=seen[:, 2])
+        when = f'{frame / self.motion.fps:.2f} s' if there else 'out of sight'
+        self.words.set_text(f'{self.motion.person}\n{when}')
+
+
+class _InImage:
+    """One person's 2D on the axes of the input; `name`, of `size` points, stands over the highest joint."""
+
+    def __init__(self, axes, motion, shown, name, size):
+        self.motion, self.shown, self.skeleton = motion, shown, _Skeleton(axes, 2)
+        self.name = axes.text(0, 0, name, fontsize=size, ha='center', va='bottom', clip_on=True, parse_math=False,
+                              bbox=dict(facecolor='white', edgecolor='none', alpha=.7, pad=1))
+        self.artists = [*self.skeleton.artists, self.name]
+
+    def move(self, frame):
+        for artist in self.artists:
+            artist.set_visible(bool(self.shown[frame]))
+        pose2d_px = self.motion.pose2d_px[frame]
+        self.skeleton.move(pose2d_px, self.motion.guessed[frame])
+        x, y = pose2d_px[pose2d_px[:, 1].argmin()]
+        self.name.set_position((x, y - .02 * self.motion.height))
+
+
 class _Film:
     """The figure and what moves in it."""
 
-    def __init__(self, motion, tilt_deg, height):
-        self.motion, self.pose3d, self.height = motion, upright(motion.pose3d_rel, tilt_deg), height
-        self.input_width = 2 * round(np.clip(motion.width / motion.height, *INPUT_SHAPES) * height / 2)
-        self.width = self.input_width + height       # the turning skeleton stands in a square
+    def __init__(self, motions, tilt_deg, height):
+        self.motions, self.clip, self.height = motions, motions[0], height
+        self.shown, self.several, self.words_pt = in_sight(motions), len(motions) > 1, height / 44
+        self.input_width = 2 * round(np.clip(self.clip.width / self.clip.height, *INPUT_SHAPES) * height / 2)
+        self.rows = math.ceil(math.sqrt(len(motions) / 2))       # at most about twice as wide as high
+        self.columns, self.side = math.ceil(len(motions) / self.rows), 2 * (height // self.rows // 2)
+        self.width = self.input_width + self.columns * self.side      # each person turns in a square
         self.input_px = self._size_of_input()
         self.figure = new_figure(figsize=(self.width / DPI, height / DPI), dpi=DPI)
-        self._add_input()
-        self._add_space()
+        self.in_image, self.floors = self._add_input(), self._add_floors(tilt_deg)
         self._add_words()
-        self.moving = [*self.skeleton2d.artists, self.floor, self.shadow, *self.skeleton3d.artists, self.clock]
+        self.moving = [artist for part in (*self.in_image, *self.floors) for artist in part.artists]
         for artist in self.moving:
             artist.set_animated(True)           # not drawn with what stays
         self.figure.canvas.draw()
@@ -130,47 +179,53 @@ class _Film:
 
     def _size_of_input(self):
         """(width, height) of the input on the screen, pixels."""
-        scale = min(self.input_width / self.motion.width, self.height / self.motion.height)
-        return max(1, round(scale * self.motion.width)), max(1, round(scale * self.motion.height))
+        scale = min(self.input_width / self.clip.width, self.height / self.clip.height)
+        return max(1, round(scale * self.clip.width)), max(1, round(scale * self.clip.height))
 
-    def _add_axes(self, left, width):
-        """Axes from pixel `left`, as high as the figure."""
-        axes = self.figure.add_axes((left / self.width, 0, width / self.width, 1))
+    def _add_axes(self, left, top, width, height):
+        """Axes whose upper left corner is that pixel of the figure."""
+        axes = self.figure.add_axes((left / self.width, 1 - (top + height) / self.height, width / self.width,
+                                     height / self.height))
         axes.set_axis_off()
         axes.set_aspect('equal')
         return axes
 
     def _add_input(self):
-        axes = self._add_axes(0, self.input_width)
-        width, height = self.motion.width, self.motion.height
+        axes = self._add_axes(0, 0, self.input_width, self.height)
+        width, height = self.clip.width, self.clip.height
         axes.set(xlim=(0, width), ylim=(height, 0))
         axes.fill([0, width, width, 0], [0, 0, height, height], color='0.96')
-        self.skeleton2d = _Skeleton(axes, 2)
+        return [_InImage(axes, motion, shown, motion.person.split()[-1] if self.several else '', self.words_pt)
+                for motion, shown in zip(self.motions, self.shown)]
 
-    def _add_space(self):
-        """Axes that hold the whole motion, however it is turned."""
-        from matplotlib.collections import LineCollection
-        tallest = self.pose3d[..., 1].max()
-        widest = np.linalg.norm(self.pose3d[..., ::2], axis=-1).max()
+    def _add_floors(self, tilt_deg):
+        """A _Floor for each person, which holds the whole of any motion, however it is turned: all have one scale."""
+        poses3d = [upright(motion.pose3d_rel, tilt_deg) for motion in self.motions]
+        seen = np.concatenate([pose3d[shown] for pose3d, shown in zip(poses3d, self.shown)])
+        tallest = seen[..., 1].max()
+        widest = np.linalg.norm(seen[..., ::2], axis=-1).max()
         half = 1.15 * max(tallest / 2 + widest * math.sin(ELEVATION), widest, 1e-3)
         middle = tallest / 2 * math.cos(ELEVATION)
-        axes = self._add_axes(self.input_width, self.height)
-        axes.set(xlim=(-half, half), ylim=(middle - half, middle + half))
-        self.floor = axes.add_collection(LineCollection([], colors='0.85', linewidths=1), autolim=False)
-        self.shadow = axes.add_collection(LineCollection([], colors='0.75', linewidths=2), autolim=False)
-        self.skeleton3d = _Skeleton(axes, 3)
+        floors = []
+        for place, (motion, pose3d, shown) in enumerate(zip(self.motions, poses3d, self.shown)):
+            row, column = divmod(place, self.columns)
+            axes = self._add_axes(self.input_width + column * self.side, row * self.side, self.side, self.side)
+            axes.set(xlim=(-half, half), ylim=(middle - half, middle + half))
+            floors.append(_Floor(axes, motion, pose3d, shown, self.words_pt))
+        return floors
 
     def _add_words(self):
-        size = self.height / 44
-        words = [('left', LEFT), ('right', RIGHT)] + [('hollow: guessed', '0.3')] * bool(self.motion.guessed.any())
+        guessed = any(motion.guessed[shown].any() for motion, shown in zip(self.motions, self.shown))
+        words = [('left', LEFT), ('right', RIGHT)] + [('hollow: guessed', '0.3')] * guessed
         for line, (word, colour) in enumerate(words):
-            self.figure.text(.99, .98 - .045 * line, word, color=colour, ha='right', va='top', fontsize=size)
-        left = self.input_width / self.width + .01
-        self.clock = self.figure.text(left, .98, '', color='0.3', va='top', fontsize=size, parse_math=False)
+            self.figure.text(.99, .98 - .045 * line, word, color=colour, ha='right', va='top', fontsize=self.words_pt)
 
     def draw(self, frame, image, yaw):
         """This frame of the motion as RGBA; `image` RGB uint8 of size `input_px` or None, `yaw` radians."""
-        self._move(frame, yaw)
+        for person in self.in_image:
+            person.move(frame)
+        for floor in self.floors:
+            floor.move(frame, yaw)
         canvas = self.figure.canvas
         canvas.restore_region(self.background)
         pixels = np.asarray(canvas.buffer_rgba())
@@ -181,15 +236,6 @@ class _Film:
         for artist in self.moving:
             artist.draw(canvas.renderer)
         return pixels
-
-    def _move(self, frame, yaw):
-        guessed, pose3d = self.motion.guessed[frame], self.pose3d[frame]
-        self.skeleton2d.move(self.motion.pose2d_px[frame], guessed)
-        self.floor.set_segments(_seen(_floor(), yaw)[..., :2])
-        self.shadow.set_segments(bone_segments(_seen(pose3d * (1, 0, 1), yaw)[:, :2]))
-        seen = _seen(pose3d, yaw)
-        self.skeleton3d.move(seen[:, :2], guessed, nearness=seen[:, 2])
-        self.clock.set_text(f'{self.motion.person}\n{frame / self.motion.fps:.2f} s')
 
 
 def _floor():

@@ -50,12 +50,12 @@ def save_figure(figure, folder, name, formats, dpi=150):
     return paths
 
 
-def side_legend(figure, ghost=''):
-    """Say at the foot of the figure which colour is which side, and what `ghost` is drawn in grey behind."""
+def side_legend(figure, ghost='', note='', loc='lower center'):
+    """Say at the foot of the figure which colour is which side, what `ghost` is drawn in grey behind, and a `note`."""
     from matplotlib.lines import Line2D
     meanings = {**SIDE_NAMES, GHOST: ghost} if ghost else SIDE_NAMES
     lines = [Line2D([], [], color=colour, linewidth=2.5, label=name) for colour, name in meanings.items()]
-    figure.legend(handles=lines, loc='lower center', ncols=len(lines), frameon=False, fontsize=8)
+    figure.legend(handles=lines, loc=loc, ncols=len(lines), frameon=False, fontsize=8, title=note, title_fontsize=8)
 
 
 def draw_3d(axes, pose3d_cam, title):
@@ -90,6 +90,8 @@ def save_augmentation(path, stages3d, stages2d):
         draw_3d(figure.add_subplot(2, columns, column, projection='3d'), np.asarray(pose3d), title)
     for column, (title, pose2d) in enumerate(stages2d.items(), start=columns + 1):
         draw_2d(figure.add_subplot(2, columns, column), np.asarray(pose2d), title)
+    side_legend(figure, note='Above: a cube of 2 m about the hip, as the camera sees it from a little higher. '
+                             'Below: the image.', loc='outside lower center')
     figure.savefig(path, dpi=80)
 
 
@@ -97,9 +99,10 @@ def save_curves(path, title, curves):
     """Learning curves: dict label -> list of numbers, one per epoch from 1."""
     figure = new_figure(figsize=(7, 4.5), layout='constrained')
     axes = figure.add_subplot()
-    for label, values in curves.items():
-        axes.plot(range(1, len(values) + 1), values, label=label)
+    for colour, (label, values) in zip(SERIES[1:], curves.items()):
+        axes.plot(range(1, len(values) + 1), values, color=colour, label=label)
     axes.set(title=title, xlabel='epoch', ylabel='error, mm', ylim=(0, None))
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=100)

@@ -7,7 +7,8 @@ from common.skeleton import H36M_16
 from utils.pictures import SERIES, joint_colours, new_figure
 
 ALL = 'all'
-FOOTNOTE = 'Bars: mean over poses. Thin lines: the middle half of the poses.'
+FOOTNOTE = ('Bars: mean over poses; beside the names, over all poses and joints (MPJPE). Thin lines: the middle half '
+            'of the poses.')
 BAR_SHARE = .8      # of the room between two names, shared by the lifters
 
 
@@ -58,7 +59,7 @@ def joints_figure(panels):
         draw_bars(axes, {name: errors.joints for name, errors in lifters.items()}, title)
         for label in axes.get_xticklabels():
             label.set_color(colours.get(label.get_text(), 'black'))
-    figure.supxlabel(f'{FOOTNOTE} Left is blue, right vermilion. The root, zero by definition, counts only in "all".',
+    figure.supxlabel(f'{FOOTNOTE}\nLeft is blue, right vermilion. The root, zero by definition, counts only in "all".',
                      fontsize=8)
     return figure
 

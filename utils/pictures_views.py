@@ -30,10 +30,11 @@ def views_figure(panels, body):
                     va='center', fontsize=9)
         mesh = draw_map(figure.add_axes((left + .12 * width, .19, .82 * width, .26), projection='mollweide'), density,
                         top)
-    bar = figure.colorbar(mesh, cax=figure.add_axes((.3, .13, .4, .02)), orientation='horizontal')
+    bar = figure.colorbar(mesh, cax=figure.add_axes((.3, .14, .4, .02)), orientation='horizontal')
     bar.set_label('density of camera directions (1 = all directions alike)', fontsize=9)
     bar.set_ticks(_density_ticks(top))
-    side_legend(figure)
+    side_legend(figure, note=f'Spheres: {DOTS:,} of the cameras about a mean body; pale ones stand on the far side. '
+                             'Maps: all cameras, as seen by the body.')
     return figure
 
 
@@ -116,6 +117,8 @@ def histograms_figure(panels):
         axes.xaxis.set_major_locator(MultipleLocator(tick))
         axes.spines[['top', 'right']].set_visible(False)
         axes.legend(frameon=False, fontsize=8)
+    figure.supxlabel('Share of the poses, or of their bones or joints. The outermost bins also hold what lies beyond.',
+                     fontsize=8)
     return figure
 
 
