@@ -1,4 +1,5 @@
 """Prepared Human3.6M files -> PoseSets. Everything is checked here, so that training never meets a surprise."""
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -7,10 +8,11 @@ import numpy as np
 import torch
 
 from common.camera import pixels_to_normalised, project, world_to_camera
+from common.flat_cache import identity, read_flat, write_flat
 from common.h36m import ACTIONS, CORRUPTED, IMAGE_SIZES, GT, SUBJECTS, action_of, cameras
 from common.npz import load_npz
 from common.paths import MAKE_3D_H36M, make_2d_h36m, pose2d_h36m_path, pose3d_h36m_path
-from common.poses import PoseSet, concatenate
+from common.poses import PoseSet
 from common.skeleton import H36M_16, H36M_16_IN_32, H36M_32_NUM_JOINTS
 from utils.errors import InputError
 
@@ -21,25 +23,42 @@ NUM_VIEWS = len(cameras(SUBJECTS[0]))
 
 
 class H36mFiles(NamedTuple):
-    """The two tables as they lie on disk.
+    """The two tables as they lie on disk, of the subjects that were asked for or more.
 
-    Subject -> sequence -> (T, 32, 3) world metres, and -> 4 x (T, 16, 2) pixels.
+    Subject -> sequence -> (T, 32, 3) world metres, and -> 4 x (T, 16, 2) pixels. `uncopied`: what `copy_h36m` writes.
     """
     pose3d: dict
     pose2d: dict
     pose3d_path: Path
     pose2d_path: Path
+    uncopied: tuple = ()
 
 
-def read_h36m(data_root, keypoints):
-    """Read the 3D file and the 2D file of `keypoints`; InputError where one is missing, damaged or no table."""
+def read_h36m(data_root, keypoints, subjects=SUBJECTS):
+    """Read the 3D file and the 2D file of `keypoints`, or their flat copies, of which no more than `subjects` is read.
+
+    InputError where a file is missing, damaged or no table. Nothing is written.
+    """
     pose3d_path, pose2d_path = pose3d_h36m_path(data_root), pose2d_h36m_path(data_root, keypoints)
-    pose3d = load_npz(pose3d_path, ['positions_3d'], MAKE_3D_H36M)['positions_3d']
-    pose2d = load_npz(pose2d_path, ['positions_2d'], make_2d_h36m(keypoints))['positions_2d']
-    for path, table in ((pose3d_path, pose3d), (pose2d_path, pose2d)):
+    sources = ((pose3d_path, 'positions_3d', MAKE_3D_H36M), (pose2d_path, 'positions_2d', make_2d_h36m(keypoints)))
+    tables, uncopied = [], []
+    for path, key, made_by in sources:
+        found = identity(path, key)
+        table = read_flat(path, found, subjects)
+        if table is None:
+            table = load_npz(path, [key], made_by)[key]
+            uncopied.append((path, found, table))
+        tables.append(table)
+    for (path, *_), table in zip(sources, tables):
         if not (isinstance(table, dict) and all(isinstance(sequences, dict) for sequences in table.values())):
             raise InputError(f'{path} holds no table of subjects and sequences; prepare it again (DATASETS.md)')
-    return H36mFiles(pose3d, pose2d, pose3d_path, pose2d_path)
+    return H36mFiles(*tables, pose3d_path, pose2d_path, tuple(uncopied))
+
+
+def copy_h36m(files):
+    """Write the flat copies that the files lack, for a faster start next time; to be called once they have proved sound."""
+    for path, identity_then, table in files.uncopied:
+        write_flat(path, identity_then, table)
 
 
 def require_agreement(poses, keypoints, files):
@@ -77,12 +96,12 @@ def h36m_poses(files, subjects, actions='*', downsample=1):
     Poses are ordered by subject, sequence, view and time. InputError where a file is not what the other one promises.
     """
     wanted = select_actions(actions)
-    views = [part for subject in subjects for sequence in _sequences(files, subject)
+    views = [view for subject in subjects for sequence in _sequences(files, subject)
              if action_of(sequence) in wanted and (subject, sequence) not in CORRUPTED
-             for part in _views(files, subject, sequence, downsample)]
+             for view in _views(files, subject, sequence, downsample)]
     if not views:
         raise InputError(f'{files.pose3d_path} holds no sequence of {", ".join(subjects)} of --actions {actions}')
-    return concatenate(views)
+    return _pose_set(views)
 
 
 def _sequences(files, subject):
@@ -97,25 +116,55 @@ def _sequences(files, subject):
     return files.pose3d[subject]
 
 
+class _View(NamedTuple):
+    """One sequence as one camera saw it, checked: world (T, 16, 3) metres and pixels (T, 16, 2), float32."""
+    subject: str
+    sequence: str
+    number: int
+    world: np.ndarray
+    pixels: np.ndarray
+
+
 def _views(files, subject, sequence, downsample):
-    """One PoseSet for each camera that saw the sequence."""
+    """One _View for each camera that saw the sequence."""
     world = _checked(files.pose3d[subject][sequence], (H36M_32_NUM_JOINTS, 3),
                      f'{files.pose3d_path}: {subject} {sequence}')
-    thinned = torch.from_numpy(world[::downsample, H36M_16_IN_32])
-    for view in range(NUM_VIEWS):
-        pixels = _pixels_of(files, subject, sequence, view, len(world))
-        yield _view(thinned, pixels[:len(world):downsample], subject, sequence, view)
+    thinned = world[::downsample, H36M_16_IN_32]
+    for number in range(NUM_VIEWS):
+        pixels = _pixels_of(files, subject, sequence, number, len(world))
+        yield _View(subject, sequence, number, thinned, pixels[:len(world):downsample])
 
 
-def _view(world, pixels, subject, sequence, view):
-    """(T, 16, 3) world metres and (T, 16, 2) pixels of one camera -> PoseSet."""
-    camera = cameras(subject)[view]
-    pose3d_cam = world_to_camera(world, torch.from_numpy(camera.orientation), torch.from_numpy(camera.translation))
-    row, count = SUBJECTS.index(subject), len(world)
-    return PoseSet(pose3d_cam, torch.from_numpy(pixels_to_normalised(pixels, camera.width, camera.height)),
-                   camera=torch.full((count,), row * NUM_VIEWS + view), intrinsics=all_intrinsics(),
-                   subject=torch.full((count,), row),
-                   group=torch.full((count,), ACTIONS.index(action_of(sequence))), group_names=ACTIONS)
+def _pose_set(views):
+    """The PoseSet of views, one after the other; each goes straight to its place, as joining them takes as long again."""
+    counts = [len(view.world) for view in views]
+    pose3d_cam, pose2d = (torch.empty(sum(counts), H36M_16.num_joints, dimensions) for dimensions in (3, 2))
+    with _one_thread():
+        for view, into3d, into2d in zip(views, pose3d_cam.split(counts), pose2d.split(counts)):
+            camera = cameras(view.subject)[view.number]
+            into3d.copy_(world_to_camera(torch.from_numpy(view.world), torch.from_numpy(camera.orientation),
+                                         torch.from_numpy(camera.translation)))
+            into2d.copy_(torch.from_numpy(pixels_to_normalised(view.pixels, camera.width, camera.height)))
+    rows = [SUBJECTS.index(view.subject) for view in views]
+    return PoseSet(pose3d_cam, pose2d, camera=_each([row * NUM_VIEWS + view.number for row, view in zip(rows, views)], counts),
+                   intrinsics=all_intrinsics(), subject=_each(rows, counts), group_names=ACTIONS,
+                   group=_each([ACTIONS.index(action_of(view.sequence)) for view in views], counts))
+
+
+@contextmanager
+def _one_thread():
+    """torch computes in one thread: where cores are busy, threads that wait for each other take ten times as long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _each(numbers, counts):
+    """(N,) int64: every number as often as its count says."""
+    return torch.tensor(numbers).repeat_interleave(torch.tensor(counts))
 
 
 @lru_cache(maxsize=1)
@@ -147,9 +196,9 @@ def _checked(poses, frame_shape, where):
         raise InputError(f'{where} has shape {poses.shape}{hint} where (frames, {frame_shape[0]}, {frame_shape[1]}) is '
                          'needed; prepare the file with the commands in DATASETS.md')
     with np.errstate(over='ignore'):                            # a number too large becomes inf
-        poses = poses.astype(np.float32)
-    broken = ~(np.abs(poses) < FARTHEST).all(axis=(1, 2))       # NaN is not less than anything
-    if broken.any():
+        poses = poses.astype(np.float32, copy=False)
+    if len(poses) and not (-FARTHEST < poses.min() and poses.max() < FARTHEST):      # NaN is not less than anything
+        broken = ~(np.abs(poses) < FARTHEST).all(axis=(1, 2))
         raise InputError(f'{where} holds NaN or inf, first in frame {broken.argmax()}, or a number beyond {FARTHEST:,.0f}; '
                          'repair the source and prepare it again (DATASETS.md)')
     return poses

@@ -21,7 +21,7 @@ PLAIN_BYTES = 64 << 20          # so much may come out of any archive; more only
 MAX_RATIO = 50                  # unpacked to packed; poses reach 4
 MAX_DIRECTORY_BYTES = 8 << 20   # an archive's list of members
 MAX_MEMBERS = 10_000            # a checkpoint of ours has a thousand
-CHUNK = 4 << 20
+CHUNK = 256 << 10             # what is copied twice should stay in a core's cache
 
 
 def load_npz(path, keys, made_by):
@@ -176,7 +176,7 @@ def _fill(file, size):
     """(size,) bytes from a LimitedFile, which must have as many."""
     if size > MAX_ARRAY_BYTES:
         raise ValueError(f'it declares an array of {size:,} bytes')
-    content = np.empty(size, dtype=np.uint8)
+    content = np.frombuffer(bytearray(size), dtype=np.uint8)    # np.empty's huge pages can take ten times as long to come by
     for start in range(0, size, CHUNK):
         piece = file.read(min(CHUNK, size - start))
         content[start:start + len(piece)] = np.frombuffer(piece, dtype=np.uint8)

@@ -62,10 +62,3 @@ class PoseSet:
         camera = None if self.camera is None else self.intrinsics[self.camera[own]].to(device, non_blocking=True)
         return PoseBatch(self.pose3d_cam.index_select(0, own).to(device, non_blocking=True),
                          self.pose2d.index_select(0, own).to(device, non_blocking=True), camera)
-
-
-def concatenate(pose_sets):
-    """One PoseSet of several that share `intrinsics` and `group_names`."""
-    joined = {name: torch.cat([getattr(part, name) for part in pose_sets])
-              for name in ('pose3d_cam', 'pose2d', 'camera', 'subject', 'group')}
-    return replace(pose_sets[0], **joined)

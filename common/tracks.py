@@ -5,8 +5,6 @@ People are (P, 16, 3): x and y in pixels and a confidence, all zero where a join
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.signal import savgol_filter
 
 from common.skeleton import H36M_16
 from utils.errors import InputError
@@ -77,6 +75,7 @@ def _match(known, found):
     """Place in `found` -> place in `known` of the same person, for those who have one; both are (16, 3) poses."""
     if not len(known) or not len(found):
         return {}
+    from scipy.optimize import linear_sum_assignment        # half a second, for those alone who need it
     steps = _steps(np.stack(known), found)
     pairs = zip(*linear_sum_assignment(np.minimum(steps, FARTHEST_STEP)))
     return {after: before for before, after in pairs if steps[before, after] < FARTHEST_STEP}
@@ -164,4 +163,5 @@ def smooth(pose2d_px, window):
     if window > len(pose2d_px):
         raise InputError(f'--smooth {window}: the clip has only {len(pose2d_px)} frames; choose an odd number below, '
                          'or leave it out')
+    from scipy.signal import savgol_filter
     return savgol_filter(pose2d_px, window, SMOOTHING_ORDER, axis=0).astype(pose2d_px.dtype)

@@ -3,7 +3,7 @@ from typing import NamedTuple
 
 from common.h36m import TEST_SUBJECTS, TRAIN_SUBJECTS
 from common.load_3dhp import load_3dhp
-from common.load_h36m import h36m_poses, read_h36m, require_agreement, select_actions
+from common.load_h36m import copy_h36m, h36m_poses, read_h36m, require_agreement, select_actions
 from common.poses import PoseSet
 from utils.errors import InputError
 
@@ -15,21 +15,26 @@ class EvaluationSets(NamedTuple):
 
 
 def load_training(args, device):
-    """(training PoseSet, EvaluationSets), resident on the device."""
+    """(training PoseSet, EvaluationSets), resident on the device. Files that are sound get their flat copies."""
     select_actions(args.actions)      # refuse a wrong name before the long read
     dhp = load_3dhp(args.data_root).resident(device)
-    files = read_h36m(args.data_root, args.keypoints)
     subjects = ('S1',) if args.s1only else TRAIN_SUBJECTS
+    files = read_h36m(args.data_root, args.keypoints, subjects + TEST_SUBJECTS)
     training = _poses(files, subjects, args, device)
     if len(training) < 2:
         raise InputError(f'{len(training)} training poses are left by --actions and --downsample; BatchNorm needs 2')
-    return training, EvaluationSets(_poses(files, TEST_SUBJECTS, args, device), dhp)
+    testing = _poses(files, TEST_SUBJECTS, args, device)
+    copy_h36m(files)
+    return training, EvaluationSets(testing, dhp)
 
 
 def load_test(args, device):
     """EvaluationSets, resident on the device."""
     dhp = load_3dhp(args.data_root).resident(device)
-    return EvaluationSets(_poses(read_h36m(args.data_root, args.keypoints), TEST_SUBJECTS, args, device), dhp)
+    files = read_h36m(args.data_root, args.keypoints, TEST_SUBJECTS)
+    testing = _poses(files, TEST_SUBJECTS, args, device)
+    copy_h36m(files)
+    return EvaluationSets(testing, dhp)
 
 
 def _poses(files, subjects, args, device):

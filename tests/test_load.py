@@ -6,12 +6,11 @@ import pytest
 import torch
 
 import builders
-from common.camera import project
-from common.h36m import ACTIONS, KEYPOINTS, SUBJECTS, TEST_SUBJECTS, TRAIN_SUBJECTS
+from common.camera import pixels_to_normalised, project, world_to_camera
+from common.h36m import ACTIONS, KEYPOINTS, SUBJECTS, TEST_SUBJECTS, TRAIN_SUBJECTS, cameras
 from common.load_3dhp import SEQUENCES, load_3dhp
 from common.load_h36m import h36m_poses, read_h36m, require_agreement, select_actions
 from common.npz import load_npz, save_npz
-from common.poses import concatenate
 from utils.errors import InputError
 
 SIXTEEN_IN_32 = [0, 1, 2, 3, 6, 7, 8, 12, 13, 15, 17, 18, 19, 25, 26, 27]
@@ -362,11 +361,11 @@ def test_a_batch_of_unknown_cameras_has_none(tiny_root):
     assert load_3dhp(tiny_root).take(torch.tensor([1, 2])).camera is None
 
 
-def test_sets_join_in_the_order_given(files):
+def test_subjects_follow_in_the_order_given(files):
     s1, s5 = h36m_poses(files, ('S1',)), h36m_poses(files, ('S5',))
-    joined, both = concatenate([s1, s5]), h36m_poses(files, ('S1', 'S5'))
+    both = h36m_poses(files, ('S1', 'S5'))
     for name in ('pose3d_cam', 'pose2d', 'camera', 'subject', 'group'):
-        assert torch.equal(getattr(joined, name), getattr(both, name))
+        assert torch.equal(torch.cat([getattr(s1, name), getattr(s5, name)]), getattr(both, name))
 
 
 def test_moving_a_set_to_the_cpu_changes_nothing(files):
@@ -374,3 +373,26 @@ def test_moving_a_set_to_the_cpu_changes_nothing(files):
     assert torch.equal(poses.to('cpu').pose2d, poses.pose2d)
     assert poses.resident('cpu').device == torch.device('cpu')
     assert poses.num_bytes == len(poses) * 16 * (3 + 2) * 4
+
+
+def test_many_views_are_to_the_bit_what_each_is_alone(files):
+    """The naive twin: turn and normalise one sequence of one camera after the other, then join them."""
+    poses, parts = h36m_poses(files, ('S9', 'S11'), downsample=2), []
+    for subject, sequence, view, frames in walk(files, ('S9', 'S11'), not_corrupted):
+        camera = cameras(subject)[view]
+        world = torch.from_numpy(files.pose3d[subject][sequence][::2, SIXTEEN_IN_32])
+        pixels = torch.from_numpy(files.pose2d[subject][sequence][view][:frames:2])
+        parts.append((world_to_camera(world, torch.from_numpy(camera.orientation), torch.from_numpy(camera.translation)),
+                      pixels_to_normalised(pixels, camera.width, camera.height)))
+    assert torch.equal(poses.pose3d_cam, torch.cat([pose3d_cam for pose3d_cam, _ in parts]))
+    assert torch.equal(poses.pose2d, torch.cat([pose2d for _, pose2d in parts]))
+
+
+def test_loading_leaves_the_number_of_threads_as_it_was(files):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        h36m_poses(files, ('S1',))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

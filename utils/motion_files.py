@@ -13,7 +13,6 @@ import warnings
 from functools import cache
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from common.npz import save_npz
 from common.skeleton import H36M_16
@@ -184,6 +183,7 @@ def _torso_turn(across, up):
     axes, triangle = np.linalg.qr(np.stack([across, up], axis=-1))
     signs = np.where(np.diagonal(triangle, axis1=-2, axis2=-1) < 0, -1, 1)
     x, y = (axes * signs[:, None]).transpose(2, 0, 1)
+    from scipy.spatial.transform import Rotation        # slow to import, for BVH alone
     return Rotation.from_matrix(np.stack([x, y, np.cross(x, y)], axis=-1))
 
 
@@ -194,4 +194,5 @@ def _aimed(before, rest, direction):
     sine, cosine = np.linalg.norm(normal, axis=-1, keepdims=True), (carried * direction).sum(-1, keepdims=True)
     any_normal = before.apply(np.roll(rest, 1))          # for a bone turned right about, every axis does
     axis = np.where(sine > TINY, normal / np.maximum(sine, TINY), any_normal)
+    from scipy.spatial.transform import Rotation
     return Rotation.from_rotvec(axis * np.arctan2(sine, cosine)) * before
