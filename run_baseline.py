@@ -13,10 +13,11 @@ from utils.resume import resume
 @exits_cleanly
 def main(argv=None):
     """Train (or, with --evaluate, score); returns the run directory (or both PoseErrors)."""
-    args = parse(baseline_parser(__doc__), argv, idle=('num_workers', 'action_wise'))
+    parser = baseline_parser(__doc__)
+    args = parse(parser, argv, idle=('num_workers', 'action_wise'))
     if args.evaluate:
         return report_checkpoint(args, choose_device(args.device))
-    resumed = resume(args, BASELINE_KEY) if args.resume else None
+    resumed = resume(args, BASELINE_KEY, parser) if args.resume else None
     device = choose_device(args.device, args.tf32)
     training, tests = load_training(args, device)
     return train_baseline(args, training, tests, device, resumed)

@@ -17,11 +17,12 @@ from utils.resume import resume
 @exits_cleanly
 def main(argv=None):
     """Train (or, with --evaluate, score); returns the run directory (or both PoseErrors)."""
-    args = parse(poseaug_parser(__doc__), argv, idle=IDLE)
+    parser = poseaug_parser(__doc__)
+    args = parse(parser, argv, idle=IDLE)
     args.keep_snapshots = 'snapshot' in args.explicit     # idle by default, as in the reference
     if args.evaluate:
         return report_checkpoint(args, choose_device(args.device))
-    resumed = resume(args, POSEAUG_KEY) if args.resume else None
+    resumed = resume(args, POSEAUG_KEY, parser) if args.resume else None
     args.keep_snapshots |= 'snapshot' in args.explicit
     device = choose_device(args.device, args.tf32)
     training, tests = load_training(args, device)

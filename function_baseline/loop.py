@@ -4,7 +4,7 @@ from function_baseline.batches import shuffled_batches
 from function_baseline.start import starting_lifter
 from function_baseline.train import supervised_pairs, train_lifter
 from utils import interrupts
-from utils.checkpoint import BASELINE_BEST, BASELINE_KEY, take_over
+from utils.checkpoint import BASELINE_BEST, BASELINE_KEY, load_adam, load_network, take_over
 from utils.gradients import adam, set_learning_rate
 from utils.pictures import save_curves
 from utils.run_directory import RunDirectory, baseline_stamp, trained_bytes
@@ -52,11 +52,17 @@ class BaselineState:
                 'history': self.history}
 
     def load_state_dict(self, state):
-        """Take over, in place, what `state_dict` gave."""
-        self.lifter.load_state_dict(state[BASELINE_KEY])
-        self.optimizer.load_state_dict(state['optimizer'])
+        """Take over, in place, what `state_dict` gave; ValueError, KeyError, ... where it cannot have given that."""
+        load_network(self.lifter, state[BASELINE_KEY])
+        load_adam(self.optimizer, state['optimizer'])
         self.schedule.load_state_dict(state['schedule'])
-        self.epoch, self.best_h36m, self.history = state['epoch'], state['best_h36m'], state['history']
+        self.epoch, self.best_h36m = state['epoch'], state['best_h36m']
+        self.history = [list(pair) for pair in state['history']]
+        figures = [self.schedule.lr, self.best_h36m, *(figure for pair in self.history for figure in pair)]
+        if not (type(self.schedule.step) is int and 0 <= self.schedule.step < 1 << 40
+                and all(len(pair) == 2 for pair in self.history)
+                and all(type(figure) is float and figure == figure for figure in figures)):      # no NaN
+            raise ValueError('its schedule or scores are damaged')
 
 
 @interrupts.after_the_step()
@@ -65,7 +71,7 @@ def train_baseline(args, training, tests, device, resumed=None):
     state = BaselineState(args, device)
     if resumed:
         take_over(state, resumed.content, resumed.directory)
-        run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'])
+        run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'], _room(state.lifter, args))
     else:
         run = RunDirectory(args, baseline_stamp(), COLUMNS, room=_room(state.lifter, args))
     run.summary(dashboard.start_summary(run.args), state.epoch)

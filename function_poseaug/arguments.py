@@ -38,7 +38,7 @@ def add_game_args(parser):
                        help="form of the lifter's feedback: range (released code) or exp (the paper's equation 9)")
     group.add_argument('--on_collapse', default='warn', choices=['warn', 'restart', 'stop'],
                        help='when the game collapses: say so and go on, go back to the last healthy epoch with other '
-                            'random numbers for the augmentor, or stop (default %(default)s)')
+                            'random numbers, also where the lifter meets NaN, or stop (default %(default)s)')
     group.add_argument('--max_restarts', default=5, type=whole, metavar='N',
                        help='of --on_collapse restart; from the second on the rates of augmentor and critics fall to a '
                             'tenth each time (default %(default)s)')

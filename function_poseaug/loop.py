@@ -17,7 +17,7 @@ from models_poseaug.augmentor import Augmentor
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
 from utils import interrupts
-from utils.checkpoint import LAST, POSEAUG_KEY, read_checkpoint, take_over
+from utils.checkpoint import HEALTHY, LAST, POSEAUG_KEY, load_adam, load_network, read_checkpoint, take_over
 from utils.errors import Diverged
 from utils.gradients import adam, set_learning_rate
 from utils.pictures import save_augmentation
@@ -45,6 +45,7 @@ class PoseAugState:
         self.lifter_optimizer = adam(self.game.lifter, args.lr_p)
         self.pools = Pools(*(ReplayPool((H36M_16.num_joints, dimensions)).to(device) for dimensions in (3, 2)))
         self.epoch, self.iteration, self.restarts = 0, 0, 0
+        self.signs = ''     # of a collapse in this epoch; empty where it was healthy
         self.best = dict.fromkeys(BEST, float('inf'))
         self.epoch0_scores = None     # PoseAug: the warm-up's log rows repeat them
 
@@ -57,16 +58,28 @@ class PoseAugState:
                 'optimizer_d3d': self.optimizers.critic3d, 'optimizer_d2d': self.optimizers.critic2d}
 
     def state_dict(self):
-        own = dict(epoch=self.epoch, iteration=self.iteration, restarts=self.restarts, best=self.best,
+        own = dict(epoch=self.epoch, iteration=self.iteration, restarts=self.restarts, signs=self.signs, best=self.best,
                    epoch0_scores=self.epoch0_scores)
         return {**own, **{name: part.state_dict() for name, part in self.parts.items()}}
 
     def load_state_dict(self, state):
-        """Take over, in place, what `state_dict` gave."""
+        """Take over, in place, what `state_dict` gave; ValueError, KeyError, ... where it cannot have given that."""
         for name, part in self.parts.items():
-            part.load_state_dict(state[name])
+            load = load_adam if name.startswith('optimizer') else load_network
+            load(part, state[name])
         self.epoch, self.iteration, self.restarts = state['epoch'], state['iteration'], state.get('restarts', 0)
-        self.best, self.epoch0_scores = dict(state['best']), tuple(state['epoch0_scores'])
+        self.signs, self.best, self.epoch0_scores = state.get('signs', ''), dict(state['best']), tuple(state['epoch0_scores'])
+        self._require_sound()
+
+    def _require_sound(self):
+        """ValueError unless the counts and figures taken over are such."""
+        counts = [(self.iteration, 1 << 40), (self.restarts, 1 << 31),
+                  *((pool.count, len(pool.items)) for pool in self.pools)]
+        figures = [*self.best.values(), *self.epoch0_scores]
+        if not (all(type(count) is int and 0 <= count <= most for count, most in counts) and isinstance(self.signs, str)
+                and self.best.keys() == set(BEST) and len(self.epoch0_scores) == len(BEST)
+                and all(type(figure) is float and figure == figure for figure in figures)):      # no NaN
+            raise ValueError('its iteration, restarts, signs, scores or the filling of its pools are damaged')
 
     def schedule(self, args):
         """After k epochs every learning rate is its initial value * (1 - k / (epochs + 1)), warm-up included.
@@ -80,14 +93,14 @@ class PoseAugState:
             set_learning_rate(optimizer, initial * factor)
 
     def seed(self, args):
-        """What the augmentor's draws are seeded with: another number after each restart."""
+        """What the game's and the lifter's draws are seeded with: another number after each restart."""
         return f'{args.random_seed} restart {self.restarts}' if self.restarts else args.random_seed
 
     def restart(self, content, args):
         """Go back to a checkpoint's `content` with other random numbers; before the first epoch with other players too."""
         restarts = self.restarts + 1
         self.load_state_dict(content)
-        self.restarts = restarts
+        self.restarts, self.signs = restarts, ''
         if self.epoch == 0:
             seed_everything(self.seed(args))
             for player, fresh in zip(self.game, (Augmentor(args.blr_tanhlimit), Discriminator3D(), Discriminator2D())):
@@ -113,27 +126,17 @@ def train_poseaug(args, training, tests, device, resumed=None):
     """Train for args.epochs after the evaluation of the pretrained lifter; returns the run directory's path."""
     templates = templates_for(training, args.bl_templates)
     state = PoseAugState(args, device)
-    if resumed:
-        take_over(state, resumed.content, resumed.directory)
-        run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'])
-    else:
-        run = RunDirectory(args, poseaug_stamp(), COLUMNS, preamble=str(state.game.lifter),
-                           room=_room(state, args, len(training) // args.batch_size))
-        run.summary(start_summary(run.args, dashboard.LAYOUT), state.epoch)
-        evaluate_pretrained(run, state, tests, device)
+    iterations = len(training) // args.batch_size
+    run = _reopened(state, args, resumed, iterations) if resumed else _begun(state, args, tests, device, iterations)
     while state.epoch < args.epochs:
         state.epoch += 1
-        fakes, signs = play(run, state, args, swapped_bones(training, templates, generator(
-            device, args.random_seed, state.epoch, 'bone lengths')))
-        if signs and goes_back(run, state, args, '; '.join(signs)):
+        try:
+            fakes = play(run, state, args, swapped_bones(training, templates, generator(
+                device, args.random_seed, state.epoch, 'bone lengths')))
+            row = train_and_score(run, state, args, fakes, training, tests, device)
+        except (Collapsed, Diverged) as trouble:
+            go_back(run, state, args, trouble)
             continue
-        row = state.epoch0_scores
-        if state.epoch > args.warmup:
-            _train_on(state, args, len(fakes.pose2d),
-                      lambda index: (fakes.pose2d[index], fakes.pose3d_rel[index]), 'fake')
-            evaluate(run, state, tests, device, '_fake')
-            _train_on(state, args, len(training), supervised_pairs(training, device), 'real')
-            row = evaluate(run, state, tests, device, '_real')
         state.schedule(args)
         run.log_row([state.epoch, state.lifter_optimizer.param_groups[0]['lr'], *row])
         if state.epoch > args.warmup:
@@ -143,18 +146,39 @@ def train_poseaug(args, training, tests, device, resumed=None):
                      {POSEAUG_KEY: state.game.lifter.state_dict(), 'epoch': state.epoch})
         run.summary(dashboard.epoch_summary(state.game, training, templates, tests, row, generator(
             device, args.random_seed, state.epoch, 'dashboard'), args.symmetric_filter), state.epoch)
-        run.save_last(state.state_dict())
+        keep_last(run, state)
     run.summary(end_summary(), state.epoch)
     run.close()
     return run.path
 
 
+def _begun(state, args, tests, device, iterations):
+    """The RunDirectory of a new run, its pretrained lifter evaluated."""
+    run = RunDirectory(args, poseaug_stamp(), COLUMNS, preamble=str(state.game.lifter), room=_room(state, args, iterations))
+    run.summary(start_summary(run.args, dashboard.LAYOUT), state.epoch)
+    evaluate_pretrained(run, state, tests, device)
+    return run
+
+
+def _reopened(state, args, resumed, iterations):
+    """The RunDirectory of a run that goes on after its last epoch, or, where that had collapsed, as --on_collapse says."""
+    take_over(state, resumed.content, resumed.directory)
+    run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'], _room(state, args, iterations))
+    if not state.signs:
+        run.drop_healthy()      # left by a kill before it was dropped
+    elif args.on_collapse != 'warn':
+        go_back(run, state, args, Collapsed(f'epoch {state.epoch}: the game has collapsed: {state.signs}'))
+    return run
+
+
 def _room(state, args, iterations):
-    """Bytes of disk: the last checkpoint twice (it is written beside), the lifter's copies, and the events."""
+    """Bytes of disk for what is to come: the last checkpoint, it once more, written beside, and that of the last healthy
+    epoch; the lifter's copies; the events.
+    """
     copies = len(BEST) + args.keep_snapshots * (args.epochs // args.snapshot)
     pools = sum(pool.items.nbytes for pool in state.pools)
-    return (2 * (trained_bytes(*state.game) + pools) + copies * trained_bytes(state.game.lifter) / 3
-            + (ITERATION_BYTES * iterations + EPOCH_BYTES) * args.epochs)
+    return (3 * (trained_bytes(*state.game) + pools) + copies * trained_bytes(state.game.lifter) / 3
+            + (ITERATION_BYTES * iterations + EPOCH_BYTES) * (args.epochs - state.epoch))
 
 
 def evaluate_pretrained(run, state, tests, device):
@@ -168,13 +192,13 @@ def evaluate_pretrained(run, state, tests, device):
 
 
 def play(run, state, args, poses):
-    """One adversarial epoch on bone-swapped poses; returns the FakePairs it kept, and the signs of a collapse in words.
+    """One adversarial epoch on bone-swapped poses; returns the FakePairs it kept.
 
-    A game that met NaN or infinity has nothing to go on with: no FakePairs, and Diverged unless it may be restarted.
+    Raises Diverged where the game met NaN or infinity, and Collapsed where `heed` does.
     """
     settings = AdversarialEpoch(epoch=state.epoch, iteration=state.iteration, batch_size=args.batch_size, df=args.df,
                                 seed=state.seed(args), symmetric_filter=args.symmetric_filter,
-                                weights=loss_weights(args), feedback=feedback_terms(args, state.epoch))
+                                weights=loss_weights(args), feedback=feedback_terms(args, state.epoch), graphs=args.graphs)
     monitor = GameMonitor(settings.weights, settings.feedback)
     lr_g = state.optimizers.augmentor.param_groups[0]['lr']
 
@@ -187,37 +211,71 @@ def play(run, state, args, poses):
         folder.mkdir(exist_ok=True)
         picture_of(folder / f'epoch_{state.epoch:04d}_iter_{iteration:04d}.png', source, fake)
 
-    try:
-        fakes, state.iteration = adversarial_epoch(state.game, state.optimizers, state.pools, poses, settings,
-                                                   ScalarLog(write, FLUSH_EVERY, what=f'epoch {state.epoch}'), picture)
-    except Diverged as error:
-        if args.on_collapse != 'restart':
-            raise
-        return None, [str(error).partition(';')[0]]
+    fakes, state.iteration = adversarial_epoch(state.game, state.optimizers, state.pools, poses, settings,
+                                               ScalarLog(write, FLUSH_EVERY, what=f'epoch {state.epoch}'), picture)
     print(f'epoch {state.epoch}: kept {len(fakes.pose2d):,} of {len(poses):,} augmented poses')
-    return fakes, monitor.signs()
+    heed(run, state, args, '; '.join(monitor.signs()))
+    return fakes
 
 
-def goes_back(run, state, args, signs):
-    """What --on_collapse says to signs of a collapse: True after a restart, False to go on; Collapsed where neither may be."""
+def heed(run, state, args, signs):
+    """Signs of a collapse, in words: Collapsed unless --on_collapse says to warn and go on.
+
+    Before the first epoch with signs overwrites it, the last healthy epoch's checkpoint is kept.
+    """
     what = f'epoch {state.epoch}: the game has collapsed: {signs}'
-    if args.on_collapse == 'warn':
+    if signs and args.on_collapse != 'warn':
+        raise Collapsed(what)
+    if signs:
         print(f'warning: {what}')
         run.log_line(f'warning: {what}')
-        return False
+        if not state.signs:
+            run.keep_healthy()
+    state.signs = signs
+
+
+def go_back(run, state, args, trouble):
+    """Go back to the last healthy epoch with other random numbers; raises where --on_collapse or --max_restarts forbid it.
+
+    From when the last checkpoint is saved first, until it is saved again, a kill resumes at that epoch.
+    """
+    what = str(trouble).partition(';')[0] if isinstance(trouble, Diverged) else str(trouble)
+    if isinstance(trouble, Diverged) and args.on_collapse != 'restart':
+        raise trouble
+    path = run.path / (HEALTHY if state.signs and (run.path / HEALTHY).exists() else LAST)
     if args.on_collapse == 'stop' or state.restarts >= args.max_restarts:
         run.log_line(what)
-        raise Collapsed(f'{what}; {state.restarts} restarts were made; {run.path / LAST} is of the epoch before: choose '
-                        'another --random_seed, or lower --lr_g and --lr_d')
-    content = read_checkpoint(run.path / LAST)
+        raise Collapsed(f'{what}; {state.restarts} restarts were made; {path} is of the last healthy epoch: choose another '
+                        '--random_seed, or lower the learning rates')
+    content = dict(read_checkpoint(path), best=state.best)      # the best checkpoints of the epochs since then stay
+    run.save(LAST, content)
     run.rewind(content['sizes'])
     state.restart(content, args)
     line = (f'{what}; restart {state.restarts} of {args.max_restarts}, from epoch {state.epoch}, with other random numbers '
             f'and lr_g {state.optimizers.augmentor.param_groups[0]["lr"]:.3g}')
     print(line)
     run.log_line(line)
+    keep_last(run, state)
+
+
+def keep_last(run, state):
+    """Save what --resume needs; after a healthy epoch no older one is needed to go back to."""
     run.save_last(state.state_dict())
-    return True
+    if not state.signs:
+        run.drop_healthy()
+
+
+def train_and_score(run, state, args, fakes, training, tests, device):
+    """Train the lifter on fake and on real pairs, score it after each; returns the log row's scores.
+
+    PoseAug: in the warm-up the lifter rests, and the row repeats epoch 0's.
+    """
+    if state.epoch <= args.warmup:
+        return state.epoch0_scores
+    _train_on(state, args, len(fakes.pose2d), lambda index: (fakes.pose2d[index], fakes.pose3d_rel[index]), 'fake')
+    evaluate(run, state, tests, device, '_fake')
+    _train_on(state, args, len(training), supervised_pairs(training, device), 'real')
+    return evaluate(run, state, tests, device, '_real')
 
 
 def picture_of(path, source, fake):
@@ -234,10 +292,10 @@ def _train_on(state, args, count, take, tag):
         print(f'warning: epoch {state.epoch}: no {tag} pairs to train the lifter on')
         return
     device = next(state.game.lifter.parameters()).device
-    seed_everything(args.random_seed, state.epoch, f'lifter {tag}')
-    order = generator(device, args.random_seed, state.epoch, f'lifter {tag} order')
+    seed_everything(state.seed(args), state.epoch, f'lifter {tag}')
+    order = generator(device, state.seed(args), state.epoch, f'lifter {tag} order')
     train_lifter(state.game.lifter, state.lifter_optimizer, shuffled_batches(count, args.batch_size, order), take,
-                 task=f'epoch {state.epoch}: lifter on {tag} pairs')
+                 task=f'epoch {state.epoch}: lifter on {tag} pairs', graphs=args.graphs)
 
 
 def evaluate(run, state, tests, device, suffix):

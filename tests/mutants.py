@@ -4,6 +4,7 @@
 give the same bytes for the same seed of the random generator.
 """
 import bz2
+import copy
 import io
 import json
 import lzma
@@ -710,6 +711,59 @@ def state_strange(base, rng):
     buffer = io.BytesIO()
     torch.save(content, buffer, _use_new_zipfile_serialization=base.member != '')
     return buffer.getvalue()
+
+
+# what a run is continued from
+
+FIGURES = [None, True, -1, 1 << 31, 10 ** 400, .5, float('nan'), float('inf'), -1e-3, '1', '', b'1', [], {}, [1], {'lr': 1}]
+
+
+def tensors_like(tensor):
+    """Tensors that cannot stand for this one."""
+    wide = tensor.float()
+    return [wide.double(), wide.half(), wide.to(torch.complex64), wide * float('nan'), wide + float('inf'), wide[None],
+            torch.zeros(3, 5), torch.zeros(0), torch.zeros(1).expand(1 << 40), wide.flatten().to_sparse(),
+            torch.zeros(tensor.shape, dtype=torch.bool), torch.empty(tensor.shape, device='meta'), *FIGURES]
+
+
+def leaves(table, place=()):
+    """The place, a tuple of keys, of everything in nested dicts and lists that is neither."""
+    items = table.items() if isinstance(table, dict) else enumerate(table) if isinstance(table, list) else None
+    if items is None:
+        return [place]
+    return [leaf for key, value in items for leaf in leaves(value, (*place, key))]
+
+
+def with_changed(table, place, change):
+    """A copy of nested dicts and lists in which `change(container, key)` was done at the place; the rest is shared."""
+    copied = copy.copy(table)
+    if len(place) == 1:
+        change(copied, place[0])
+    else:
+        copied[place[0]] = with_changed(copied[place[0]], place[1:], change)
+    return copied
+
+
+def resumable_strange(content, part, rng):
+    """What a run is continued from, with something else at a place below its `part`: another value, none, or another name."""
+    places = leaves({part: content[part]})
+    place = places[rng.integers(len(places))]
+    place = place[:rng.integers(max(1, len(place) - 2), len(place) + 1)]        # sometimes what holds it
+
+    def change(container, key):
+        value = container[key]
+        others = tensors_like(value) if isinstance(value, torch.Tensor) else FIGURES
+        other = others[rng.integers(len(others))]
+        if rng.random() < .8:
+            container[key] = other
+        elif isinstance(container, dict):
+            del container[key]
+            if rng.random() < .5:
+                container[NAMES[rng.integers(len(NAMES))]] = value
+        else:
+            container.append(value)
+
+    return place, with_changed(content, place, change)
 
 
 # HDF5

@@ -10,7 +10,8 @@ import torch
 
 from models_baseline import build_lifter
 from models_baseline.layers import ReluDropout
-from utils.checkpoint import BASELINE_BEST, find_pretrained, load_lifter, read_checkpoint, read_lifter, save_checkpoint
+from utils.checkpoint import (BASELINE_BEST, find_pretrained, load_adam, load_lifter, load_network, read_checkpoint, read_lifter,
+                              save_checkpoint)
 from utils.errors import InputError
 
 LIFTERS = ['gcn', 'mlp', 'stgcn', 'videopose']
@@ -49,6 +50,42 @@ class Runs:
 def mlp(tmp_path_factory):
     """A checkpoint of the smallest lifter that has stages."""
     return saved(tmp_path_factory.mktemp('mlp') / 'mlp.pth.tar', build_lifter('mlp', stages=2))
+
+
+# Continuing
+
+def stepped(rate=.1):
+    """A layer, and an Adam that has made a step."""
+    layer = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.Adam(layer.parameters(), lr=rate, fused=True)
+    layer(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    return layer, optimizer
+
+
+def test_an_adam_takes_moments_and_rate_over_and_nothing_else():
+    (_, first), (layer, second) = stepped(), stepped(rate=.5)
+    state = first.state_dict()
+    state['param_groups'][0] |= {'lr': .25, 'betas': (0, 0), 'fused': None, 'strange': 1}
+    load_adam(second, state)
+    group, = second.param_groups
+    assert group['lr'] == .25 and group['betas'] == (.9, .999) and group['fused'] and 'strange' not in group
+    assert torch.equal(second.state[layer.weight]['exp_avg'], first.state_dict()['state'][0]['exp_avg'])
+
+
+def test_moments_of_other_parameters_are_refused():
+    _, optimizer = stepped()
+    state = optimizer.state_dict()
+    state['state'][0]['exp_avg'] = state['state'][0]['exp_avg'].T
+    with pytest.raises(ValueError, match='moment exp_avg is no finite'):
+        load_adam(optimizer, state)
+
+
+def test_weights_of_another_type_are_refused_where_torch_would_cast_them():
+    layer, _ = stepped()
+    load_network(layer, layer.state_dict())
+    with pytest.raises(ValueError, match='bias'):
+        load_network(layer, {'weight': layer.weight, 'bias': layer.bias.double()})
 
 
 # Reading

@@ -6,6 +6,7 @@ mutants, and `python tests/test_fuzz.py KIND MUTATION SEED` repeats one.
 """
 import codecs
 import hashlib
+import itertools
 import json
 import os
 import resource
@@ -26,6 +27,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]      # as the worker, it 
 
 import numpy as np
 import pytest
+import torch
 
 import mutants
 import run_baseline
@@ -37,10 +39,16 @@ from common.paths import pose2d_h36m_path, pose3d_h36m_path
 from data import preparation, prepare_data_2d_h36m, prepare_data_h36m
 from data_extra.prepare_data_3dhp import read_test_set
 from data_extra.prepare_data_3dpw import joined, read_sequence
+from function_baseline.arguments import parse
+from function_poseaug.arguments import poseaug_parser
+from function_poseaug.loop import BEST, PoseAugState
 from function_poseaug.refresh import templates_for
-from utils.checkpoint import load_lifter, read_checkpoint
+from utils.checkpoint import LAST, POSEAUG_KEY, load_lifter, read_checkpoint, take_over
 from utils.errors import InputError
+from utils.gradients import adam
 from utils.keypoint_files import read_keypoints
+from utils.resume import resume
+from utils.run_directory import RunDirectory
 
 pytestmark = pytest.mark.skipif(not Path('/proc/self/statm').exists(), reason='memory is limited and told as on Linux')
 
@@ -419,6 +427,157 @@ def test_flags_that_point_at_no_plain_file(refused, tmp_path, script, flags, pla
     PLACES[place](path)
     assert str(path) in refused(script, *flags, path)
     assert [entry.name for entry in tmp_path.iterdir()] == ([] if place == 'nothing' else ['it.npy'])
+
+
+# what a run is continued from: a sound file, in which something is not what belongs there
+
+class Continuable(NamedTuple):
+    """A run directory, and what its last checkpoint holds."""
+    run: Path
+    content: dict
+
+
+PARSERS = {POSEAUG_KEY: (poseaug_parser, PoseAugState)}
+
+
+@pytest.fixture(scope='module', params=PARSERS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(scope='module')
+def continuable(kind, tmp_path_factory):
+    """A run of SemGCN, the smallest lifter, whose optimizers have made a step, three epochs before its end."""
+    parser, State = PARSERS[kind]
+    args = parse(parser(''), ['--posenet_name', 'gcn', '--stages', '1', '--checkpoint', str(tmp_path_factory.mktemp('runs')),
+                              '--s1only', 'true', '--actions', 'Walking', '--epochs', '5'])
+    args.keep_snapshots = False
+    state = State(args, torch.device('cpu'))
+    state.epoch, state.epoch0_scores, state.best = 2, (90., 70., 110., 80.), dict.fromkeys(BEST, 60.)
+    state.pools.fake3d.exchange(torch.ones(9, 16, 3))
+    assert goes_on(state, args)
+    run = RunDirectory(args, 'stamp', ('epoch',))
+    run.save_last(state.state_dict())
+    run.close()
+    return Continuable(run.path, read_checkpoint(run.path / LAST))
+
+
+def goes_on(state, args):
+    """Whether what a run does first leaves all weights finite: steps, new rates, a log row, fakes for the pools."""
+    for optimizer in (*state.optimizers, state.lifter_optimizer):
+        for parameter in optimizer.param_groups[0]['params']:
+            parameter.grad = torch.full_like(parameter, 1e-3)
+        optimizer.step()
+    state.schedule(args)
+    fakes = [pool.exchange(torch.ones(5, *pool.items.shape[1:])) for pool in state.pools]
+    ''.join(f'{value:.6f}' for value in (*state.epoch0_scores, *state.best.values()))
+    values = [value for network in state.game for value in network.state_dict().values()]
+    return all(value.isfinite().all() for value in (*values, *fakes))
+
+
+@pytest.fixture(scope='module')
+def continuing(kind, continuable):
+    """A function: take over a checkpoint's content as --resume does; the state, or the InputError's message."""
+    parser, State = PARSERS[kind]
+    state = None
+
+    def take(content):
+        nonlocal state
+        flags = parser('')
+        args = parse(flags, ['--resume', str(continuable.run)])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr('utils.resume.read_checkpoint', lambda path: content)      # other tests read mutants of files
+            try:
+                resumed = resume(args, kind, flags)
+                state = state or State(args, torch.device('cpu'))
+                take_over(state, resumed.content, resumed.directory)
+            except InputError as error:
+                return str(error)
+        return state, args
+    take(continuable.content)
+    return take
+
+
+def changed(*place, to):
+    """A mutant: the content with another value at a place, where `to` is no function; else what it makes of the value."""
+    def change(container, key):
+        container[key] = to(container[key]) if callable(to) else to
+    return lambda content: mutants.with_changed(content, place, change)
+
+
+MOMENT = 'optimizer_d3d', 'state', 3, 'exp_avg'
+GROUP = 'optimizer_g', 'param_groups', 0
+NAN = float('nan')
+NOT_CONTINUED = {
+    'moment of another shape': changed(*MOMENT, to=lambda value: value[:1]),
+    'moment of doubles': changed(*MOMENT, to=lambda value: value.double()),
+    'moment of NaN': changed(*MOMENT, to=lambda value: value * NAN),
+    'moments without one': changed(*MOMENT[:3], to=lambda value: {'step': value['step'], 'exp_avg': value['exp_avg']}),
+    'moments of no parameter': changed('optimizer_p', 'state', to=lambda value: {**value, 10 ** 6: value[0]}),
+    'negative square': changed(*MOMENT[:3], 'exp_avg_sq', to=lambda value: value - 1),
+    'negative step': changed(*MOMENT[:3], 'step', to=torch.tensor(-1.)),
+    'no moments': changed('optimizer_d2d', to={'param_groups': []}),
+    'rate of NaN': changed(*GROUP, 'lr', to=NAN), 'rate as text': changed(*GROUP, 'lr', to='1e-4'),
+    'rate in a tensor': changed(*GROUP, 'lr', to=torch.tensor(NAN)), 'no group': changed(*GROUP[:2], to=[]),
+    'pool overfull': changed('pool_3d', '_extra_state', to=4097), 'pool below empty': changed('pool_2d', '_extra_state', to=-1),
+    'pool filled by half a pose': changed('pool_3d', '_extra_state', to=1.5),
+    'pool of other poses': changed('pool_3d', 'items', to=torch.zeros(4096, 17, 3)),
+    'smaller pool': changed('pool_2d', 'items', to=lambda value: value[:7]),
+    'pool of NaN': changed('pool_2d', 'items', to=lambda value: value * NAN),
+    'best of others': changed('best', to={'h36m_p1': 5.}), 'best as text': changed('best', 'dhp_p2', to='60'),
+    'best of NaN': changed('best', 'dhp_p1', to=NAN), 'best beyond any float': changed('best', 'dhp_p1', to=10 ** 400),
+    'three first scores': changed('epoch0_scores', to=(1., 2., 3.)), 'no first scores': changed('epoch0_scores', to=None),
+    'first scores as text': changed('epoch0_scores', to='abcd'), 'negative iteration': changed('iteration', to=-1),
+    'huge iteration': changed('iteration', to=1 << 63), 'restarts as text': changed('restarts', to='1'),
+    'half a restart': changed('restarts', to=.5), 'signs as a list': changed('signs', to=['x']),
+    'an epoch after the last': changed('epoch', to=6), 'sizes by number': changed('sizes', to={5: 5}),
+    'an endless number': changed('arguments', 'lr_g', to=10 ** 400), 'an endless name': changed('best', to={10 ** 5000: 5.}),
+    'weights of NaN': changed('model_d2d', to=lambda value: {name: entry * NAN for name, entry in value.items()}),
+    'weights of doubles': changed('model_pos', to=lambda value: {name: entry.double() for name, entry in value.items()}),
+    'no critic': changed('model_d3d', to={})}
+HARMLESS_GROUPS = {'fused': NAN, 'betas': ('a', 'b'), 'foreach': 5, 'eps': None, 'params': 'x', 'amsgrad': True, 'another': {}}
+
+
+@pytest.mark.parametrize('name', NOT_CONTINUED)
+def test_what_no_run_has_written_is_not_continued(continuable, continuing, name):
+    message = continuing(NOT_CONTINUED[name](continuable.content))
+    assert isinstance(message, str) and not fault_of_message(message, continuable.run / LAST)
+
+
+def test_only_the_rate_of_an_optimizer_is_taken_from_a_file(continuable, continuing):
+    for name, value in HARMLESS_GROUPS.items():
+        state, args = continuing(changed(*GROUP, name, to=value)(continuable.content))
+        assert state.optimizers.augmentor.param_groups[0].get(name) == args_of_adam(state).get(name)
+        assert goes_on(state, args)
+
+
+def args_of_adam(state):
+    return adam(state.game.augmentor, 1e-4).param_groups[0]
+
+
+def test_mutants_of_what_a_run_continues_from(continuable, continuing):
+    refusals, jobs = 0, list(itertools.product(sorted(continuable.content.keys() - {'environment'}), SEEDS[:8]))
+    for part, seed in jobs:
+        place, content = mutants.resumable_strange(continuable.content, part, np.random.default_rng(seed))
+        try:
+            outcome = continuing(content)
+            fault = (fault_of_message(outcome, continuable.run / LAST) if isinstance(outcome, str)
+                     else None if goes_on(*outcome) else 'it cannot go on')
+        except Exception:
+            fault = traceback.format_exc(limit=-4)
+        assert not fault, f'{place}, seed {seed}: {fault}'
+        refusals += isinstance(outcome, str)
+    assert len(jobs) // 2 < refusals < len(jobs)
+
+
+@pytest.mark.parametrize('name', ['moment of another shape', 'an epoch after the last', 'weights of NaN'])
+def test_a_run_that_cannot_be_continued_is_left_as_it_is(continuable, refused, tmp_path, name):
+    run = shutil.copytree(continuable.run, tmp_path / 'run')
+    torch.save(NOT_CONTINUED[name](continuable.content), run / LAST)
+    (run / 'log.txt').write_text('longer than the checkpoint says' * 99)
+    before = {file.name: file.read_bytes() for file in run.iterdir()}
+    assert str(run) in refused(run_poseaug, '--resume', run)
+    assert {file.name: file.read_bytes() for file in run.iterdir()} == before
 
 
 if __name__ == '__main__':

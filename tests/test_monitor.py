@@ -1,20 +1,26 @@
 """The game's monitor: which figures it takes for a collapse, and what the loop then does."""
+import itertools
 import re
 import shutil
 from types import SimpleNamespace
 
 import pytest
 import torch
+from tensorboardX.proto.summary_pb2 import Summary
 
 import run_poseaug
+from function_poseaug import loop
 from function_poseaug.arguments import feedback_terms, loss_weights, poseaug_parser
+from function_poseaug.loop import PoseAugState
 from function_poseaug.monitor import BLOWN_UP, SETTLED, GameMonitor, limits
 from function_poseaug.steps import HEALTH, KEPT_SHARE, spread_of
-from utils.checkpoint import LAST, read_checkpoint
+from test_training import PowerCut, events, log_rows, same, training_state
+from utils.checkpoint import HEALTHY, LAST, read_checkpoint
+from utils.run_directory import RunDirectory
 
 ARGS = poseaug_parser('').parse_args([])
 # the means of a healthy run's fifth epoch on real motion (mlp, gt)
-HEALTHY = {'train_G_iter_diff_log/log_angle_diff': .32, f'{HEALTH}/angle_spread': .1, f'{HEALTH}/view_spread': .8,
+USUAL = {'train_G_iter_diff_log/log_angle_diff': .32, f'{HEALTH}/angle_spread': .1, f'{HEALTH}/view_spread': .8,
            f'{HEALTH}/depth_spread': .5, f'{HEALTH}/image_spread': .3, KEPT_SHARE: .9,
            'train_G_iter_posenet_feedback/ba_hard_mean': 2.2, 'train_G_iter_posenet_feedback/rt_hard_mean': 5.3}
 CRITICS = {f'train_G_iter_PoseAug/{critic}_{figure}': value for critic in ('d3d', 'd2d')
@@ -25,7 +31,7 @@ def monitor_of(first=(), second=(), start=SETTLED):
     """A GameMonitor that has seen 20 iterations, the critics in every second; the epoch's halves differ as told."""
     monitor = GameMonitor(loss_weights(ARGS), feedback_terms(ARGS, 5))
     for number in range(20):
-        changed = {**HEALTHY, **CRITICS, **dict(first if number < 10 else second)}
+        changed = {**USUAL, **CRITICS, **dict(first if number < 10 else second)}
         monitor.observe({tag: value for tag, value in changed.items() if number % 2 == 0 or tag not in CRITICS},
                         start + number)
     return monitor
@@ -173,3 +179,155 @@ def test_a_restart_draws_other_numbers_and_from_the_start_makes_other_players(ti
                    if name.endswith('.weight') and 'norm' not in name)
     rates = [state['optimizer_g']['param_groups'][0]['lr'] for state in states]
     assert rates[0] == rates[1]             # the first restart leaves them
+
+
+# the last healthy epoch
+
+ITERATIONS = 56 // 8      # of an epoch
+
+
+@pytest.fixture
+def ill(monkeypatch):
+    """A set of epochs, to be filled, that the monitor takes for a collapse; a restart heals them.
+
+    No pictures, which take most of a tiny run's time.
+    """
+    epochs, restart = set(), PoseAugState.restart
+
+    def healing(*arguments):
+        restart(*arguments)
+        epochs.clear()
+
+    monkeypatch.setattr(GameMonitor, 'signs', lambda self: ['it is ill'] * (self.iteration // ITERATIONS + 1 in epochs))
+    monkeypatch.setattr(PoseAugState, 'restart', healing)
+    monkeypatch.setattr('function_poseaug.loop.picture_of', lambda *_: None)
+    monkeypatch.setattr('function_poseaug.dashboard.epoch_summary', lambda *_: Summary())
+    return epochs
+
+
+def resume(root, run, *flags):
+    return run_poseaug.main(['--data_root', str(root), '--device', 'cpu', '--resume', str(run), *flags])
+
+
+def cut(method, call, begin, *arguments):
+    """`begin(*arguments)`, ended just before the RunDirectory's `call`-th call of a method, the first being 0."""
+    original, calls = getattr(RunDirectory, method), itertools.count()
+
+    def go_on_or_end(run, *parts):
+        if next(calls) == call:
+            run.close()
+            raise PowerCut
+        original(run, *parts)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(PowerCut):
+        patch.setattr(RunDirectory, method, go_on_or_end)
+        begin(*arguments)
+
+
+def kept_epochs(run):
+    """The epochs of the last checkpoint and, where there is one, of the last healthy one."""
+    return [read_checkpoint(run / name)['epoch'] for name in (LAST, HEALTHY) if (run / name).exists()]
+
+
+def assert_same(first, second):
+    assert same(training_state(first), training_state(second)) and kept_epochs(first) == kept_epochs(second)
+    assert log_rows(first) == log_rows(second) and events(first) == events(second)
+
+
+def test_the_last_healthy_epoch_is_kept_while_signs_go_on_and_no_longer(tiny_root, runs, ill):
+    ill.update([1, 3, 4])
+    run = play(tiny_root, runs, '--epochs', '4')
+    assert kept_epochs(run) == [4, 2]         # that of epoch 0 was dropped after epoch 2
+    ill.clear()
+    run = play(tiny_root, runs / 'healthy', '--epochs', '1')
+    assert kept_epochs(run) == [1]
+    shutil.copy(run / LAST, run / HEALTHY)    # as a kill leaves it just before it is dropped
+    assert kept_epochs(resume(tiny_root, run)) == [1]
+
+
+def test_a_warned_run_that_is_cut_keeps_its_last_healthy_epoch(tiny_root, runs, ill):
+    """Before the first checkpoint of an ill epoch is written, and before an outdated healthy one is dropped."""
+    ill.update([2, 4])
+    whole = play(tiny_root, runs / 'whole', '--epochs', '4')
+    assert kept_epochs(whole) == [4, 3]
+    for method, call, left in (('save_last', 2, [1, 1]), ('drop_healthy', 1, [3, 1])):
+        cut(method, call, play, tiny_root, runs / method, '--epochs', '4')
+        run, = (runs / method).glob('mlp/gt/*')
+        assert kept_epochs(run) == left
+        resume(tiny_root, run)
+        assert_same(run, whole)
+        assert log_of(run) == log_of(whole)
+
+
+def log_of(run):
+    return (run / 'log.txt').read_text().split('epoch\tlr')[1]
+
+
+def test_a_warned_run_goes_back_to_its_last_healthy_epoch_wherever_it_is_cut(tiny_root, runs, ill):
+    """Finished or not; also where a kill comes between two of the files that a restart changes."""
+    ill.update([2, 3])
+    run = play(tiny_root, runs / 'run', '--epochs', '3')
+    assert kept_epochs(run) == [3, 1]
+    cuts = {method: shutil.copytree(run, runs / method) for method in ('rewind', 'save_last')}
+    resume(tiny_root, run, '--on_collapse', 'restart')
+    assert kept_epochs(run) == [3] and training_state(run)['restarts'] == 1
+    line, = (line for line in log_of(run).splitlines() if 'collapsed' in line)
+    assert 'epoch 3: the game has collapsed: it is ill; restart 1 of 5, from epoch 1' in line
+    for method, copy in cuts.items():
+        ill.update([2, 3])
+        cut(method, 0, resume, tiny_root, copy, '--on_collapse', 'restart')
+        ill.update([2, 3])
+        resume(tiny_root, copy)
+        assert_same(copy, run)
+
+
+def test_a_collapsed_run_may_not_go_on_under_stop(tiny_root, runs, ill, capsys):
+    ill.update([1])
+    run = play(tiny_root, runs, '--epochs', '1')
+    before = (run / LAST).read_bytes()
+    with pytest.raises(SystemExit):
+        resume(tiny_root, run, '--on_collapse', 'stop')
+    assert f'{run / HEALTHY} is of the last healthy epoch' in capsys.readouterr().err
+    assert kept_epochs(run) == [1, 0] and (run / LAST).read_bytes() == before
+    with pytest.raises(SystemExit):
+        resume(tiny_root, run / HEALTHY)
+    assert '--on_collapse restart' in capsys.readouterr().err
+
+
+# the lifter's own epochs
+
+@pytest.fixture
+def poisoned(ill, monkeypatch):
+    """A function: the pairs of this kind are NaN when the lifter is next trained on them."""
+    def poison(tag):
+        train_on, doses = loop._train_on, [float('nan')]
+
+        def train(state, args, count, take, its_tag):
+            dose = doses.pop() if tag == its_tag and doses else 1
+            train_on(state, args, max(count, 8), lambda index: (take(index % count)[0] * dose, take(index % count)[1]), its_tag)
+
+        monkeypatch.setattr(loop, '_train_on', train)
+    return poison
+
+
+@pytest.mark.parametrize('tag', ['fake', 'real'])
+def test_a_lifter_that_meets_nan_goes_back_too(tiny_root, runs, poisoned, tag):
+    poisoned(tag)
+    run = play(tiny_root, runs, '--epochs', '2', '--warmup', '0', '--on_collapse', 'restart')
+    assert f'epoch 1: lifter on {tag} pairs, iteration 1: loss is nan; restart 1 of 5, from epoch 0' in log_of(run)
+    content = read_checkpoint(run / LAST)
+    assert epochs_of(run) == [1, 2] and content['restarts'] == 1
+    assert all(value.isfinite().all() for value in content['model_pos'].values())
+    assert list(events(run)['posenet_H36M_test/p1score_fake']) == [0, 1, 2]
+
+
+@pytest.mark.parametrize('choice, words', [('warn', 'the last checkpoint is still good'), ('restart', '0 restarts were made'),
+                                           ('stop', 'the last checkpoint is still good')])
+def test_a_lifter_that_meets_nan_and_may_not_go_back_ends_the_run(tiny_root, runs, poisoned, capsys, choice, words):
+    poisoned('real')
+    with pytest.raises(SystemExit) as stopped:
+        play(tiny_root, runs, '--epochs', '1', '--warmup', '0', '--on_collapse', choice, '--max_restarts', '0')
+    line, = capsys.readouterr().err.splitlines()
+    assert stopped.value.code == 2 and 'epoch 1: lifter on real pairs, iteration 1: loss is nan' in line and words in line
+    run, = runs.glob('mlp/gt/*')
+    assert kept_epochs(run) == [0] and not log_rows(run)

@@ -21,7 +21,7 @@ from function_baseline.loop import BaselineState
 from function_poseaug.arguments import poseaug_parser
 from function_poseaug.loop import PoseAugState
 from utils import interrupts
-from utils.checkpoint import LAST, load_lifter, read_checkpoint
+from utils.checkpoint import LAST, load_lifter, read_checkpoint, save_checkpoint
 from utils.device import DEVICES, choose_device
 from utils.errors import Diverged, InputError, exits_cleanly
 from utils.gradients import adam, descend, frozen, set_learning_rate
@@ -434,7 +434,57 @@ def test_a_run_may_be_reopened_twice(args):
     assert log_of(run).count('0.100000') == 3
 
 
+def test_what_a_checkpoint_promises_is_on_the_disk_before_it(args, monkeypatch):
+    """After a power cut there may be more bytes in log and events than it says, never fewer."""
+    run, synced, fsync = RunDirectory(args, 'stamp', COLUMNS), [], os.fsync
+
+    def note(number):
+        fsync(number)
+        synced.append((os.fstat(number).st_ino, os.fstat(number).st_size))
+
+    run.log_row([1, .1, 50])
+    run.scalars({'score': 1.}, 1)
+    monkeypatch.setattr(os, 'fsync', note)
+    run.save_last({'epoch': 1})
+    *grown, (last, _) = synced
+    run.close()
+    assert last == (run.path / LAST).stat().st_ino
+    sizes = read_checkpoint(run.path / LAST)['sizes']
+    assert len(sizes) == 2 and set(grown) == {((run.path / name).stat().st_ino, size) for name, size in sizes.items()}
+
+
+@pytest.mark.parametrize('change', [lambda file: file.write_text('edited\n'), Path.unlink])
+def test_a_log_shorter_than_the_checkpoint_says_is_told_of_and_no_reason_to_stop(args, capsys, change):
+    run = RunDirectory(args, 'stamp', COLUMNS)
+    run.save_last({'epoch': 1})
+    run.close()
+    change(run.path / 'log.txt')
+    content = read_checkpoint(run.path / LAST)
+    capsys.readouterr()
+    again = RunDirectory.reopen(run.path, args, content['sizes'])
+    warning, _ = capsys.readouterr().out.splitlines()
+    assert warning.startswith(f'warning: {run.path / "log.txt"} has ') and f'{content["sizes"]["log.txt"]:,}' in warning
+    again.log_row([2, .1, 50])
+    again.save_last({'epoch': 2})
+    again.close()
+    assert log_of(again).endswith('2.000000\t0.100000\t50.000000\t\n')
+
+
+def test_a_run_is_reopened_only_where_there_is_room(args):
+    run = RunDirectory(args, 'stamp', COLUMNS)
+    run.save_last({'epoch': 1})
+    run.close()
+    run.log_row([2, .1, 50])
+    before = {file.name: file.read_bytes() for file in run.path.iterdir()}
+    message = refusal(RunDirectory.reopen, run.path, args, {'log.txt': 0}, 1e18)
+    assert str(run.path) in message and 'make room' in message
+    assert {file.name: file.read_bytes() for file in run.path.iterdir()} == before
+
+
 # Continuing a run
+
+PARSER = baseline_parser('')
+
 
 @pytest.fixture
 def stopped(args):
@@ -452,7 +502,7 @@ def continued(args, stopped, **changes):
 def test_a_run_is_continued_with_the_arguments_it_had(args, stopped):
     later = continued(args, stopped)
     later.lr, later.note = 5., 'other'        # defaults that were not typed
-    resumed = resume(later, 'state_dict')
+    resumed = resume(later, 'state_dict', PARSER)
     assert resumed.directory == stopped.path and resumed.content['epoch'] == 4
     assert later.lr == .001 and later.note == 'trial'
 
@@ -460,31 +510,41 @@ def test_a_run_is_continued_with_the_arguments_it_had(args, stopped):
 def test_the_checkpoint_may_be_named_itself(args, stopped):
     later = continued(args, stopped)
     later.resume = str(stopped.path / LAST)
-    assert resume(later, 'state_dict').directory == stopped.path
+    assert resume(later, 'state_dict', PARSER).directory == stopped.path
 
 
 def test_a_typed_flag_that_contradicts_the_run_is_refused(args, stopped):
-    assert '--lr 0.5' in refusal(resume, continued(args, stopped, lr=.5), 'state_dict')
-    resume(continued(args, stopped, lr=.001), 'state_dict')
+    assert '--lr 0.5' in refusal(resume, continued(args, stopped, lr=.5), 'state_dict', PARSER)
+    resume(continued(args, stopped, lr=.001), 'state_dict', PARSER)
+
+
+@pytest.mark.parametrize('name, value', [('batch_size', 0), ('snapshot', 0), ('keypoints', 'mine'), ('dropout', 1.5), ('lr', -1.)])
+def test_an_argument_that_the_command_line_would_refuse_is_refused_in_a_checkpoint(args, stopped, name, value):
+    content = read_checkpoint(stopped.path / LAST)
+    content['arguments'][name] = value
+    save_checkpoint(stopped.path / LAST, content)
+    later = continued(args, stopped)
+    setattr(later, name, getattr(PARSER.parse_args([]), name))
+    assert f'it has {name} {value}' in refusal(resume, later, 'state_dict', PARSER)
 
 
 def test_where_data_and_device_are_may_change(args, stopped):
     later = continued(args, stopped, data_root=Path('/elsewhere'))
-    resume(later, 'state_dict')
+    resume(later, 'state_dict', PARSER)
     assert later.data_root == Path('/elsewhere')
 
 
 def test_a_run_of_the_other_trainer_or_a_best_checkpoint_cannot_be_continued(args, stopped):
-    assert 'no ckpt_last.pth.tar of this trainer' in refusal(resume, continued(args, stopped), 'model_pos')
+    assert 'no ckpt_last.pth.tar of this trainer' in refusal(resume, continued(args, stopped), 'model_pos', PARSER)
     stopped.save('ckpt_best.pth.tar', {'state_dict': {}, 'epoch': 3})
     later = continued(args, stopped)
     later.resume = str(stopped.path / 'ckpt_best.pth.tar')
-    refusal(resume, later, 'state_dict')
+    refusal(resume, later, 'state_dict', PARSER)
 
 
 def test_a_folder_without_a_last_checkpoint_is_refused(args, tmp_path):
     args.resume = str(tmp_path)
-    assert LAST in refusal(resume, args, 'state_dict')
+    assert LAST in refusal(resume, args, 'state_dict', PARSER)
 
 
 # both trainers' states through a file and back
@@ -506,8 +566,9 @@ def test_what_a_trainer_saves_last_can_be_resumed(kind, tmp_path):
     state.epoch, state.epoch0_scores = 3, (1., 2., 3., 4.)
     run.save_last(state.state_dict())
     run.close()
-    later = parse(STATES[kind][0](''), ['--resume', str(run.path)])
-    resumed = resume(later, kind)
+    parser = STATES[kind][0]('')
+    later = parse(parser, ['--resume', str(run.path)])
+    resumed = resume(later, kind, parser)
     fresh = STATES[kind][1](later, torch.device('cpu'))
     fresh.load_state_dict(resumed.content)
     assert later.posenet_name == 'gcn' and later.stages == 1 and fresh.epoch == 3

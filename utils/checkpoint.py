@@ -1,5 +1,6 @@
 """Checkpoints: written whole or not at all, describing themselves; one place that knows every format."""
 import io
+import math
 import os
 import re
 import warnings
@@ -15,6 +16,7 @@ from models_baseline import LIFTERS, build_lifter
 from utils.errors import InputError
 
 LAST = 'ckpt_last.pth.tar'
+HEALTHY = 'ckpt_healthy.pth.tar'     # PoseAug's, of the last epoch before the game showed signs of a collapse
 BASELINE_BEST = 'ckpt_best.pth.tar'
 # what each trainer calls the lifter's weights (others read these)
 BASELINE_KEY, POSEAUG_KEY = 'state_dict', 'model_pos'
@@ -185,6 +187,43 @@ def _fit(lifter, state, path):
         if not torch.isfinite(state[name].to(own[name].dtype)).all():
             raise InputError(f'{path}: {name} holds NaN or inf; the run that wrote it had diverged')
     lifter.load_state_dict(state)
+
+
+def load_network(network, state):
+    """Load strictly; ValueError, KeyError, ... where a tensor is missing, or is not what such a network holds."""
+    for name, own in network.state_dict().items():
+        if isinstance(own, torch.Tensor):
+            _require_like(own, state[name], name)
+    network.load_state_dict(state)
+
+
+def load_adam(optimizer, state):
+    """Take over moments and learning rate; all else about an optimizer is the code's, whatever the file says.
+
+    ValueError, KeyError, ... where a moment is not what belongs to its parameter, or the rate is none. (torch itself takes
+    anything, and fails at the first step.)
+    """
+    parameters = dict(enumerate(optimizer.param_groups[0]['params']))
+    for place, moments in state['state'].items():
+        expected = dict(step=torch.zeros(()), exp_avg=parameters[place], exp_avg_sq=parameters[place])
+        if moments.keys() != expected.keys():
+            raise ValueError('the moments of an optimizer are others')
+        for name, own in expected.items():
+            _require_like(own, moments[name], f'moment {name}')
+        if moments['step'] < 0 or (moments['exp_avg_sq'] < 0).any():
+            raise ValueError('a moment of an optimizer is negative')
+    lr, own = state['param_groups'][0]['lr'], optimizer.state_dict()['param_groups'][0]
+    if type(lr) is not float or not 0 <= lr < math.inf:
+        raise ValueError('a learning rate is no number')
+    optimizer.load_state_dict({'state': state['state'], 'param_groups': [{**own, 'lr': lr}]})
+
+
+def _require_like(own, value, name):
+    """ValueError unless `value` is a finite tensor of the shape and type of `own`."""
+    alike = (isinstance(value, torch.Tensor) and value.layout == torch.strided and not value.is_meta
+             and value.dtype == own.dtype and value.shape == own.shape)
+    if not (alike and value.isfinite().all()):
+        raise ValueError(f'{name} is no finite {own.dtype} of shape {tuple(own.shape)}')
 
 
 def take_over(state, content, path):

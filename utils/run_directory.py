@@ -14,7 +14,8 @@ import torch
 from filelock import FileLock, Timeout
 
 from common.paths import PROJECT_ROOT
-from utils.checkpoint import LAST, save_checkpoint
+from common.safe_pickle import in_short
+from utils.checkpoint import HEALTHY, LAST, read_checkpoint, save_checkpoint
 from utils.errors import InputError
 from utils.events import PATTERN, EventFile
 
@@ -37,7 +38,7 @@ class RunDirectory:
 
         InputError where it cannot be made, or where the disk has less than `room` bytes left for what is to come.
         """
-        _require_room(Path(args.checkpoint), room)
+        _require_room(Path(args.checkpoint), room, 'make room or choose another --checkpoint')
         self.path = _make_new(Path(args.checkpoint) / args.posenet_name / args.keypoints, f'{stamp}_{args.note}')
         self.lock = _lock(self.path)
         self.args, self.environment = plain_arguments(args), environment()
@@ -49,12 +50,14 @@ class RunDirectory:
         print(f'run directory: {self.path}')
 
     @classmethod
-    def reopen(cls, path, args, sizes):
+    def reopen(cls, path, args, sizes, room=0):
         """Continue in an existing directory.
 
         `sizes`, from its last checkpoint: file name -> bytes of log and event files then. What was written after that
-        checkpoint is cut off, since it will be written again.
+        checkpoint is cut off, since it will be written again. InputError, and nothing is changed, where the disk has less
+        than `room` bytes left.
         """
+        _require_room(Path(path), room, 'make room')
         run = cls.__new__(cls)
         run.path, run.args, run.environment = Path(path), plain_arguments(args), environment()
         run.lock = _lock(run.path)
@@ -73,11 +76,17 @@ class RunDirectory:
         self._open_events()
 
     def _cut(self, sizes):
-        for file in self._growing_files():
-            if file.name in sizes:
-                os.truncate(file, min(file.stat().st_size, sizes[file.name]))
-            else:
-                file.unlink()
+        """Cut the growing files to these sizes; a shorter one is told of, but no reason not to go on: the weights are whole."""
+        found = {file.name: file.stat().st_size for file in self._growing_files()}
+        for name, size in sizes.items():
+            if found.get(name, 0) < size:
+                print(f'warning: {self.path / in_short(name)} has {found.get(name, 0):,} bytes, and had {size:,} when the last '
+                      'checkpoint was written: it was edited, or not copied whole; the run goes on without what is missing')
+        for name, size in found.items():
+            if name not in sizes:
+                (self.path / name).unlink()
+            elif sizes[name] < size:
+                os.truncate(self.path / name, sizes[name])
 
     def _record(self):
         """Add this life of the run to run.json."""
@@ -109,16 +118,32 @@ class RunDirectory:
         save_checkpoint(self.path / name, dict(content, arguments=self.args, environment=self.environment))
 
     def save_last(self, content):
-        """Save what --resume needs, once the log and the events up to here are on the disk."""
+        """Save what --resume needs, once the log and the events up to here are on the disk, safe from a power cut."""
         self.events.flush()
-        self.save(LAST, dict(content, sizes={file.name: file.stat().st_size for file in self._growing_files()}))
+        sizes = {file.name: _synced_size(file) for file in self._growing_files()}
+        self.save(LAST, dict(content, sizes=sizes))
+
+    def keep_healthy(self):
+        """Keep the last checkpoint, which the coming ones overwrite, as that of the last healthy epoch."""
+        save_checkpoint(self.path / HEALTHY, read_checkpoint(self.path / LAST))
+
+    def drop_healthy(self):
+        """The last checkpoint is of a healthy epoch again."""
+        (self.path / HEALTHY).unlink(missing_ok=True)
 
     def _growing_files(self):
-        return [self.path / 'log.txt', *sorted(self.path.glob(PATTERN))]
+        return [*self.path.glob('log.txt'), *sorted(self.path.glob(PATTERN))]
 
     def close(self):
         self.events.close()
         self.lock.release()
+
+
+def _synced_size(path):
+    """Bytes of a file, all of them on the disk."""
+    with open(path, 'rb+') as file:
+        os.fsync(file.fileno())
+        return file.seek(0, os.SEEK_END)
 
 
 def plain_arguments(args):
@@ -156,12 +181,12 @@ def trained_bytes(*networks):
     return sum(3 * value.nbytes for network in networks for value in network.state_dict().values())
 
 
-def _require_room(folder, num_bytes):
+def _require_room(folder, num_bytes, advice):
     existing = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     free = shutil.disk_usage(existing).free
     if free < num_bytes:
-        raise InputError(f'{existing} has {free / 1e6:,.0f} MB free and the run needs about {num_bytes / 1e6:,.0f}; make '
-                         'room or choose another --checkpoint')
+        raise InputError(f'{existing} has {free / 1e6:,.0f} MB free and the run needs about {num_bytes / 1e6:,.0f}; '
+                         f'{advice}')
 
 
 def _lock(path):
