@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """The whole of PoseAug on synthetic people in a few minutes (make demo), by the same scripts as the real thing."""
-import argparse
 import shlex
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import run_evaluate
 import run_poseaug
 from common.paths import pose_3dhp_path
 from data import prepare_data_demo
+from function_baseline.arguments import Parser
 from utils.checkpoint import LAST
 from utils.errors import exits_cleanly
 
@@ -38,7 +38,7 @@ def main(argv=None):
 
 def parse_args(argv):
     """The demo's own few flags; those of the scripts it runs are fixed here."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(__doc__)
     parser.add_argument('--folder', type=Path, default=Path('demo'), help='where data and runs go')
     parser.add_argument('--baseline_epochs', type=int, default=25)
     parser.add_argument('--poseaug_epochs', type=int, default=12)

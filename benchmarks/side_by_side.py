@@ -102,7 +102,8 @@ def parse_args(argv):
     parser.add_argument('--iterations', default=20, type=positive, metavar='N',
                         help='turns of each side (default %(default)s)')
     parser.add_argument('--block', default=0, type=int, metavar='N',
-                        help='iterations in a turn, an even number (default 2; on CUDA, which records its updates anew in every turn, 100)')
+                        help='iterations in a turn, an even number (default 2; on CUDA, which records its updates anew in '
+                             'every turn, 100)')
     parser.add_argument('--threads', default=0, type=int, metavar='N', help='of torch on the CPU (default: its own)')
     parser.add_argument('--num_workers', default=2, type=int, metavar='N',
                         help='of each plain DataLoader (default %(default)s)')

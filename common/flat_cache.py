@@ -76,6 +76,8 @@ def write_flat(path, identity_then, table):
     the folder takes no file, stderr says so in one line.
     """
     flat = flat_path(path)
+    if identity_then is None:
+        return
     try:
         index = {'copy_of': identity_then, 'frames': {subject: _counts(sequences) for subject, sequences in table.items()}}
         with FileLock(f'{flat}.lock', timeout=0), written_whole(flat) as partial, zipfile.ZipFile(partial, 'w') as archive:
@@ -84,8 +86,9 @@ def write_flat(path, identity_then, table):
                 _write(archive, subject, _joined(sequences))
     except (TypeError, ValueError, Timeout):
         return
-    except OSError as error:
-        print(f'note: {flat} cannot be written ({error.strerror}); without it every start takes as long as this one',
+    except (OSError, NotImplementedError, MemoryError) as error:      # the second: a file system without locks
+        reason = getattr(error, 'strerror', None) or type(error).__name__
+        print(f'note: {flat} cannot be written ({reason}); without it every start takes as long as this one',
               file=sys.stderr)
 
 

@@ -6,7 +6,7 @@ from common.h36m import GT
 from common.load_3dhp import PLAUSIBLE_NORMALISED
 from common.layout import require_finite, require_layout
 from common.npz import load_npz
-from common.paths import MAKE_3DPW, pose_3dpw_path
+from common.paths import MAKE_3DPW, at_root, pose_3dpw_path
 from common.poses import PoseSet
 from common.skeleton import H36M_16
 from utils.errors import InputError
@@ -25,24 +25,23 @@ def load_3dpw(data_root, keypoints=GT):
     `keypoints`: 'gt', the projected 3D; or 'openpose', the data set's detections, with those poses alone whose joints
     were all found.
     """
-    path = pose_3dpw_path(data_root)
-    arrays = _checked(load_npz(path, list(_LAYOUT), MAKE_3DPW), path)
+    path, made_by = pose_3dpw_path(data_root), at_root(MAKE_3DPW, data_root)
+    arrays = _checked(load_npz(path, list(_LAYOUT), made_by), path, f'delete it and run: {made_by}')
     kept = np.ones(len(arrays['pose3d']), dtype=bool) if keypoints == GT else arrays['openpose_whole']
     if not kept.any():
         raise InputError(f'{path} holds no pose with 2D of {keypoints!r}; prepare all of the split, or take another 2D')
     pose2d, sequence = arrays[POSE2D_3DPW[keypoints]][kept], _int64(arrays['sequence'][kept])
     if np.abs(pose2d).max() > PLAUSIBLE_NORMALISED:
         raise InputError(f'{path}: {POSE2D_3DPW[keypoints]!r} reaches {np.abs(pose2d).max():.0f}; it seems to be in '
-                         f'pixels where normalised coordinates are needed; delete it and run: {MAKE_3DPW}')
+                         f'pixels where normalised coordinates are needed; delete it and run: {made_by}')
     return PoseSet(_float32(arrays['pose3d'][kept]), _float32(pose2d), camera=sequence,
                    intrinsics=_float32(arrays['intrinsics']), subject=_int64(arrays['person'][kept]), group=sequence,
                    group_names=tuple(arrays['sequence_names'].tolist()))
 
 
-def _checked(arrays, path):
+def _checked(arrays, path, remedy):
     """The file's arrays; InputError where one has another shape, holds NaN, or names a sequence that there is not."""
     arrays = {key: np.asarray(array) for key, array in arrays.items()}
-    remedy = f'delete it and run: {MAKE_3DPW}'
     require_layout(arrays, _LAYOUT, path, remedy)
     require_finite(arrays, path, remedy)
     sequence, names = arrays['sequence'], arrays['sequence_names']

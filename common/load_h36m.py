@@ -11,7 +11,7 @@ from common.camera import pixels_to_normalised, project, world_to_camera
 from common.flat_cache import identity, read_flat, write_flat
 from common.h36m import ACTIONS, CORRUPTED, IMAGE_SIZES, GT, SUBJECTS, action_of, cameras
 from common.npz import load_npz
-from common.paths import MAKE_3D_H36M, make_2d_h36m, pose2d_h36m_path, pose3d_h36m_path
+from common.paths import MAKE_3D_H36M, at_root, make_2d_h36m, pose2d_h36m_path, pose3d_h36m_path
 from common.poses import PoseSet
 from common.skeleton import H36M_16, H36M_16_IN_32, H36M_32_NUM_JOINTS
 from utils.errors import InputError
@@ -40,7 +40,8 @@ def read_h36m(data_root, keypoints, subjects=SUBJECTS):
     InputError where a file is missing, damaged or no table. Nothing is written.
     """
     pose3d_path, pose2d_path = pose3d_h36m_path(data_root), pose2d_h36m_path(data_root, keypoints)
-    sources = ((pose3d_path, 'positions_3d', MAKE_3D_H36M), (pose2d_path, 'positions_2d', make_2d_h36m(keypoints)))
+    sources = ((pose3d_path, 'positions_3d', at_root(MAKE_3D_H36M, data_root)),
+               (pose2d_path, 'positions_2d', at_root(make_2d_h36m(keypoints), data_root)))
     tables, uncopied = [], []
     for path, key, made_by in sources:
         found = identity(path, key)
@@ -108,7 +109,7 @@ def _sequences(files, subject):
     """The subject's sequences in the 3D file; InputError where it has none, or one that is no action."""
     if subject not in files.pose3d:
         raise InputError(f'{files.pose3d_path} has no subject {subject} (it has {", ".join(map(str, files.pose3d))}); '
-                         f'delete it and run: {MAKE_3D_H36M}')
+                         f'delete it and run: {at_root(MAKE_3D_H36M, files.pose3d_path.parent.parent)}')
     unknown = [sequence for sequence in files.pose3d[subject] if action_of(str(sequence)) not in ACTIONS]
     if unknown:
         raise InputError(f'{files.pose3d_path}: {subject} {unknown[0]} is no action of Human3.6M '

@@ -126,15 +126,20 @@ def save_npz(path, **arrays):
 def require_file(path, made_by):
     """`path` as a Path; InputError naming the command `made_by` where there is no such file."""
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f'{path} is a folder where a file belongs; move it away and make the file with: {made_by}')
     if not path.is_file():
-        raise InputError(f'{path} is missing; make it with: {made_by}')
+        # a mistyped --data_root shows here: the uppermost of the folders that are not there
+        lacking = [folder for folder in path.parents if not folder.is_dir()]
+        why = f' ({lacking[-1]} is no folder)' if lacking else ''
+        raise InputError(f'{path} is missing{why}; make it with: {made_by}')
     return path
 
 
-def refuse_overwrite(path):
-    """InputError where `path` exists: prepared data are never overwritten."""
+def refuse_overwrite(path, or_else=''):
+    """InputError where `path` exists: prepared data are never overwritten. `or_else` ends its line: another remedy."""
     if Path(path).exists():
-        raise InputError(f'{path} exists already and is not overwritten; delete or rename it to prepare it anew')
+        raise InputError(f'{path} exists already and is not overwritten; delete or rename it to prepare it anew{or_else}')
 
 
 def _read_member(archive, info, path):

@@ -1,12 +1,13 @@
 """Where the prepared files lie. A data root is the folder that holds data/ and data_extra/; by default the project."""
+import shlex
 from pathlib import Path
 
 from common.h36m import GT
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
-MAKE_3D_H36M = 'python data/prepare_data_h36m.py --from-archive h36m.zip'
-MAKE_3DHP = 'python data_extra/prepare_data_3dhp.py'
-MAKE_3DPW = 'python data_extra/prepare_data_3dpw.py'
+MAKE_3D_H36M = 'python3 data/prepare_data_h36m.py --from-archive h36m.zip'
+MAKE_3DHP = 'python3 data_extra/prepare_data_3dhp.py'
+MAKE_3DPW = 'python3 data_extra/prepare_data_3dpw.py'
 
 
 def pose3d_h36m_path(data_root):
@@ -29,7 +30,12 @@ def make_2d_h36m(keypoints):
     """The command that makes a file of 2D poses: the ground truth comes with the 3D."""
     if keypoints == GT:
         return MAKE_3D_H36M
-    return f'python data/prepare_data_2d_h36m.py --keypoints {keypoints}'
+    return f'python3 data/prepare_data_2d_h36m.py --keypoints {keypoints}'
+
+
+def at_root(command, data_root):
+    """A preparation `command` as it is typed for this data root: as it is for the project itself."""
+    return command if Path(data_root).resolve() == PROJECT_ROOT else f'{command} --data_root {shlex.quote(str(data_root))}'
 
 
 def add_data_root(parser):

@@ -13,6 +13,7 @@ def product(left, right):
 
 
 class _FullPrecisionProduct(torch.autograd.Function):
+    """The setting is the process's, and autograd runs the backward later: each looks after itself."""
 
     @staticmethod
     def forward(ctx, left, right):

@@ -7,6 +7,7 @@ import io
 import multiprocessing
 import os
 import signal
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +38,10 @@ def sequence_name(name):
     return ' '.join([_RENAMED_ACTIONS.get(action, action)] + ([number] if number else []))
 
 
-def require_free(*paths):
-    """InputError unless every output is new and can be written; asked before the long work."""
+def require_free(*paths, or_else=''):
+    """InputError unless every output is new and can be written; asked before the long work. See `refuse_overwrite`."""
     for path in paths:
-        refuse_overwrite(path)
+        refuse_overwrite(path, or_else)
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         if not (folder.is_dir() and os.access(folder, os.W_OK)):
             raise InputError(f'{path} cannot be written: {folder} is no folder that you may write to; '
@@ -49,6 +50,8 @@ def require_free(*paths):
 
 def require_source(path, origin):
     """InputError where the source file `path` is missing; `origin` says in words where it comes from."""
+    if path.is_dir():
+        raise InputError(f'{path} is a folder where {origin} is needed; point --source at the file')
     if not path.is_file():
         raise InputError(f'{path} is missing: it is {origin}; get it as DATASETS.md says or point --source at it')
 
@@ -78,7 +81,9 @@ class ParserApart:
         self.answers, answers = multiprocessing.Pipe(duplex=False)
         self.process = multiprocessing.Process(target=_parse_all, args=(parse, contents, answers, self.contents),
                                                daemon=True)
-        self.process.start()
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', DeprecationWarning)     # of forking beside threads; the child only parses
+            self.process.start()
         contents.close()
         answers.close()
 

@@ -1,13 +1,12 @@
 """Prepare detected 2D poses of Human3.6M: other projects' files -> 16 joints, cut to the motion capture's length.
 
-    python data/prepare_data_2d_h36m.py --keypoints cpn_ft_h36m_dbb   [--source FILE.npz]   VideoPose3D's 17 joints
-    python data/prepare_data_2d_h36m.py --keypoints detectron_ft_h36m [--source FILE.npz]   VideoPose3D's 17 joints
-    python data/prepare_data_2d_h36m.py --keypoints hr                [--source DIR]        EvoSkeleton's .npy files
+    python3 data/prepare_data_2d_h36m.py --keypoints cpn_ft_h36m_dbb   [--source FILE.npz]   VideoPose3D's 17 joints
+    python3 data/prepare_data_2d_h36m.py --keypoints detectron_ft_h36m [--source FILE.npz]   VideoPose3D's 17 joints
+    python3 data/prepare_data_2d_h36m.py --keypoints hr                [--source DIR]        EvoSkeleton's .npy files
 
 Sources are looked for in data/sources/. Needs data/data_3d_h36m.npz (prepare_data_h36m.py), which says how long each
 sequence is. Writes data/data_2d_h36m_<keypoints>.npz: four (T, 16, 2) pixels for each sequence that has 3D.
 """
-import argparse
 import re
 import sys
 from pathlib import Path
@@ -18,10 +17,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
 from common.h36m import CORRUPTED, KEYPOINTS, SUBJECTS, cameras
 from common.npz import load_npy, load_npz
-from common.paths import MAKE_3D_H36M, add_data_root, make_2d_h36m, pose2d_h36m_path, pose3d_h36m_path
+from common.paths import MAKE_3D_H36M, add_data_root, at_root, make_2d_h36m, pose2d_h36m_path, pose3d_h36m_path
 from common.skeleton import H36M_16_IN_17, H36M_16_IN_32, H36M_17, H36M_32_NUM_JOINTS
 from data.preparation import (METADATA_16, finite_float32, progress, require_free, require_source, sequence_name,
                               summary, write_checked)
+from function_baseline.arguments import Parser
 from utils.errors import InputError, exits_cleanly
 
 
@@ -48,8 +48,9 @@ def main(argv=None):
     source = args.source or usual_source
     if source.resolve() == output.resolve():
         raise InputError(f'{source} would be both source and output; move the source to {usual_source}')
-    require_free(output)
-    frames = mocap_lengths(pose3d_h36m_path(args.data_root))
+    require_free(output, or_else='' if args.keypoints == 'hr' else
+                 f"; if it is VideoPose3D's own file, move it to {usual_source.parent}/")
+    frames = mocap_lengths(pose3d_h36m_path(args.data_root), at_root(MAKE_3D_H36M, args.data_root))
     read, layout = (read_hr, EVOSKELETON) if args.keypoints == 'hr' else (read_videopose3d, VIDEOPOSE3D)
     table = read(source)
     ignored = without_3d(table, frames)
@@ -57,12 +58,12 @@ def main(argv=None):
         print(f'ignored, because they have no 3D: {", ".join(ignored)}')
     positions_2d = convert(table, layout, frames, source)
     write_checked({output: {'positions_2d': positions_2d, 'metadata': METADATA_16}},
-                  made_by=make_2d_h36m(args.keypoints))
+                  made_by=at_root(make_2d_h36m(args.keypoints), args.data_root))
     print(summary(output, positions_2d))
 
 
 def parse_args(argv):
-    parser = argparse.ArgumentParser(description='Prepare detected 2D poses of Human3.6M (DATASETS.md).')
+    parser = Parser('Prepare detected 2D poses of Human3.6M (DATASETS.md).')
     parser.add_argument('--keypoints', required=True, choices=DETECTORS, help='whose detections')
     parser.add_argument('--source', type=Path, metavar='PATH',
                         help="VideoPose3D's .npz file; for hr EvoSkeleton's folder (default: in data/sources)")
@@ -76,14 +77,14 @@ def default_source(data_root, keypoints):
     return folder if keypoints == 'hr' else folder / f'data_2d_h36m_{keypoints}.npz'
 
 
-def mocap_lengths(path):
-    """Table of the number of 3D frames of each sequence in data_3d_h36m.npz."""
-    positions_3d = load_npz(path, ['positions_3d'], MAKE_3D_H36M)['positions_3d']
+def mocap_lengths(path, made_by):
+    """Table of the number of 3D frames of each sequence in data_3d_h36m.npz, which the command `made_by` makes."""
+    positions_3d = load_npz(path, ['positions_3d'], made_by)['positions_3d']
     try:
         return {subject: {sequence: len(pose3d) for sequence, pose3d in sequences.items()}
                 for subject, sequences in positions_3d.items()}
     except (AttributeError, TypeError):
-        raise InputError(f'{path} holds no subject -> sequence -> poses; delete it and run: {MAKE_3D_H36M}') from None
+        raise InputError(f'{path} holds no subject -> sequence -> poses; delete it and run: {made_by}') from None
 
 
 def read_videopose3d(path):
@@ -105,6 +106,8 @@ def read_videopose3d(path):
 
 def read_hr(folder):
     """EvoSkeleton's two files -> table of lists of four raw views, None where a camera has none."""
+    if folder.is_file():
+        raise InputError(f'{folder} is a file; for hr --source takes the folder of {" and ".join(EVOSKELETON_FILES)}')
     table = {}
     for path in (folder / name for name in EVOSKELETON_FILES):
         require_source(path, "EvoSkeleton's file of detections")

@@ -1,11 +1,10 @@
 """Make the demo data set: synthetic people in the files of Human3.6M and MPI-INF-3DHP, for a machine that has neither.
 
-    python data/prepare_data_demo.py --data_root demo [--seed N]
+    python3 data/prepare_data_demo.py --data_root demo [--seed N]
 
 Writes demo/data/data_3d_h36m.npz and data_2d_h36m_gt.npz as prepare_data_h36m.py would, and a test set in SPIN's
 format, which prepare_data_3dhp.py then prepares. --data_root must be given: demo data never lie among real ones.
 """
-import argparse
 import sys
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from data.demo_motion import clips, cross_domain
 from data.preparation import METADATA_16, require_free, summary, write_checked
 from data.prepare_data_h36m import project_all
 from data_extra import prepare_data_3dhp
+from function_baseline.arguments import Parser
 from utils.errors import InputError, exits_cleanly
 
 NUM_SPIN_JOINTS = prepare_data_3dhp.NUM_SPIN_JOINTS
@@ -46,7 +46,7 @@ def main(argv=None):
 
 def parse_args(argv):
     """--data_root and --seed."""
-    parser = argparse.ArgumentParser(description='Make the demo data set of synthetic people.')
+    parser = Parser('Make the demo data set of synthetic people.')
     parser.add_argument('--data_root', type=Path, required=True, metavar='DIR', help='folder to make it in')
     parser.add_argument('--seed', type=int, default=0, help='other people and other motion')
     return parser.parse_args(argv)

@@ -1,14 +1,13 @@
 """Prepare Human3.6M: 3D poses, and ground-truth 2D poses by projecting them into the four cameras.
 
-    python data/prepare_data_h36m.py --from-archive h36m.zip
-    python data/prepare_data_h36m.py --from-source DIR
+    python3 data/prepare_data_h36m.py --from-archive h36m.zip
+    python3 data/prepare_data_h36m.py --from-source DIR
 
 h36m.zip holds h36m/<subject>/MyPoses/3D_positions/<sequence>.h5, dataset '3D_positions', (96, T) world millimetres,
 rows joint-major x, y, z. DIR holds the data set's own <subject>/MyPoseFeatures/D3_Positions/<sequence>.cdf.mat, (T, 96)
 world millimetres. Writes data/data_3d_h36m.npz, (T, 32, 3) world metres, and data/data_2d_h36m_gt.npz, four (T, 16, 2)
 pixels per sequence.
 """
-import argparse
 import io
 import re
 import sys
@@ -25,11 +24,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a scrip
 from common.camera import normalised_to_pixels, project, world_to_camera
 from common.h36m import ACTIONS, SEQUENCES_PER_SUBJECT, SUBJECTS, action_of, cameras
 from common.npz import member_bytes, members, open_archive
-from common.paths import MAKE_3D_H36M, add_data_root, pose2d_h36m_path, pose3d_h36m_path
+from common.paths import MAKE_3D_H36M, add_data_root, at_root, pose2d_h36m_path, pose3d_h36m_path
 from common.safe_pickle import in_short
 from common.skeleton import H36M_16_IN_32, H36M_32_NUM_JOINTS
 from data.preparation import (METADATA_16, ParserApart, finite_float32, progress, require_free, sequence_name, summary,
                               write_checked)
+from function_baseline.arguments import Parser
 from utils.errors import InputError, exits_cleanly
 
 MEMBER = re.compile(r'h36m/(S\d+)/MyPoses/3D_positions/(\w[\w ]*)\.h5')
@@ -49,13 +49,14 @@ def main(argv=None):
     positions_3d = read_archive(args.from_archive) if args.from_archive else read_source(args.from_source)
     positions_2d = project_all(positions_3d)
     write_checked({pose3d_path: {'positions_3d': positions_3d},
-                   pose2d_path: {'positions_2d': positions_2d, 'metadata': METADATA_16}}, MAKE_3D_H36M)
+                   pose2d_path: {'positions_2d': positions_2d, 'metadata': METADATA_16}},
+                  made_by=at_root(MAKE_3D_H36M, args.data_root))
     print(summary(pose3d_path, positions_3d))
     print(summary(pose2d_path, positions_2d))
 
 
 def parse_args(argv):
-    parser = argparse.ArgumentParser(description='Prepare 3D and ground-truth 2D poses of Human3.6M (DATASETS.md).')
+    parser = Parser('Prepare 3D and ground-truth 2D poses of Human3.6M (DATASETS.md).')
     origin = parser.add_mutually_exclusive_group(required=True)
     origin.add_argument('--from-archive', type=Path, metavar='ZIP', help='h36m.zip with one .h5 file per sequence')
     origin.add_argument('--from-source', type=Path, metavar='DIR', help='the original data, DIR/S1/MyPoseFeatures/...')
@@ -66,7 +67,7 @@ def parse_args(argv):
 def read_archive(path):
     """h36m.zip -> table of (T, 32, 3) float32 world metres. The members are read in memory, never extracted."""
     if not path.is_file():
-        raise InputError(f'{path} is missing; --from-archive takes the path of h36m.zip (DATASETS.md)')
+        raise InputError(f'{path} {"is a folder" if path.is_dir() else "is missing"}; --from-archive takes the path of h36m.zip (DATASETS.md)')
     with ExitStack() as stack:
         try:
             archive = stack.enter_context(open_archive(path))

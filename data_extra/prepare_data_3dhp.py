@@ -1,13 +1,12 @@
 """Prepare the test set of MPI-INF-3DHP from SPIN's file.
 
-    python data_extra/prepare_data_3dhp.py [--source FILE.npz]
+    python3 data_extra/prepare_data_3dhp.py [--source FILE.npz]
 
 Reads data_extra/dataset_extras/mpi_inf_3dhp_valid.npz: `imgname` (N,), `part` (N, 24, 3) pixels and visibility, `S`
 (N, 24, 4) camera metres and a flag. Writes data_extra/test_set/test_3dhp.npz: `pose3d` (N, 16, 3) camera metres, not
 root-relative; `pose2d` (N, 16, 2) normalised by the image's width, (0, 0) where invisible; `sequence` (N,), 1 to 6 for
 TS1 to TS6.
 """
-import argparse
 import sys
 from pathlib import Path
 
@@ -16,9 +15,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
 from common.camera import pixels_to_normalised
 from common.npz import load_npz
-from common.paths import MAKE_3DHP, add_data_root, pose_3dhp_path
+from common.paths import MAKE_3DHP, add_data_root, at_root, pose_3dhp_path
 from common.skeleton import H36M_16_IN_SPIN_24
 from data.preparation import finite_float32, require_free, require_source, write_checked
+from function_baseline.arguments import Parser
 from utils.errors import InputError, exits_cleanly
 
 UNKNOWN, *TEST_SEQUENCES = range(7)    # TS1 to TS6
@@ -37,7 +37,7 @@ def main(argv=None):
     require_free(output)
     arrays = read_test_set(source)
     sequence = arrays['sequence']
-    write_checked({output: arrays}, made_by=MAKE_3DHP)
+    write_checked({output: arrays}, made_by=at_root(MAKE_3DHP, args.data_root))
     for line in warnings(sequence):
         print(f'warning: {line}')
     print(f'wrote {output}: {len(sequence):,} poses; '
@@ -45,7 +45,7 @@ def main(argv=None):
 
 
 def parse_args(argv):
-    parser = argparse.ArgumentParser(description='Prepare the test set of MPI-INF-3DHP (DATASETS.md).')
+    parser = Parser('Prepare the test set of MPI-INF-3DHP (DATASETS.md).')
     parser.add_argument('--source', type=Path, metavar='FILE',
                         help="SPIN's mpi_inf_3dhp_valid.npz (default: in data_extra/dataset_extras)")
     add_data_root(parser)

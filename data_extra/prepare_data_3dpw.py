@@ -1,6 +1,6 @@
 """Prepare 3DPW (von Marcard et al., ECCV 2018) from its sequence files.
 
-    python data_extra/prepare_data_3dpw.py [--split test] [--source DIR]
+    python3 data_extra/prepare_data_3dpw.py [--split test] [--source DIR]
 
 Reads data_extra/dataset_extras/3dpw/sequenceFiles/<split>/*.pkl, one sequence each, T frames and P people:
 `jointPositions` P x (T, 72) 24 SMPL joints, world metres; `poses2d` P x (T, 3, 18) OpenPose's COCO joints: x, y in
@@ -12,7 +12,6 @@ root-relative; `pose2d` (N, 16, 2) its projection and `pose2d_openpose` (N, 16, 
 the image padded to a square; `openpose_whole` (N,) whether every joint was detected; `sequence` (N,) places in
 `sequence_names` (S,); `person` and `frame` (N,) places in the source; `intrinsics` (S, 9) normalised like the 2D.
 """
-import argparse
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -23,10 +22,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a scrip
 from common.camera import pixels_to_padded
 from common.keypoint_formats import KeypointFormat, matrix_of, to_h36m_16
 from common.layout import require_layout
-from common.paths import MAKE_3DPW, add_data_root, pose_3dpw_path
+from common.paths import MAKE_3DPW, add_data_root, at_root, pose_3dpw_path
 from common.safe_pickle import load_pickle_file
 from common.skeleton import H36M_16
 from data.preparation import finite_float32, progress, require_free, write_checked
+from function_baseline.arguments import Parser
 from utils.errors import InputError, exits_cleanly
 
 OFFICIAL_SEQUENCES = dict(train=24, validation=12, test=24)
@@ -78,7 +78,7 @@ def main(argv=None):
     folder = args.source or args.data_root / 'data_extra' / 'dataset_extras' / '3dpw' / 'sequenceFiles' / args.split
     require_free(output)
     sequences = read_sequences(sequence_files(folder))
-    write_checked({output: joined(sequences, folder)}, made_by=f'{MAKE_3DPW} --split {args.split}')
+    write_checked({output: joined(sequences, folder)}, made_by=at_root(f'{MAKE_3DPW} --split {args.split}', args.data_root))
     if len(sequences) != OFFICIAL_SEQUENCES[args.split]:
         print(f'warning: the official {args.split} split has {OFFICIAL_SEQUENCES[args.split]} sequences, {folder} has '
               f'{len(sequences)}')
@@ -86,7 +86,7 @@ def main(argv=None):
 
 
 def parse_args(argv):
-    parser = argparse.ArgumentParser(description='Prepare 3DPW (DATASETS.md).')
+    parser = Parser('Prepare 3DPW (DATASETS.md).')
     parser.add_argument('--split', default='test', choices=OFFICIAL_SEQUENCES, metavar='NAME',
                         help=f'{", ".join(OFFICIAL_SEQUENCES)} (default %(default)s, the one that is evaluated)')
     parser.add_argument('--source', type=Path, metavar='DIR', help='folder of the .pkl files of that split '

@@ -21,6 +21,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message):
         self.exit(2, f'error: {message}; {self.prog} --help lists the flags\n')
 
+    @staticmethod
+    def require_consistent(args):
+        """InputError where flags that are right by themselves contradict each other."""
+        if args.dropout < 0 and args.posenet_name != 'stgcn' and not args.evaluate:
+            raise InputError(f'--dropout {args.dropout} is for stgcn alone, whose layers have rates of their own; give a '
+                             f'rate of at least 0 for {args.posenet_name}')
+
 
 def boolean(text):
     """'true' or 'false', in any case; anything else is refused."""
@@ -157,9 +164,7 @@ def parse(parser, argv, idle=(), used=None):
         is_idle = action.dest in idle or used is not None and action.dest not in used
         if is_idle and action.dest in args.explicit:
             print(f'warning: {action.option_strings[0]} does nothing here', file=sys.stderr)
-    if args.dropout < 0 and args.posenet_name != 'stgcn' and not args.evaluate:
-        raise InputError(f'--dropout {args.dropout} is for stgcn alone, whose layers have rates of their own; give a '
-                         f'rate of at least 0 for {args.posenet_name}')
+    parser.require_consistent(args)
     return args
 
 

@@ -15,6 +15,7 @@ from common.camera import root_relative
 from common.skeleton import H36M_16
 from function_baseline.evaluate import per_pose_errors
 from function_baseline.scores import SCORE_COLUMNS, TAGS
+from utils.device import full_precision
 from utils.pictures_sheets import Lifted, hardness_figure
 
 SAMPLE = 1024      # poses looked at
@@ -22,7 +23,7 @@ SHOWN = 6          # of the hardest, and of the easiest
 SCORES = [f'scores/{column}' for column in SCORE_COLUMNS]     # named alike by both trainers: one table for all runs
 # arguments that say where a run lies or do nothing
 NO_HYPER_PARAMETERS = ('action_wise', 'checkpoint', 'data_root', 'dataset', 'decay_epoch', 'device', 'evaluate',
-                       'keep_snapshots', 'num_workers', 'pretrain_path', 'snapshot')
+                       'graphs', 'keep_snapshots', 'num_workers', 'pretrain_path', 'snapshot')
 
 # Charts of several curves: title -> charts -> patterns, each of which the start of a scalar's tag has to match. The
 # same title in another run's layout means the same chart, so both trainers' errors stand in one.
@@ -77,6 +78,7 @@ def hardness_image(tag, lifter, pose2d, pose3d_cam):
 
 
 @torch.no_grad()
+@full_precision()
 def hardest_and_easiest(lifter, pose2d, pose3d_cam):
     """The poses on which the lifter errs most, and those on which it errs least, worst and best first: two Lifted.
 

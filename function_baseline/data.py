@@ -15,7 +15,9 @@ class EvaluationSets(NamedTuple):
 
 
 def load_training(args, device):
-    """(training PoseSet, EvaluationSets), resident on the device. Files that are sound get their flat copies."""
+    """(training PoseSet, EvaluationSets), resident on the device, and says how many. Files that are sound get their
+    flat copies.
+    """
     select_actions(args.actions)      # refuse a wrong name before the long read
     dhp = load_3dhp(args.data_root).resident(device)
     subjects = ('S1',) if args.s1only else TRAIN_SUBJECTS
@@ -25,6 +27,7 @@ def load_training(args, device):
         raise InputError(f'{len(training)} training poses are left by --actions and --downsample; BatchNorm needs 2')
     testing = _poses(files, TEST_SUBJECTS, args, device)
     copy_h36m(files)
+    print(f'{len(training):,} training poses; tests: Human3.6M {len(testing):,}, MPI-INF-3DHP {len(dhp):,}')
     return training, EvaluationSets(testing, dhp)
 
 

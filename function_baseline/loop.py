@@ -71,9 +71,9 @@ def train_baseline(args, training, tests, device, resumed=None):
     state = BaselineState(args, device)
     if resumed:
         take_over(state, resumed.content, resumed.directory)
-        run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'], _room(state.lifter, args))
+        run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'], _room(state, args))
     else:
-        run = RunDirectory(args, baseline_stamp(), COLUMNS, room=_room(state.lifter, args))
+        run = RunDirectory(args, baseline_stamp(), COLUMNS, room=_room(state, args))
     run.summary(dashboard.start_summary(run.args), state.epoch)
     while state.epoch < args.epochs:
         state.epoch += 1
@@ -92,9 +92,10 @@ def train_baseline(args, training, tests, device, resumed=None):
     return run.path
 
 
-def _room(lifter, args):
-    """Bytes of disk: the last checkpoint twice (it is written beside), the best one, and the snapshots."""
-    return trained_bytes(lifter) * (2 + (1 + args.epochs // args.snapshot) / 3)
+def _room(state, args):
+    """Bytes of disk for what is to come: the last checkpoint twice (it is written beside), the best one, and the snapshots."""
+    epochs = args.epochs - state.epoch
+    return bool(epochs) * trained_bytes(state.lifter) * (2 + (2 + epochs // args.snapshot) / 3)
 
 
 def _train_epoch(state, args, training, device):

@@ -24,18 +24,22 @@ def train_lifter(lifter, optimizer, batches, take, task, max_norm=1.0, before_st
     """One epoch of MSE on root-relative metres; returns the mean loss over poses.
 
     `batches` are index tensors, `take(index)` gives (pose2d (B, 16, 2), pose3d_rel (B, 16, 3)); `before_step()` may set
-    the learning rate; `graphs`: on a GPU, record the step and replay it. Raises Diverged, naming task and iteration, where loss or gradient is not finite; such a step
-    leaves the weights alone.
+    the learning rate; `graphs`: on a GPU, record the step and replay it. Raises Diverged, naming task and iteration,
+    where loss or gradient is not finite; such a step leaves the weights alone.
     """
     lifter.train()
     losses = []
-    update = Replayed(lambda pose2d, pose3d_rel: lifter_step(lifter, optimizer, pose2d, pose3d_rel, max_norm), optimizer, graphs)
+
+    def step(pose2d, pose3d_rel):
+        return lifter_step(lifter, optimizer, pose2d, pose3d_rel, max_norm)
+
+    update = Replayed(step, optimizer, graphs)
     log = ScalarLog(lambda figures, _: losses.append(figures['loss']), CHECK_EVERY, what=task)
-    for step, index in enumerate(tqdm(batches, desc=task, unit='batch', leave=False, disable=None), start=1):
+    for number, index in enumerate(tqdm(batches, desc=task, unit='batch', leave=False, disable=None), start=1):
         interrupts.obey()
         if before_step is not None:
             before_step()
-        log.add(update(*take(index))._asdict(), step)
+        log.add(update(*take(index))._asdict(), number)
     log.flush()
     sizes = [len(index) for index in batches]
     return sum(loss * size for loss, size in zip(losses, sizes)) / max(sum(sizes), 1)

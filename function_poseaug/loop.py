@@ -21,6 +21,7 @@ from utils.checkpoint import HEALTHY, LAST, POSEAUG_KEY, load_adam, load_network
 from utils.errors import Diverged
 from utils.gradients import adam, set_learning_rate
 from utils.pictures import save_augmentation
+from utils.resume import require_sound
 from utils.run_directory import RunDirectory, poseaug_stamp, trained_bytes
 from utils.scalar_log import ScalarLog
 from utils.seeding import generator, seed_everything
@@ -96,10 +97,12 @@ class PoseAugState:
         """What the game's and the lifter's draws are seeded with: another number after each restart."""
         return f'{args.random_seed} restart {self.restarts}' if self.restarts else args.random_seed
 
-    def restart(self, content, args):
-        """Go back to a checkpoint's `content` with other random numbers; before the first epoch with other players too."""
+    def restart(self, content, args, path):
+        """Go back to the `content` of the checkpoint `path` with other random numbers, before the first epoch with other
+        players too; InputError where it is none of such a run's.
+        """
         restarts = self.restarts + 1
-        self.load_state_dict(content)
+        take_over(self, content, path)
         self.restarts, self.signs = restarts, ''
         if self.epoch == 0:
             seed_everything(self.seed(args))
@@ -175,16 +178,17 @@ def _room(state, args, iterations):
     """Bytes of disk for what is to come: the last checkpoint, it once more, written beside, and that of the last healthy
     epoch; the lifter's copies; the events.
     """
-    copies = len(BEST) + args.keep_snapshots * (args.epochs // args.snapshot)
+    epochs = args.epochs - state.epoch
+    copies = len(BEST) + args.keep_snapshots * (epochs // args.snapshot + 1)
     pools = sum(pool.items.nbytes for pool in state.pools)
-    return (3 * (trained_bytes(*state.game) + pools) + copies * trained_bytes(state.game.lifter) / 3
-            + (ITERATION_BYTES * iterations + EPOCH_BYTES) * (args.epochs - state.epoch))
+    return bool(epochs) * (3 * (trained_bytes(*state.game) + pools) + copies * trained_bytes(state.game.lifter) / 3
+                           + (ITERATION_BYTES * iterations + EPOCH_BYTES) * epochs)
 
 
 def evaluate_pretrained(run, state, tests, device):
     """Epoch 0: both tags at step 0, no log row, the first best checkpoints (of the weights that were scored)."""
     h36m, dhp = scores.score(state.game.lifter, tests, device)
-    print(f'epoch 0 (pretrained): {scores.one_line(h36m, dhp)}')
+    print(f'epoch 0 (before training): {scores.one_line(h36m, dhp)}')
     run.scalars({**scores.tagged(h36m, dhp, '_fake'), **scores.tagged(h36m, dhp, '_real')}, 0)
     state.epoch0_scores = scores.columns(h36m, dhp)
     keep_best(run, state, state.epoch0_scores)
@@ -242,15 +246,16 @@ def go_back(run, state, args, trouble):
     what = str(trouble).partition(';')[0] if isinstance(trouble, Diverged) else str(trouble)
     if isinstance(trouble, Diverged) and args.on_collapse != 'restart':
         raise trouble
-    path = run.path / (HEALTHY if state.signs and (run.path / HEALTHY).exists() else LAST)
+    path = run.path / (HEALTHY if state.signs else LAST)
     if args.on_collapse == 'stop' or state.restarts >= args.max_restarts:
         run.log_line(what)
         raise Collapsed(f'{what}; {state.restarts} restarts were made; {path} is of the last healthy epoch: choose another '
                         '--random_seed, or lower the learning rates')
     content = dict(read_checkpoint(path), best=state.best)      # the best checkpoints of the epochs since then stay
+    require_sound(content, args, path)
+    state.restart(content, args, path)      # refuses what is none of this run's before a file changes
     run.save(LAST, content)
     run.rewind(content['sizes'])
-    state.restart(content, args)
     line = (f'{what}; restart {state.restarts} of {args.max_restarts}, from epoch {state.epoch}, with other random numbers '
             f'and lr_g {state.optimizers.augmentor.param_groups[0]["lr"]:.3g}')
     print(line)

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from common.bones import bone_vectors, swap_bone_lengths
 from common.camera import project, root_relative
 from common.poses import PoseBatch
+from common.product import product
 from common.skeleton import H36M_16
 from models_poseaug.augmentor import BACKBONE, draw_noise
 
@@ -80,12 +81,12 @@ def view_directions(pose3d_cam):
     on_axis = torch.zeros_like(root)
     on_axis[:, 2] = 1
     to_camera = -F.normalize(torch.where((root == 0).all(-1, keepdim=True), on_axis, root), dim=-1)
-    return (body_frames(pose3d_cam) @ to_camera[..., None]).squeeze(-1)
+    return product(body_frames(pose3d_cam), to_camera[..., None]).squeeze(-1)
 
 
 def mean_body(pose3d):
     """(B, 16, 3), any frame -> (16, 3): their mean in the body's frame, about the Hip."""
-    return (root_relative(pose3d) @ body_frames(pose3d).transpose(1, 2)).mean(0)
+    return product(root_relative(pose3d), body_frames(pose3d).transpose(1, 2)).mean(0)
 
 
 def azimuth_deg(directions):

@@ -1,4 +1,4 @@
-"""The lifters: 16 joints in an image -> 16 joints in space. A new one is one file here and one line in LIFTERS."""
+"""The lifters: 16 joints in an image -> 16 joints in space. A new one is a file here, its import and its name in LIFTERS."""
 from models_baseline.gcn import SemGCN
 from models_baseline.mlp import SimpleBaseline
 from models_baseline.stgcn import StGcn

@@ -431,7 +431,7 @@ def load_refusal(tmp_path, keypoints='gt', **arrays):
 def test_a_missing_file_names_its_command(tmp_path):
     with pytest.raises(InputError, match='test_3dpw.npz is missing') as error:
         load_3dpw(tmp_path)
-    assert str(error.value).endswith(MAKE_3DPW)
+    assert str(error.value).endswith(f'{MAKE_3DPW} --data_root {tmp_path}')
 
 
 @pytest.mark.parametrize('key,spoil,message', [
@@ -445,7 +445,7 @@ def test_a_broken_prepared_file_is_refused(root, tmp_path, key, spoil, message):
     arrays = arrays_of(root)
     arrays[key] = spoil(arrays[key])
     line = load_refusal(tmp_path, **arrays)
-    assert message in line and line.endswith(f'delete it and run: {MAKE_3DPW}'), line
+    assert message in line and line.endswith(f'delete it and run: {MAKE_3DPW} --data_root {tmp_path}'), line
 
 
 def test_a_file_without_an_array_or_without_a_detected_pose(root, tmp_path):

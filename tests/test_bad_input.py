@@ -84,7 +84,7 @@ def lifter_checkpoint(path, state):
 def test_a_missing_file_names_the_command_that_makes_it(root, tmp_path):
     (root / 'data' / 'data_2d_h36m_hr.npz').unlink()
     line = refusal_of_process(tmp_path, 'run_baseline.py', '--data_root', root, '--keypoints', 'hr')
-    assert 'data_2d_h36m_hr.npz is missing' in line and 'python data/prepare_data_2d_h36m.py --keypoints hr' in line
+    assert 'data_2d_h36m_hr.npz is missing' in line and 'python3 data/prepare_data_2d_h36m.py --keypoints hr' in line
 
 
 def test_detections_as_their_authors_publish_them(root, tiny_sources, refusal):
@@ -118,6 +118,11 @@ def test_a_pickle_that_asks_for_code_is_refused_unrun(root, tmp_path, refusal):
     assert 'data_2d_h36m_gt.npz' in line and not sign.exists()
 
 
+def test_a_data_root_that_does_not_exist(tmp_path, refusal):
+    line = refusal(run_baseline, '--data_root', tmp_path / 'nowhere')
+    assert f'is missing ({tmp_path / "nowhere"} is no folder)' in line
+
+
 # flags
 
 def test_an_unknown_action(tiny_root, refusal):
@@ -131,6 +136,19 @@ def test_an_unknown_source_of_2d(tiny_root, refusal):
 
 
 # checkpoints
+
+def test_where_no_pretrained_lifter_can_be_taken_from(tiny_root, tmp_path, refusal):
+    flags = '--data_root', tiny_root, '--posenet_name', 'mlp', '--note', 'real'
+    assert f'no pretrained lifter {tmp_path}/checkpoint/pretrain_baseline/mlp/gt/' in refusal(run_poseaug, *flags)
+    place = tmp_path / 'runs'
+    assert f'--pretrain_path {place} is missing' in refusal(run_poseaug, *flags, '--pretrain_path', place)
+    place.mkdir()
+    assert f"--checkpoint '{place}'" in refusal(run_poseaug, *flags, '--pretrain_path', place)
+    for name in ('ckpt_last.pth.tar', 'ckpt_best_dhp_p1.pth.tar'):        # a PoseAug run
+        (place / name).write_bytes(b'')
+    line = refusal(run_poseaug, *flags, '--pretrain_path', place)
+    assert f'{place} holds no ckpt_best.pth.tar' in line and '(ckpt_best_dhp_p1.pth.tar, ckpt_last.pth.tar)' in line
+
 
 def test_a_checkpoint_of_another_lifter(tiny_root, tmp_path, refusal):
     path = lifter_checkpoint(tmp_path / 'ckpt_best.pth.tar', build_lifter('gcn', 2).state_dict())

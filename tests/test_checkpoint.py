@@ -56,6 +56,7 @@ def mlp(tmp_path_factory):
 
 def stepped(rate=.1):
     """A layer, and an Adam that has made a step."""
+    torch.manual_seed(0)
     layer = torch.nn.Linear(3, 2)
     optimizer = torch.optim.Adam(layer.parameters(), lr=rate, fused=True)
     layer(torch.ones(1, 3)).sum().backward()
@@ -79,6 +80,22 @@ def test_moments_of_other_parameters_are_refused():
     state['state'][0]['exp_avg'] = state['state'][0]['exp_avg'].T
     with pytest.raises(ValueError, match='moment exp_avg is no finite'):
         load_adam(optimizer, state)
+
+
+@pytest.mark.parametrize('lay_out', [lambda moment: torch.full((1, 1), 3.).expand(moment.shape),
+                                     lambda moment: moment.T.contiguous().T], ids=['one number for all', 'transposed'])
+def test_a_moment_that_lies_in_memory_otherwise_is_copied(lay_out):
+    """PyTorch's fused kernel walks over it as over its parameter: beyond its end, or in another order."""
+    (layer, first), (twin, second) = stepped(), stepped()
+    state = first.state_dict()
+    state['state'][0]['exp_avg'] = lay_out(torch.arange(6.).view(2, 3))
+    honest = {**state, 'state': {**state['state'], 0: {name: value.clone(memory_format=torch.contiguous_format)
+                                                       for name, value in state['state'][0].items()}}}
+    for optimizer, given in ((first, state), (second, honest)):
+        load_adam(optimizer, given)
+        optimizer.step()
+    assert first.state[layer.weight]['exp_avg'].is_contiguous()
+    assert torch.equal(layer.weight, twin.weight)
 
 
 def test_weights_of_another_type_are_refused_where_torch_would_cast_them():

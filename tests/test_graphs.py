@@ -17,7 +17,7 @@ from function_poseaug.steps import GameOptimizers, Pools
 from models_baseline import LIFTERS
 from models_poseaug.replay_pool import ReplayPool
 from utils import gradients
-from utils.graphs import EAGER_CALLS, Replayed
+from utils.graphs import EAGER_CALLS, Recording, Replayed
 from utils.scalar_log import ScalarLog
 
 BATCH, EPOCH = 16, 3
@@ -37,7 +37,8 @@ class HostVisits(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
-        on_host = any(isinstance(leaf, torch.Tensor) and leaf.device.type == 'cpu' for leaf in tree_leaves((args, kwargs, result)))
+        leaves = tree_leaves((args, kwargs, result))
+        on_host = any(isinstance(leaf, torch.Tensor) and leaf.device.type == 'cpu' for leaf in leaves)
         if on_host or func.overloadpacket.__name__ in self.INDEXING:
             self.names.append(str(func))
         return result
@@ -92,6 +93,38 @@ def test_without_a_gpu_an_update_is_simply_called():
     assert [float(update(torch.tensor(float(number)))) for number in range(2 * EAGER_CALLS)] == [1, 2, 3, 4, 5, 6]
 
 
+def test_what_is_run_recorded_and_replayed_and_when(monkeypatch):
+    """The order alone, on any machine: eager calls for each shape and rate, a recording, replays; a new rate begins anew."""
+    network, done = torch.nn.Linear(1, 1), []
+    optimizer = gradients.adam(network, .1)
+
+    class Recorded:
+        """Stands in for a CUDA graph."""
+        def __init__(self, update, inputs, stream):
+            done.append('record')
+
+        def replay(self, inputs):
+            done.append('replay')
+
+    update = Replayed(None, optimizer)
+    update.stream = 'a stream'
+    monkeypatch.setattr('utils.graphs.Recording', Recorded)
+    monkeypatch.setattr(Replayed, '_run_beside', lambda self, inputs: done.append('eager'))
+
+    def calls(*sizes):
+        for size in sizes:
+            update(torch.zeros(size))
+        told, done[:] = ' '.join(done), []
+        return told
+
+    assert calls(4, 4, 4, 4, 4) == 'eager eager eager record replay replay'
+    assert calls(3, 4) == 'eager replay'
+    gradients.set_learning_rate(optimizer, .01)
+    assert calls(4, 4, 4, 4) == 'eager eager eager record replay'
+    assert optimizer.param_groups[0]['capturable'] is False
+    assert len(update.recordings) == 1
+
+
 def an_epoch(name, graphs, iterations=20):
     """One adversarial epoch and a lifter epoch on the GPU; (all weights, the log's rows, what was kept)."""
     torch.manual_seed(0)
@@ -111,8 +144,11 @@ def an_epoch(name, graphs, iterations=20):
 
 @needs_cuda
 @pytest.mark.parametrize('name', LIFTERS)
-def test_replayed_and_eager_are_equal_to_the_bit_after_20_iterations(name):
+def test_replayed_and_eager_are_equal_to_the_bit_after_20_iterations(name, monkeypatch):
+    replays, replay = [], Recording.replay
+    monkeypatch.setattr(Recording, 'replay', lambda self, inputs: replays.append(1) or replay(self, inputs))
     (weights, rows, pairs), (eager_weights, eager_rows, eager_pairs) = (an_epoch(name, graphs) for graphs in (True, False))
+    assert len(replays) == 17 + 7 + 7 + 17      # of 20, 10, 10 and 20 full batches, three each run eagerly
     assert rows == eager_rows
     assert all(torch.equal(one, other) for one, other in zip((*weights, *pairs), (*eager_weights, *eager_pairs))
                if isinstance(one, torch.Tensor))
@@ -120,7 +156,6 @@ def test_replayed_and_eager_are_equal_to_the_bit_after_20_iterations(name):
 
 @needs_cuda
 def test_an_epoch_waits_for_the_device_only_at_its_end():
-    """Two runs: the first makes what is made once."""
     game = new_game('mlp', torch.device('cuda'))
     optimizers = GameOptimizers(*(gradients.adam(network, 1e-4) for network in game[:3]))
     pools = Pools(*(ReplayPool((16, size), capacity=64).cuda() for size in (3, 2)))
@@ -132,9 +167,9 @@ def test_an_epoch_waits_for_the_device_only_at_its_end():
             torch.cuda.set_sync_debug_mode('default')
             super().flush()
 
-    for _ in range(2):
+    for mode in ('default', 'error'):      # the first run makes what is made once
         log = Quiet(lambda figures, _: None, 1000, what='test')
-        torch.cuda.set_sync_debug_mode('error')
+        torch.cuda.set_sync_debug_mode(mode)
         try:
             adversarial_epoch(game, optimizers, pools, poses, settings_of(graphs=False), log, lambda *_: None)
         finally:

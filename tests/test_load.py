@@ -14,8 +14,8 @@ from common.npz import load_npz, save_npz
 from utils.errors import InputError
 
 SIXTEEN_IN_32 = [0, 1, 2, 3, 6, 7, 8, 12, 13, 15, 17, 18, 19, 25, 26, 27]
-MAKE_3D = 'python data/prepare_data_h36m.py --from-archive h36m.zip'
-MAKE_3DHP = 'python data_extra/prepare_data_3dhp.py'
+MAKE_3D = 'python3 data/prepare_data_h36m.py --from-archive h36m.zip'
+MAKE_3DHP = 'python3 data_extra/prepare_data_3dhp.py'
 
 
 @pytest.fixture(scope='module')
@@ -150,14 +150,14 @@ def test_a_missing_2d_file_names_its_command(tmp_path, tiny_root, keypoints):
     path = 'data/data_3d_h36m.npz'
     (tmp_path / 'data').mkdir()
     (tmp_path / path).symlink_to(tiny_root / path)
-    command = MAKE_3D if keypoints == 'gt' else f'python data/prepare_data_2d_h36m.py --keypoints {keypoints}'
+    command = MAKE_3D if keypoints == 'gt' else f'python3 data/prepare_data_2d_h36m.py --keypoints {keypoints}'
     message = refusal(read_h36m, tmp_path, keypoints)
-    assert f'data_2d_h36m_{keypoints}.npz is missing' in message and message.endswith(command)
+    assert f'data_2d_h36m_{keypoints}.npz is missing' in message and message.endswith(f'{command} --data_root {tmp_path}')
 
 
 def test_a_missing_3d_file_names_its_command(tmp_path):
     message = refusal(read_h36m, tmp_path, 'gt')
-    assert 'data_3d_h36m.npz is missing' in message and message.endswith(MAKE_3D)
+    assert 'data_3d_h36m.npz is missing' in message and message.endswith(f'{MAKE_3D} --data_root {tmp_path}')
 
 
 @pytest.mark.parametrize('table', [np.zeros((3, 32, 3)), {'S1': np.zeros((3, 32, 3))}, [1]], ids=['array', 'flat', 'list'])
@@ -314,14 +314,14 @@ def test_a_3dhp_file_of_the_reference_has_no_sequences_and_loads(tmp_path, prepa
 
 def test_a_missing_3dhp_file_names_its_command(tmp_path):
     message = refusal(load_3dhp, tmp_path)
-    assert 'test_3dhp.npz is missing' in message and message.endswith(MAKE_3DHP)
+    assert 'test_3dhp.npz is missing' in message and message.endswith(f'{MAKE_3DHP} --data_root {tmp_path}')
 
 
 @pytest.mark.parametrize('key,shape', [('pose3d', (18, 17, 3)), ('pose3d', (18, 48)), ('pose3d', (18, 16, 4)),
                                        ('pose2d', (18, 16, 3)), ('pose2d', (18, 17, 2)), ('pose2d', ())], ids=str)
 def test_3dhp_of_another_shape_is_refused(tmp_path, prepared, key, shape):
     message = refusal(load_3dhp, write_3dhp(tmp_path, **{**prepared, key: np.zeros(shape, np.float32)}))
-    assert repr(key) in message and str(shape) in message and message.endswith(MAKE_3DHP)
+    assert repr(key) in message and str(shape) in message and message.endswith(f'{MAKE_3DHP} --data_root {tmp_path}')
 
 
 @pytest.mark.parametrize('key', ['pose3d', 'pose2d'])

@@ -2,6 +2,7 @@
 import itertools
 import re
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -108,7 +109,7 @@ def runs(tmp_path):
 
 def play(root, runs, *flags):
     """A PoseAug run on S1's walking, 56 poses, without a pretrained lifter; the run directory."""
-    return run_poseaug.main(['--data_root', str(root), '--device', 'cpu', '--checkpoint', str(runs), '--posenet_name', 'mlp',
+    return run_poseaug.main(['--data_root', str(root), '--device', 'cpu', '--checkpoint', str(runs), '--posenet_name', 'gcn',
                              '--stages', '1', '--s1only', 'true', '--actions', 'Walking', '--batch_size', '8', '--note',
                              'test', '--pretrain', 'false', '--warmup', '9', *flags])
 
@@ -141,7 +142,7 @@ def test_a_run_that_may_not_restart_stops_at_its_last_healthy_epoch(tiny_root, r
         play(tiny_root, runs, *FORCED, '--epochs', '4', '--on_collapse', 'stop')
     errors = capsys.readouterr().err.splitlines()
     assert stopped.value.code == 2 and 'epoch' in errors[-1] and LAST not in errors[:-1]
-    run, = runs.glob('mlp/gt/*')
+    run, = runs.glob('gcn/gt/*')
     assert read_checkpoint(run / LAST)['epoch'] == len(epochs_of(run)) <= 1
 
 
@@ -150,7 +151,7 @@ def test_restarts_are_counted(tiny_root, runs, capsys):
         play(tiny_root, runs, *FORCED, '--epochs', '4', '--on_collapse', 'restart', '--max_restarts', '1')
     assert stopped.value.code == 2
     assert 'restart' in capsys.readouterr().err
-    run, = runs.glob('mlp/gt/*')
+    run, = runs.glob('gcn/gt/*')
     assert read_checkpoint(run / LAST)['restarts'] == 1
     assert (run / 'log.txt').read_text().count('restart 1 of 1') == 1
 
@@ -252,7 +253,7 @@ def test_a_warned_run_that_is_cut_keeps_its_last_healthy_epoch(tiny_root, runs, 
     assert kept_epochs(whole) == [4, 3]
     for method, call, left in (('save_last', 2, [1, 1]), ('drop_healthy', 1, [3, 1])):
         cut(method, call, play, tiny_root, runs / method, '--epochs', '4')
-        run, = (runs / method).glob('mlp/gt/*')
+        run, = (runs / method).glob('gcn/gt/*')
         assert kept_epochs(run) == left
         resume(tiny_root, run)
         assert_same(run, whole)
@@ -294,6 +295,20 @@ def test_a_collapsed_run_may_not_go_on_under_stop(tiny_root, runs, ill, capsys):
     assert '--on_collapse restart' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('spoil, word', [(Path.unlink, 'is no file'), (lambda path: torch.save({'a': 1}, path), 'damaged')],
+                         ids=['missing', 'of no run'])
+def test_a_run_whose_healthy_checkpoint_is_not_there_is_left_as_it_is(tiny_root, runs, ill, capsys, spoil, word):
+    ill.update([1])
+    run = play(tiny_root, runs, '--epochs', '1')
+    spoil(run / HEALTHY)
+    before = (run / LAST).read_bytes()
+    with pytest.raises(SystemExit) as stopped:
+        resume(tiny_root, run, '--on_collapse', 'restart')
+    line, = capsys.readouterr().err.splitlines()
+    assert stopped.value.code == 2 and str(run / HEALTHY) in line and word in line
+    assert (run / LAST).read_bytes() == before and epochs_of(run) == [1]
+
+
 # the lifter's own epochs
 
 @pytest.fixture
@@ -329,5 +344,5 @@ def test_a_lifter_that_meets_nan_and_may_not_go_back_ends_the_run(tiny_root, run
         play(tiny_root, runs, '--epochs', '1', '--warmup', '0', '--on_collapse', choice, '--max_restarts', '0')
     line, = capsys.readouterr().err.splitlines()
     assert stopped.value.code == 2 and 'epoch 1: lifter on real pairs, iteration 1: loss is nan' in line and words in line
-    run, = runs.glob('mlp/gt/*')
+    run, = runs.glob('gcn/gt/*')
     assert kept_epochs(run) == [0] and not log_rows(run)

@@ -314,8 +314,17 @@ def test_what_is_no_array_file_is_refused_with_the_command_that_makes_one(tmp_pa
 
 @pytest.mark.parametrize('read', [load_npy, npz_keys, require_file])
 def test_a_missing_file_or_a_folder_names_the_command(tmp_path, read):
-    for path in (tmp_path / 'nowhere.npz', tmp_path):
-        assert refusal(read, path, COMMAND) == f'{path} is missing; make it with: {COMMAND}'
+    path = tmp_path / 'nowhere.npz'
+    assert refusal(read, path, COMMAND) == f'{path} is missing; make it with: {COMMAND}'
+    message = refusal(read, tmp_path, COMMAND)
+    assert message.startswith(f'{tmp_path} is a folder') and message.endswith(COMMAND)
+
+
+def test_the_folder_that_a_missing_file_s_path_lacks_is_named(tmp_path):
+    path = tmp_path / 'root' / 'data' / 'it.npz'
+    assert f'{path} is missing ({tmp_path / "root"} is no folder); ' in refusal(require_file, path, COMMAND)
+    (tmp_path / 'root').write_text('a file')
+    assert f'{path} is missing ({tmp_path / "root"} is no folder); ' in refusal(require_file, path, COMMAND)
 
 
 def test_a_missing_array_is_named_with_those_there_are(tmp_path):
@@ -363,4 +372,5 @@ def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_an_existing_file_is_not_overwritten(tmp_path):
     (tmp_path / 'here').write_text('')
     refuse_overwrite(tmp_path / 'gone')
-    assert str(tmp_path / 'here') in refusal(refuse_overwrite, tmp_path / 'here')
+    assert refusal(refuse_overwrite, tmp_path / 'here', '; or move it').startswith(f'{tmp_path / "here"} exists already')
+    assert refusal(refuse_overwrite, tmp_path / 'here', '; or move it').endswith('; or move it')

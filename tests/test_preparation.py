@@ -14,9 +14,9 @@ from scipy.io import savemat
 
 import builders
 from common.npz import load_npz
-from data import prepare_data_2d_h36m, prepare_data_h36m
+from data import prepare_data_2d_h36m, prepare_data_demo, prepare_data_h36m
 from data.preparation import sequence_name, write_checked
-from data_extra import prepare_data_3dhp
+from data_extra import prepare_data_3dhp, prepare_data_3dpw
 from utils.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -138,7 +138,7 @@ def test_the_corrupted_recording_needs_no_detections(tiny_root, tmp_path):
 
 def with_3d(tiny_root, root):
     """A data root that holds the tiny 3D only."""
-    (root / 'data').mkdir(exist_ok=True)
+    (root / 'data').mkdir(parents=True, exist_ok=True)
     shutil.copy(tiny_root / 'data' / 'data_3d_h36m.npz', root / 'data')
     return root
 
@@ -224,6 +224,41 @@ def test_existing_output_stays(tmp_path, capsys, command, arguments, output):
     path.write_bytes(b'mine')
     assert f'{path} exists already' in refused(capsys, command, *arguments, '--data_root', tmp_path)
     assert path.read_bytes() == b'mine' and files_below(tmp_path) == [output]
+
+
+@pytest.mark.parametrize('keypoints', prepare_data_2d_h36m.DETECTORS)
+def test_a_download_where_the_output_belongs_is_to_be_moved(tmp_path, capsys, keypoints):
+    """VideoPose3D's files have the names of ours, EvoSkeleton's have not."""
+    path = tmp_path / 'data' / f'data_2d_h36m_{keypoints}.npz'
+    path.parent.mkdir()
+    path.write_bytes(b'mine')
+    line = refused(capsys, prepare_data_2d_h36m, '--keypoints', keypoints, '--data_root', tmp_path)
+    assert line.endswith(f'move it to {tmp_path}/data/sources/') or keypoints == 'hr' and 'move' not in line
+
+
+@pytest.mark.parametrize('command, flags, message', [
+    (prepare_data_h36m, ['--from-archive'], 'is a folder; --from-archive takes the path of h36m.zip'),
+    (prepare_data_2d_h36m, ['--keypoints', 'cpn_ft_h36m_dbb', '--source'], 'is a folder where VideoPose3D'),
+    (prepare_data_3dhp, ['--source'], 'is a folder where SPIN')])
+def test_a_folder_where_a_file_belongs(tiny_root, tmp_path, capsys, command, flags, message):
+    (tmp_path / 'folder').mkdir()
+    line = refused(capsys, command, *flags, tmp_path / 'folder', '--data_root', with_3d(tiny_root, tmp_path / 'root')
+                   if command is prepare_data_2d_h36m else tmp_path / 'root')
+    assert f'{tmp_path / "folder"} {message}' in line
+
+
+def test_a_file_where_a_folder_belongs(tiny_root, tiny_sources, tmp_path, capsys):
+    line = refused_2d(capsys, tiny_root, tmp_path, 'hr', tiny_sources / 'twoDPose_HRN_test.npy')
+    assert 'twoDPose_HRN_test.npy is a file; for hr --source takes the folder' in line
+
+
+@pytest.mark.parametrize('command, flags', [
+    (prepare_data_h36m, ['--from-archive', 'a.zip']), (prepare_data_2d_h36m, ['--keypoints', 'hr']), (prepare_data_3dhp, []),
+    (prepare_data_3dpw, []), (prepare_data_demo, ['--data_root', 'demo'])])
+def test_an_abbreviated_flag_is_refused_in_one_line(tmp_path, monkeypatch, capsys, command, flags):
+    monkeypatch.chdir(tmp_path)
+    assert 'unrecognized arguments: --data_roo ' in refused(capsys, command, *flags, '--data_roo', tmp_path)
+    assert not files_below(tmp_path)
 
 
 def test_output_that_cannot_be_written(tiny_sources, tmp_path, capsys):
@@ -427,7 +462,8 @@ def test_damaged_or_missing_detections(tiny_root, tmp_path, capsys):
 
 def test_3d_must_come_first(tiny_sources, tmp_path, capsys):
     line = refused(capsys, prepare_data_2d_h36m, '--keypoints', 'hr', '--source', tiny_sources, '--data_root', tmp_path)
-    assert 'data_3d_h36m.npz is missing' in line and 'prepare_data_h36m.py' in line
+    assert 'data_3d_h36m.npz is missing' in line
+    assert line.endswith(f'python3 data/prepare_data_h36m.py --from-archive h36m.zip --data_root {tmp_path}')
     (tmp_path / 'data').mkdir()
     np.savez(tmp_path / 'data' / 'data_3d_h36m.npz', positions_3d=np.zeros(3))
     line = refused(capsys, prepare_data_2d_h36m, '--keypoints', 'hr', '--source', tiny_sources, '--data_root', tmp_path)

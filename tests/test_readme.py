@@ -64,14 +64,14 @@ def test_the_commands_of_the_other_pages_parse(document):
 def test_the_preparation_commands_parse(document):
     parsers = {'data/prepare_data_h36m.py': prepare_data_h36m, 'data/prepare_data_2d_h36m.py': prepare_data_2d_h36m,
                'data_extra/prepare_data_3dhp.py': prepare_data_3dhp, 'data_extra/prepare_data_3dpw.py': prepare_data_3dpw}
-    commands = re.findall(r'^ *python (data\w*/prepare_\w+\.py)([^#\n]*)', (ROOT / document).read_text(), re.MULTILINE)
+    commands = re.findall(r'^ *python3 (data\w*/prepare_\w+\.py)([^#\n]*)', (ROOT / document).read_text(), re.MULTILINE)
     assert {script for script, _ in commands} == set(parsers)
     for script, flags in commands:
         parsers[script].parse_args(shlex.split(flags))
 
 
 def test_the_readme_s_lifter_and_its_line_are_what_the_code_takes(readme_lifter):
-    assert readme_lifter.__name__ == 'Linear'
+    assert readme_lifter.__name__ == 'Linear' and '\n    from models_baseline.linear import Linear\n    LIFTERS = ' in README
     line = re.search(r'LIFTERS = dict\((.*)\)', README)[1]
     assert line.removesuffix(', linear=Linear') == ', '.join(f'{name}={c.__name__}' for name, c in LIFTERS.items())
 

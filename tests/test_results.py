@@ -236,6 +236,37 @@ def test_the_command_prints_markdown_and_writes_csv(runs, tmp_path, capsys):
     assert (lines[0]['difference_best'], lines[1]['published_baseline'], lines[0]['last_epoch']) == ('-6.0000', '', '5')
 
 
+def refusal_of_csv(runs, capsys, path, *flags):
+    """The one line with which the command refuses to write its table to `path`; nothing is printed before it."""
+    with pytest.raises(SystemExit) as left:
+        results.main([str(runs), '--csv', str(path), *flags])
+    printed = capsys.readouterr()
+    assert left.value.code == 2 and printed.out == ''
+    return printed.err
+
+
+def test_a_file_that_is_no_table_is_replaced_only_where_that_is_asked_for(runs, tmp_path, capsys):
+    path = tmp_path / 'thesis.csv'
+    for content in (b'', b'lifter,keypoints\n', b'\xff\xfe' * 500):
+        path.write_bytes(content)
+        assert f'{path} exists already' in refusal_of_csv(runs, capsys, path) and path.read_bytes() == content
+    rows = results.main([str(runs), '--csv', str(path), '--overwrite'])
+    with open(path, newline='') as file:
+        assert len(list(csv.DictReader(file))) == len(rows)
+
+
+def test_an_earlier_table_is_replaced(runs, tmp_path):
+    path = tmp_path / 'table.csv'
+    results.write_csv([], path)
+    rows = results.main([str(runs), '--csv', str(path)])
+    assert len(path.read_text().splitlines()) == 1 + len(rows)
+
+
+def test_a_place_that_takes_no_table_is_told_before_the_table(runs, tmp_path, capsys):
+    assert f'the folder {tmp_path / "nowhere"} is missing' in refusal_of_csv(runs, capsys, tmp_path / 'nowhere' / 'a.csv')
+    assert f'{tmp_path} is a folder' in refusal_of_csv(runs, capsys, tmp_path, '--overwrite')
+
+
 def test_every_line_of_a_markdown_table_has_the_same_columns(runs, tmp_path):
     make_runs_of_the_reference(make_runs(tmp_path) / 'theirs')
     for table in re.findall(r'(?:^\|.*\n)+', results.markdown(rows_of(tmp_path)), re.MULTILINE):

@@ -16,12 +16,13 @@ import torch
 from tensorboardX.proto import event_pb2
 from torch import nn
 
+from function_baseline import loop as baseline_loop
 from function_baseline.arguments import baseline_parser, parse
 from function_baseline.loop import BaselineState
 from function_poseaug.arguments import poseaug_parser
 from function_poseaug.loop import PoseAugState
 from utils import interrupts
-from utils.checkpoint import LAST, load_lifter, read_checkpoint, save_checkpoint
+from utils.checkpoint import LAST, load_lifter, read_checkpoint, save_checkpoint, take_over
 from utils.device import DEVICES, choose_device
 from utils.errors import Diverged, InputError, exits_cleanly
 from utils.gradients import adam, descend, frozen, set_learning_rate
@@ -302,7 +303,7 @@ COLUMNS = ('epoch', 'lr', 'error_h36m_p1')
 @pytest.fixture
 def args(tmp_path):
     return argparse.Namespace(checkpoint=str(tmp_path / 'runs'), posenet_name='mlp', keypoints='gt', note='trial', lr=.001,
-                              s1only=False, data_root=Path('/data'), explicit={'lr'}, resume='')
+                              s1only=False, dropout=.25, epochs=50, evaluate='', data_root=Path('/data'), explicit={'lr'}, resume='')
 
 
 def log_of(run):
@@ -354,8 +355,8 @@ def test_the_log_has_arguments_preamble_header_and_rows(args):
     run.close()
     *arguments, model, inner, end, header, first, second, saved = log_of(run).splitlines()
     assert dict(line.split(': ', 1) for line in arguments) == {
-        'checkpoint': args.checkpoint, 'data_root': '/data', 'keypoints': 'gt', 'lr': '0.001', 'note': 'trial',
-        'posenet_name': 'mlp', 's1only': 'False'}
+        'checkpoint': args.checkpoint, 'data_root': '/data', 'dropout': '0.25', 'epochs': '50', 'evaluate': '', 'keypoints': 'gt', 'lr': '0.001',
+        'note': 'trial', 'posenet_name': 'mlp', 's1only': 'False'}
     assert (model, inner, end) == ('Lifter(', '  (w1): Linear', ')')
     assert header == 'epoch\tlr\terror_h36m_p1\t'
     assert first == '1.000000\t0.001000\t61.234568\t' and second == '2.000000\t0.000000\t5.000000\t'
@@ -507,6 +508,15 @@ def test_a_run_is_continued_with_the_arguments_it_had(args, stopped):
     assert later.lr == .001 and later.note == 'trial'
 
 
+@pytest.mark.parametrize('epochs, told', [(5, 0), (4, 1)])
+def test_a_finished_run_is_told_of(args, stopped, capsys, epochs, told):
+    content = read_checkpoint(stopped.path / LAST)
+    content['arguments']['epochs'] = epochs
+    save_checkpoint(stopped.path / LAST, content)
+    resume(continued(args, stopped), 'state_dict', PARSER)
+    assert capsys.readouterr().out.count(f'all {epochs} epochs are done') == told
+
+
 def test_the_checkpoint_may_be_named_itself(args, stopped):
     later = continued(args, stopped)
     later.resume = str(stopped.path / LAST)
@@ -587,3 +597,22 @@ def test_a_run_that_started_from_a_file_describes_what_it_trains(kind, tmp_path)
     run.close()
     _, weights = load_lifter(run.path / 'ckpt_best.pth.tar', parse(baseline_parser(''), []))
     assert (weights.posenet_name, weights.stages) == ('gcn', 1)
+
+
+@pytest.mark.parametrize('place, value', [('schedule', {'step': -1, 'lr': .1}), ('schedule', {'step': 3, 'lr': float('nan')}),
+                                          ('history', [[1.]]), ('history', [['a', 'b']]), ('best_h36m', None), ('history', 5),
+                                          ('optimizer', {}), ('state_dict', {})])
+def test_a_damaged_state_of_the_baseline_is_not_taken_over(tmp_path, place, value):
+    _, state, run = started('state_dict', tmp_path, '--posenet_name', 'gcn', '--stages', '1')
+    run.close()
+    content = state.state_dict()
+    take_over(state, content, run.path)
+    assert str(run.path) in refusal(take_over, state, {**content, place: value}, run.path)
+
+
+def test_a_run_at_its_end_needs_no_room():
+    args = baseline_parser('').parse_args(['--posenet_name', 'gcn', '--stages', '1', '--epochs', '60', '--snapshot', '25'])
+    state, needs = BaselineState(args, torch.device('cpu')), []
+    for state.epoch in (0, 30, 59, 60):
+        needs.append(baseline_loop._room(state, args))
+    assert needs == sorted(needs, reverse=True) and needs[0] > needs[1] >= needs[2] > needs[3] == 0

@@ -215,7 +215,10 @@ def load_adam(optimizer, state):
     lr, own = state['param_groups'][0]['lr'], optimizer.state_dict()['param_groups'][0]
     if type(lr) is not float or not 0 <= lr < math.inf:
         raise ValueError('a learning rate is no number')
-    optimizer.load_state_dict({'state': state['state'], 'param_groups': [{**own, 'lr': lr}]})
+    # copies: the fused kernels believe that a moment lies in memory as its parameter does, and alone
+    moments_alone = {place: {name: value.clone(memory_format=torch.contiguous_format) for name, value in moments.items()}
+                     for place, moments in state['state'].items()}
+    optimizer.load_state_dict({'state': moments_alone, 'param_groups': [{**own, 'lr': lr}]})
 
 
 def _require_like(own, value, name):
@@ -243,11 +246,17 @@ def find_pretrained(posenet_name, keypoints, place=''):
     for candidate in (Path(place), Path(place) / BASELINE_BEST) if place else ():
         if candidate.is_file():
             return candidate
-    folder = Path(place or 'checkpoint/pretrain_baseline')
+    folder = Path(place or 'checkpoint/pretrain_baseline').absolute()
     found = sorted(folder.glob(f'{posenet_name}/{keypoints}/*/{BASELINE_BEST}'), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise InputError(f'no pretrained lifter {folder}/{posenet_name}/{keypoints}/*/{BASELINE_BEST}; train one '
-                         f"first: python3 run_baseline.py --note pretrain --posenet_name '{posenet_name}' "
-                         f"--keypoints {keypoints} --checkpoint './checkpoint/pretrain_baseline' "
-                         "(README.md has each lifter's flags)")
-    return found[-1]
+    if found:
+        return found[-1]
+    if place and not folder.exists():
+        raise InputError(f'--pretrain_path {place} is missing; give a checkpoint, a baseline run, or a folder of baseline runs')
+    others = sorted(path.name for path in folder.glob('*.pth.tar'))
+    if others:
+        raise InputError(f'--pretrain_path {place} holds no {BASELINE_BEST}; give the path of a checkpoint that it does hold '
+                         f'({", ".join(others)}), or a baseline run')
+    raise InputError(f'no pretrained lifter {folder}/{posenet_name}/{keypoints}/*/{BASELINE_BEST}; train one '
+                     f"first: python3 run_baseline.py --note pretrain --posenet_name '{posenet_name}' "
+                     f"--keypoints {keypoints} --checkpoint '{place or './checkpoint/pretrain_baseline'}' "
+                     "(README.md has each lifter's flags)")

@@ -26,6 +26,8 @@ def choose_device(name='auto', tf32=False):
         raise InputError(f'--device {name}: this machine has no such device; leave --device out to let it be chosen')
     if tf32 and kind != 'cuda':
         print(f'warning: --tf32 does nothing on {name}', file=sys.stderr)
+    if number:
+        torch.cuda.set_device(int(number))      # streams and synchronisation mean this one where none is named
     return torch.device(name)
 
 

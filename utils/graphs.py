@@ -1,5 +1,6 @@
 """Updates recorded into CUDA graphs: the host then issues one call where it issued some thousand kernels."""
 from contextlib import contextmanager
+from functools import lru_cache
 
 import torch
 
@@ -14,13 +15,14 @@ class Replayed:
     The same kernels run either way, so the numbers are the same. What `update` reads on the host is recorded as it is:
     nothing but the optimizer's learning rate may change between calls; it is recorded anew then. What comes back from
     a replay is overwritten by the next one. Calls of other shapes than the recorded ones (an epoch's last batch), and
-    the first EAGER_CALLS, run as they are written; so does every call without a GPU or where not `wanted`.
+    the first EAGER_CALLS, run as they are written; so does every call without a GPU or where not `wanted`. A rate that
+    changes within a hundred steps costs more in recordings than replays save.
     """
 
     def __init__(self, update, optimizer, wanted=True):
         self.update, self.optimizer = update, optimizer
         device = optimizer.param_groups[0]['params'][0].device
-        self.stream = torch.cuda.Stream(device) if wanted and device.type == 'cuda' else None
+        self.stream = _side_stream(device) if wanted and device.type == 'cuda' else None
         self.calls, self.recordings = {}, {}
 
     def __call__(self, *inputs):
@@ -36,16 +38,19 @@ class Replayed:
 
     def _run_beside(self, inputs):
         """On a stream of its own: a gradient that met the default stream cannot be recorded on another."""
-        self.stream.wait_stream(torch.cuda.current_stream())
+        current = torch.cuda.current_stream(self.stream.device)
+        self.stream.wait_stream(current)
         with torch.cuda.stream(self.stream):
             outputs = self.update(*inputs)
-        torch.cuda.current_stream().wait_stream(self.stream)
+        current.wait_stream(self.stream)
         return outputs
 
     def _record(self, inputs):
         try:
             with _capturable(self.optimizer):
                 return Recording(self.update, inputs, self.stream)
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
             reason = str(error).partition('\n')[0]
             raise InputError(f'an update could not be recorded in a CUDA graph ({reason}); start again with --graphs '
@@ -67,6 +72,12 @@ class Recording:
             own.copy_(given)
         self.graph.replay()
         return self.outputs
+
+
+@lru_cache(maxsize=None)
+def _side_stream(device):
+    """One for all updates: cuBLAS keeps a workspace for every stream that it has seen."""
+    return torch.cuda.Stream(device)
 
 
 @contextmanager

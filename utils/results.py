@@ -1,4 +1,4 @@
-"""The table of all experiments under a folder, from their event files: python -m utils.results checkpoint/
+"""The table of all experiments under a folder, from their event files: python3 -m utils.results checkpoint/
 
 An experiment is a lifter and a source of 2D, as the folders say: .../<lifter>/<2D>/<run>/. Runs of ours and of the
 reference are read alike, without TensorFlow. What the columns mean is printed below the table (NOTES).
@@ -357,15 +357,36 @@ def write_csv(rows, path):
             writer.writerow(f'{value:.4f}' if isinstance(value, float) else value for value in row)
 
 
+def require_csv_place(path, overwrite):
+    """InputError where `path` cannot be written, or holds something else than an earlier table and `overwrite` is False."""
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise InputError(f'--csv {path}: the folder {path.parent} is missing; make it or give another')
+    if path.is_dir():
+        raise InputError(f'--csv {path} is a folder; give the name of a file in it')
+    if path.is_file() and not (overwrite or _is_table(path)):
+        raise InputError(f'{path} exists already and is no table of these; give another --csv, or --overwrite')
+
+
+def _is_table(path):
+    """Whether a file begins as `write_csv` does."""
+    header = ','.join(Row._fields).encode()
+    with open(path, 'rb') as file:
+        return file.readline(len(header) + 2).rstrip() == header
+
+
 @exits_cleanly
 def main(argv=None):
     """Print the table; returns its Rows."""
     parser = Parser(__doc__.split('\n')[0])
-    parser.prog = 'python -m utils.results'
+    parser.prog = 'python3 -m utils.results'
     parser.add_argument('folder', nargs='?', default='checkpoint', help='of runs, at any depth (default: %(default)s)')
     parser.add_argument('--all', action='store_true', help='every run of an experiment, not the newest alone')
-    parser.add_argument('--csv', metavar='FILE', help='write the table there too (a file of that name is replaced)')
+    parser.add_argument('--csv', metavar='FILE', help='write the table there too; an earlier table of that name is replaced')
+    parser.add_argument('--overwrite', action='store_true', help='let --csv replace any file')
     args = parser.parse_args(argv)
+    if args.csv:
+        require_csv_place(args.csv, args.overwrite)
     rows = table(pairs(find_runs(args.folder), every=args.all))
     print(markdown(rows))
     if args.csv:

@@ -12,6 +12,9 @@ FREE_TO_CHANGE = ('resume', 'device', 'graphs', 'num_workers', 'data_root', 'che
                   'max_restarts')
 
 
+LARGEST = 1e300       # of a number: a whole one may lie beyond all floats
+
+
 class Resumed(NamedTuple):
     """A run to continue: its directory, and the content of its last checkpoint."""
     directory: Path
@@ -43,12 +46,15 @@ def resume(args, kind, parser):
             raise InputError(f'--{name} {getattr(args, name)} contradicts the run being resumed, which has {value}; '
                              'leave the flag out, or start a new run')
         setattr(args, name, value)
+    parser.require_consistent(args)
+    if content['epoch'] >= args.epochs:
+        print(f'{path}: all {args.epochs} epochs are done; for more, start a new run from it with --pretrain_path')
     return Resumed(path.parent, content)
 
 
 def require_sound(content, args, path):
     """InputError unless arguments, sizes and the epoch are of the types that a run writes; before anything is built."""
-    arguments, sizes, epoch = content['arguments'], content['sizes'], content.get('epoch')
+    arguments, sizes, epoch = (content.get(name) for name in ('arguments', 'sizes', 'epoch'))
     sound = (isinstance(arguments, dict) and isinstance(sizes, dict) and type(epoch) is int and 0 <= epoch < 1 << 31
              and all(isinstance(name, str) and type(size) is int and size >= 0 for name, size in sizes.items())
              and 'explicit' not in arguments
@@ -77,11 +83,11 @@ def _require_permitted(arguments, parser, path):
 
 
 def _alike(value, default):
-    """Whether a checkpoint's argument can stand for one of the command line: a finite number for a number, ..."""
+    """Whether a checkpoint's argument can stand for one of the command line: a number that is not absurd for a number, ..."""
     if isinstance(default, bool) or isinstance(value, bool):
         return type(value) is type(default)
     if isinstance(default, int):
         return type(value) is int and abs(value) < 1 << 31
     if isinstance(default, float):
-        return type(value) in (int, float) and abs(value) < 1e300
+        return type(value) in (int, float) and abs(value) < LARGEST
     return isinstance(value, str) or value is None
