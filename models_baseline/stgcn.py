@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from common.skeleton import H36M_16, H36M_17, Skeleton
-from models_baseline.layers import PointwiseConv2d, RowBatchNorm, as_joints
+from models_baseline.layers import Dropout, PointwiseConv2d, RowBatchNorm, as_joints
 
 NUM_KINDS = 4
 PARTS = dict(left_arm=('LShoulder', 'LElbow', 'LWrist'), right_arm=('RShoulder', 'RElbow', 'RWrist'),
@@ -93,9 +93,9 @@ class StGcnUnit(nn.Module):
     def __init__(self, in_channels, out_channels, adjacency, dropout, has_residual=True):
         super().__init__()
         self.gcn = GraphMix(in_channels, out_channels, adjacency)
-        self.tcn = nn.Sequential(RowBatchNorm(out_channels), nn.ReLU(), nn.Dropout(dropout),
+        self.tcn = nn.Sequential(RowBatchNorm(out_channels), nn.ReLU(), Dropout(dropout),
                                  PointwiseConv2d(out_channels, out_channels), RowBatchNorm(out_channels),
-                                 nn.Dropout(dropout))
+                                 Dropout(dropout))
         self.has_residual = has_residual
         if has_residual:
             self.residual = nn.Identity() if in_channels == out_channels else nn.Sequential(
@@ -140,7 +140,7 @@ class StGcnBody(nn.Module):
         self.conv4 = _conv_unit(512, 512, rate['body'])
         self.conv2 = _conv_unit(1024, 256, rate['merge'])
         self.non_local = NonLocal(512, 256)
-        self.fcn = nn.Sequential(nn.Dropout(rate['head']), PointwiseConv2d(512, 3))
+        self.fcn = nn.Sequential(Dropout(rate['head']), PointwiseConv2d(512, 3))
         in_order = torch.eye(H36M_17.num_joints)[JOINT_ORDER]
         self.register_buffer('in_order', in_order, persistent=False)                        # (17, 17) permutation
         self.part_sizes = [len(names) for names in PARTS.values()]
@@ -185,7 +185,7 @@ def _copies(sizes):
 
 def _conv_unit(in_channels, out_channels, dropout):
     return nn.Sequential(PointwiseConv2d(in_channels, out_channels), RowBatchNorm(out_channels), nn.ReLU(),
-                         nn.Dropout(dropout))
+                         Dropout(dropout))
 
 
 def _neck_matrix():
