@@ -1,13 +1,16 @@
 """The small tools of every run: seeds, gradients, the log on the device, the device itself, refusals, the run directory."""
-import copy
 import argparse
+import copy
 import hashlib
 import json
 import os
+import platform
 import random
 import re
+import resource
 import signal
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -216,6 +219,17 @@ def test_the_cpu_can_always_be_chosen_and_auto_finds_something():
     assert choose_device('cpu') == torch.device('cpu')
     assert choose_device().type in DEVICES
     assert (choose_device('auto').type == 'cuda') == torch.cuda.is_available()
+
+
+@pytest.mark.skipif(not (sys.platform == 'linux' and platform.libc_ver()[0] == 'glibc'), reason='needs the GNU C library')
+def test_memory_that_is_freed_is_used_again_without_asking_the_system():
+    """A megabyte that comes anew from the system costs 256 page faults."""
+    choose_device('cpu')
+    megabytes, times = 40, 20     # more than the library would keep of its own accord
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        torch.ones(megabytes << 20, dtype=torch.uint8)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < times * 256 * megabytes / 2
 
 
 def test_tf32_is_off():

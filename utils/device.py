@@ -1,4 +1,5 @@
-"""Choosing the device, and saying once what arithmetic it shall use."""
+"""Choosing the device, and saying once what arithmetic it shall use and how the host's memory is kept."""
+import ctypes
 import re
 import sys
 from contextlib import contextmanager
@@ -8,6 +9,9 @@ import torch
 from utils.errors import InputError
 
 DEVICES = ('auto', 'cuda', 'mps', 'cpu')
+# mallopt's numbers (malloc.h of the GNU C library) and what they are set to: bytes, or -1 for never
+TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
+KEPT_MEMORY = {MMAP_THRESHOLD: 256 << 20, TRIM_THRESHOLD: -1, TOP_PAD: 64 << 20}
 
 
 def choose_device(name='auto', tf32=False):
@@ -16,6 +20,7 @@ def choose_device(name='auto', tf32=False):
     Sets fp32 arithmetic explicitly, or `tf32`: cuDNN would otherwise use TF32 for convolutions without saying so.
     """
     allow_tf32(tf32)
+    keep_freed_memory()
     available = dict(cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available(), cpu=True)
     if name == 'auto':
         name = next(kind for kind, present in available.items() if present)
@@ -29,6 +34,17 @@ def choose_device(name='auto', tf32=False):
     if number:
         torch.cuda.set_device(int(number))      # streams and synchronisation mean this one where none is named
     return torch.device(name)
+
+
+def keep_freed_memory():
+    """Let the C library reuse what a batch's tensors leave (each up to 256 MB).
+
+    By default it returns them to the system and gets them back zeroed, page by page: 46,000 page faults in one adversarial
+    iteration of the MLP, a tenth to a fifth of the time on two cores. Does nothing where the C library is not GNU's.
+    """
+    mallopt = getattr(ctypes.CDLL(None), 'mallopt', None) if sys.platform == 'linux' else None
+    for parameter, value in KEPT_MEMORY.items() if mallopt else ():
+        mallopt(parameter, value)
 
 
 def allow_tf32(allowed=True):
