@@ -42,24 +42,16 @@ class ReplayPool(nn.Module):
         """
         if len(batch) == 0:
             return batch
-        keys = torch.where(swaps, slots, len(self.items) + torch.arange(len(slots), device=slots.device))
-        order = keys.argsort(stable=True)
-        same_slot = keys[order][1:] == keys[order][:-1]
-        predecessor = torch.full_like(order, -1)
-        predecessor[order[1:]] = torch.where(same_slot, order[:-1], -1)
-        is_last = torch.ones_like(swaps)
-        is_last[order[:-1]] = ~same_slot
+        places, nowhere = torch.arange(len(batch), device=slots.device), len(self.items)
+        held = len(batch) + places                              # in `candidates`, below
+        goals = torch.where(swaps, slots, nowhere)
+        keys, order = goals.sort(stable=True)
+        follows = (keys[1:] == keys[:-1]) & (keys[1:] < nowhere)
+        origin = torch.where(swaps, held, places)
+        origin[order[1:]] = torch.where(follows, order[:-1], origin[order[1:]])
 
-        shape = (-1,) + (1,) * (batch.dim() - 1)
-        found = torch.where((predecessor >= 0).view(shape), batch[predecessor.clamp_min(0)], self.items[slots])
-        returned = torch.where(swaps.view(shape), found, batch)
-        self._store(batch, swaps & is_last, slots)
-        return returned
-
-    def _store(self, batch, stores, slots):
-        """Each slot is written by at most one item, so the result does not depend on the order of writing."""
-        writer = torch.full((len(self.items) + 1,), -1, dtype=torch.int64, device=slots.device)
-        writer[torch.where(stores, slots, len(self.items))] = torch.arange(len(slots), device=slots.device)
-        writer = writer[:-1]
-        shape = (-1,) + (1,) * (batch.dim() - 1)
-        self.items.copy_(torch.where((writer >= 0).view(shape), batch[writer.clamp_min(0)], self.items))
+        last = torch.full((nowhere + 1,), -1, device=slots.device).scatter_reduce_(0, goals, places, 'amax')[slots]
+        candidates = torch.cat([batch, self.items.index_select(0, slots)])
+        # All that write to a slot write the same, so the order of writing does not matter.
+        self.items.index_copy_(0, slots, candidates.index_select(0, torch.where(last >= 0, last, held)))
+        return candidates.index_select(0, origin)
