@@ -107,7 +107,10 @@ class StGcnUnit(nn.Module):
 
 
 class NonLocal(nn.Module):
-    """Non-local block (Wang et al., CVPR 2018): softmax(theta . phi) over the source joints, unscaled; residual."""
+    """Non-local block (Wang et al., CVPR 2018): softmax(theta . phi) over the source joints, unscaled; residual.
+
+    (B, 17, channels / 2) of joints and (B, 5, channels / 2) of their parts -> (B, 17, channels).
+    """
 
     def __init__(self, channels, inner):
         super().__init__()
@@ -118,9 +121,16 @@ class NonLocal(nn.Module):
         nn.init.zeros_(self.W[1].weight)
         nn.init.zeros_(self.W[1].bias)
 
-    def forward(self, features):
-        affinity = self.theta(features) @ self.phi(features).transpose(1, 2)
-        return features + self.W(affinity.softmax(dim=-1) @ self.g(features))
+    def forward(self, joints, parts, copy_back):
+        """`copy_back` (17, 5) gives each joint its part's features, here after the products: there are fewer parts."""
+        weight, bias = (torch.cat([getattr(layer, name) for layer in (self.theta, self.phi, self.g)])
+                        for name in ('weight', 'bias'))
+        of_joints, of_parts = weight.flatten(1).chunk(2, dim=1)
+        projected = torch.baddbmm(F.linear(joints, of_joints), copy_back.expand(parts.shape[0], -1, -1),
+                                  F.linear(parts, of_parts, bias))
+        theta, phi, g = projected.chunk(3, dim=-1)
+        seen = (theta @ phi.transpose(1, 2)).softmax(dim=-1) @ g
+        return torch.cat([joints, copy_back @ parts], dim=-1) + self.W(seen)
 
 
 class StGcnBody(nn.Module):
@@ -156,8 +166,7 @@ class StGcnBody(nn.Module):
             parts = unit(parts)
         body = self.conv4(parts.amax(1, keepdim=True))
         parts = self.conv2(torch.cat([body.expand_as(parts), parts], dim=-1))
-        features = torch.cat([features, self.copy_back @ parts], dim=-1)
-        return self.in_order.T @ self.fcn(self.non_local(features))
+        return self.in_order.T @ self.fcn(self.non_local(features, parts, self.copy_back))
 
 
 class StGcn(nn.Module):

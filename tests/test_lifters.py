@@ -218,9 +218,9 @@ def test_graph_convolutions_start_xavier_uniform():
 
 def test_non_local_block_starts_as_the_identity():
     block = build_lifter('stgcn', 2, 0.).stgcn.non_local
-    features = torch.randn(4, 17, 512)
+    joints, parts, copy_back = torch.randn(4, 17, 256), torch.randn(4, 5, 256), torch.rand(17, 5)
     assert (block.W[1].weight == 0).all() and (block.W[1].bias == 0).all()
-    assert torch.equal(block(features), features)
+    assert torch.equal(block(joints, parts, copy_back), torch.cat([joints, copy_back @ parts], dim=-1))
 
 
 # gradients
