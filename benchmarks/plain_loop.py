@@ -42,8 +42,9 @@ def plain_poses(poses):
     return PlainPoses(poses.pose3d_cam.numpy(), poses.pose2d.numpy(), poses.intrinsics[poses.camera].numpy())
 
 
-def loader(dataset, batch_size, shuffle=True, workers=WORKERS):
-    return DataLoader(dataset, batch_size, shuffle=shuffle, num_workers=workers, pin_memory=torch.cuda.is_available())
+def loader(dataset, batch_size, shuffle=True, workers=WORKERS, keep_workers=False):
+    return DataLoader(dataset, batch_size, shuffle=shuffle, num_workers=workers, pin_memory=torch.cuda.is_available(),
+                      persistent_workers=keep_workers and workers > 0)
 
 
 class PlainPool:

@@ -9,10 +9,11 @@ machine gives at that moment. Times are medians and the ratio is the median of n
 runs on the machine meets both. Counts come from further runs of each.
 
 What the rows leave out, mostly in the plain side's favour: its workers fill their queues (four batches each) before
-its turn, and their work is in no count; a turn of our game or lifter is a small epoch, whose end flushes the log and
-reads the loss, so these host reads come once a turn here and once in 100 iterations in training; our summary of an
-evaluation (PCK and AUC by action), once per evaluation, is in no row; nobody draws pictures or saves checkpoints.
-`--epoch` runs whole epochs, workers and summary included.
+its turn, so a turn of 32 batches meets 28 of them as training does, one of 8 iterations only half (`--block`), and their
+work is in no count; a turn of our game or lifter is a small epoch, whose end flushes the log and reads the loss, so these
+host reads come once a turn here and once in 100 iterations in training; our summary of an evaluation (PCK and AUC by
+action), once per evaluation, is in no row; nobody draws pictures or saves checkpoints. `--epoch` runs whole epochs,
+workers and summary included.
 """
 import json
 import os
@@ -53,8 +54,8 @@ class Part(NamedTuple):
 
 
 PARTS = (Part('data batch', 'batch', 32, 1), Part('GAN iteration', 'gan', 0, 2), Part('lifter step', 'lifter', 0, 1),
-         Part('evaluation', 'evaluate', 8, 1), Part('bone-length refresh', 'refresh', 16, 1),
-         Part('replay pools, both', 'pool', 8, 1))
+         Part('evaluation', 'evaluate', 32, 1), Part('bone-length refresh', 'refresh', 32, 1),
+         Part('replay pools, both', 'pool', 32, 1))
 
 
 class Side(NamedTuple):
@@ -77,7 +78,7 @@ class Row(NamedTuple):
 def main(argv=None):
     args = parse_args(argv)
     device = choose_device(args.device)
-    args.block = args.block or (100 if device.type == 'cuda' else 2)
+    args.block = args.block or (100 if device.type == 'cuda' else 8)
     torch.set_num_threads(args.threads or torch.get_num_threads())
     print(f'{args.posenet_name}, {describe(device)}; making {args.poses:,} poses')
     with tempfile.TemporaryDirectory() as folder:
@@ -102,7 +103,7 @@ def parse_args(argv):
     parser.add_argument('--iterations', default=20, type=positive, metavar='N',
                         help='turns of each side (default %(default)s)')
     parser.add_argument('--block', default=0, type=int, metavar='N',
-                        help='iterations in a turn, an even number (default 2; on CUDA, which records its updates anew in '
+                        help='iterations in a turn, an even number (default 8; on CUDA, which records its updates anew in '
                              'every turn, 100)')
     parser.add_argument('--threads', default=0, type=int, metavar='N', help='of torch on the CPU (default: its own)')
     parser.add_argument('--num_workers', default=2, type=int, metavar='N',

@@ -192,7 +192,8 @@ class Plain:
         return plain_loop.loader(dataset, self.size, workers=self.workers)
 
     def _endless(self, dataset):
-        """Batches of epoch after epoch."""
-        loader = self._loader(dataset)
+        """Batches of epoch after epoch, which are short here: forking new workers each time would be in no proportion,
+        and every page that either side then writes to would be copied."""
+        loader = plain_loop.loader(dataset, self.size, workers=self.workers, keep_workers=True)
         while True:
             yield from loader

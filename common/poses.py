@@ -59,6 +59,7 @@ class PoseSet:
         """PoseBatch of the poses at `index` (B,) int64, on `device` (default: where the set lies)."""
         device = device or self.device
         own = index.to(self.device)
-        camera = None if self.camera is None else self.intrinsics[self.camera[own]].to(device, non_blocking=True)
+        camera = None if self.camera is None else self.intrinsics.index_select(0, self.camera.index_select(0, own)).to(
+            device, non_blocking=True)
         return PoseBatch(self.pose3d_cam.index_select(0, own).to(device, non_blocking=True),
                          self.pose2d.index_select(0, own).to(device, non_blocking=True), camera)

@@ -275,7 +275,7 @@ def test_files_and_table(tiny_run):
 def test_an_epoch_of_each_side(monkeypatch):
     monkeypatch.setitem(sides.RECIPES, 'gcn', (1, 0.))
     monkeypatch.setattr(side_by_side, 'PARTS', ())
-    flags = '--posenet_name gcn --device cpu --poses 128 --batch_size 64 --num_workers 0 --epoch'
+    flags = '--posenet_name gcn --device cpu --poses 128 --batch_size 64 --block 2 --num_workers 0 --epoch'
     row, = side_by_side.main(flags.split())
     assert row.title == 'whole epoch (run)' and row.ratio == row.plain.milliseconds / row.ours.milliseconds
 
