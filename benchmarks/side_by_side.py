@@ -36,6 +36,7 @@ from function_baseline.arguments import Parser, batch_size, positive
 from models_baseline import LIFTERS
 from utils.device import DEVICES, choose_device
 from utils.errors import InputError, exits_cleanly
+from utils.events import EventFile
 from utils.pictures import new_figure
 from utils.run_directory import environment
 
@@ -132,7 +133,7 @@ def make_sides(args, device, folder):
     plain = Plain(args.posenet_name, game, training, test, args.batch_size,
                   tensorboardX.SummaryWriter(f'{folder}/plain'), args.num_workers)
     ours = Ours(game, training.resident(device), test.resident(device), args.batch_size,
-                tensorboardX.SummaryWriter(f'{folder}/ours'))
+                EventFile(Path(folder)).scalars)
     return ours, plain
 
 

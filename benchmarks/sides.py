@@ -47,11 +47,14 @@ def new_game(name, device):
 
 
 class Ours:
-    """The loops of this project, on parts of `training` and `test` (PoseSets, resident on the device)."""
+    """The loops of this project, on parts of `training` and `test` (PoseSets, resident on the device).
 
-    def __init__(self, game, training, test, batch_size, writer):
+    `write(figures, step)` keeps what an iteration logs, as ScalarLog's does.
+    """
+
+    def __init__(self, game, training, test, batch_size, write):
         self.device = training.device
-        self.game, self.training, self.test, self.size, self.writer = game, training, test, batch_size, writer
+        self.game, self.training, self.test, self.size, self.write = game, training, test, batch_size, write
         self.optimizers = GameOptimizers(*(adam(network, 1e-4) for network in game[:3]))
         self.lifter_optimizer = adam(game.lifter, 1e-4)
         self.pools = Pools(ReplayPool((16, 3)).to(self.device), ReplayPool((16, 2)).to(self.device))
@@ -72,7 +75,7 @@ class Ours:
 
     def play(self, poses):
         """One adversarial epoch on a PoseSet; the FakePairs."""
-        log = ScalarLog(self._write, FLUSH_EVERY, what='the benchmark')
+        log = ScalarLog(self.write, FLUSH_EVERY, what='the benchmark')
         fakes, self.iteration = adversarial_epoch(self.game, self.optimizers, self.pools, poses, self.settings(), log,
                                                   lambda *_: None)
         self.played, self.kept = self.played + len(poses), self.kept + len(fakes.pose2d)
@@ -124,10 +127,6 @@ class Ours:
     def _real(self, index):
         batch = self.training.take(index, self.device)
         return batch.pose2d, root_relative(batch.pose3d_cam)
-
-    def _write(self, figures, step):
-        for tag, value in figures.items():
-            self.writer.add_scalar(tag, value, step)
 
 
 class Plain:

@@ -1,7 +1,7 @@
 """Poses as bones: vectors (parent minus child), lengths, directions, and back; the bone-length swap.
 
 Shapes: pose3d (B, 16, 3) metres in any frame, bone vectors (B, 15, 3), bone lengths (B, 15, 1). Every conversion is one
-product with a constant matrix of the skeleton.
+product of (B, 48) or (B, 45) rows with a constant matrix of the skeleton.
 """
 from functools import lru_cache
 
@@ -11,15 +11,28 @@ from common.product import product
 from common.skeleton import H36M_16
 
 
+def mix_points(matrix, points):
+    """(B, n, 3) points -> (B, m, 3): the same weighted sums of the points for every pose, weights as `for_rows` has them.
+
+    One product of B rows; B products of (m, n) by (n, 3) take five times as long on a CPU.
+    """
+    return product(points.flatten(1), matrix).unflatten(1, (-1, 3))
+
+
+def for_rows(weights):
+    """(m, n) weights -> (3 n, 3 m), to be multiplied by rows of n points."""
+    return torch.kron(weights, torch.eye(3, dtype=weights.dtype)).T.contiguous()
+
+
 @lru_cache(maxsize=None)
 def skeleton_matrix(name, dtype, device):
-    """`H36M_16`'s matrix of that name as a tensor, made once for each type and device."""
-    return torch.as_tensor(getattr(H36M_16, name), dtype=dtype, device=device)
+    """`H36M_16`'s matrix of that name for rows, made once for each type and device."""
+    return for_rows(torch.as_tensor(getattr(H36M_16, name), dtype=dtype)).to(device)
 
 
 def bone_vectors(pose3d):
     """(B, 16, 3) -> (B, 15, 3), parent minus child."""
-    return product(skeleton_matrix('bone_matrix', pose3d.dtype, pose3d.device), pose3d)
+    return mix_points(skeleton_matrix('bone_matrix', pose3d.dtype, pose3d.device), pose3d)
 
 
 def bone_lengths(vectors):
@@ -34,7 +47,7 @@ def unit_bones(vectors):
 
 def pose_from_bones(vectors):
     """(B, 15, 3) bone vectors -> (B, 16, 3) root-relative pose: the inverse of `bone_vectors`."""
-    return product(skeleton_matrix('chain_matrix', vectors.dtype, vectors.device), vectors)
+    return mix_points(skeleton_matrix('chain_matrix', vectors.dtype, vectors.device), vectors)
 
 
 def with_bone_lengths(pose3d, lengths):

@@ -57,9 +57,13 @@ class PoseSet:
 
     def take(self, index, device=None):
         """PoseBatch of the poses at `index` (B,) int64, on `device` (default: where the set lies)."""
-        device = device or self.device
+        camera = None
+        if self.camera is not None:
+            rows = self.camera.index_select(0, index.to(self.device))
+            camera = self.intrinsics.index_select(0, rows).to(device or self.device, non_blocking=True)
+        return PoseBatch(self.take_only('pose3d_cam', index, device), self.take_only('pose2d', index, device), camera)
+
+    def take_only(self, name, index, device=None):
+        """'pose3d_cam' (B, 16, 3) or 'pose2d' (B, 16, 2) alone of what `take` gives."""
         own = index.to(self.device)
-        camera = None if self.camera is None else self.intrinsics.index_select(0, self.camera.index_select(0, own)).to(
-            device, non_blocking=True)
-        return PoseBatch(self.pose3d_cam.index_select(0, own).to(device, non_blocking=True),
-                         self.pose2d.index_select(0, own).to(device, non_blocking=True), camera)
+        return getattr(self, name).index_select(0, own).to(device or self.device, non_blocking=True)

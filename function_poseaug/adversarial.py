@@ -66,7 +66,8 @@ def adversarial_epoch(game, optimizers, pools, poses, settings, log, picture):
         batch = poses.take(source_index, device)
         fake, figures = updates.augmentor(*batch, draw_noise(batch.pose3d_cam, noise_draws))
         if iteration % settings.df == 0:
-            targets = poses.take(target3d_index, device).pose3d_cam, poses.take(target2d_index, device).pose2d
+            targets = (poses.take_only('pose3d_cam', target3d_index, device),
+                       poses.take_only('pose2d', target2d_index, device))
             figures = {**figures, **critics_step(updates, pools, targets, fake, pool_draws)}
         keep = inside_image(fake.rt_pose2d, settings.symmetric_filter)
         kept.add(fake, keep)

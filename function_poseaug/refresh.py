@@ -10,7 +10,7 @@ from common.npz import load_npy
 from common.skeleton import H36M_16
 from utils.errors import InputError
 
-CHUNK = 65536
+CHUNK = 8192      # poses; more at once fall out of a CPU's cache
 LONGEST_BONE = 10     # metres; a giant's
 
 

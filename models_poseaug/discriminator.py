@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from common.bones import bone_vectors, unit_bones
+from common.bones import bone_vectors, for_rows, mix_points, unit_bones
 from common.product import product
 from common.skeleton import H36M_16
 from models_baseline.layers import kaiming_linears
@@ -34,7 +34,7 @@ class KcsBranch(nn.Module):
     def __init__(self, bones):
         super().__init__()
         bones = torch.tensor(sorted(bones))
-        self.register_buffer('choice', torch.eye(H36M_16.num_bones)[bones], persistent=False)             # (n, 15)
+        self.register_buffer('choice', for_rows(torch.eye(H36M_16.num_bones)[bones]), persistent=False)   # (45, 3 n)
         self.register_buffer('columns', (bones[:, None] * H36M_16.num_bones + bones).flatten(), persistent=False)
         self.kcs_layer_1 = nn.Linear(H36M_16.num_bones ** 2, 256)
         self.kcs_layer_2 = nn.Linear(256, 256)
@@ -43,7 +43,7 @@ class KcsBranch(nn.Module):
         self.layer_pred = nn.Linear(100, 1)
 
     def forward(self, directions):
-        kcs = kinematic_chain_space(product(self.choice, directions)).flatten(1)
+        kcs = kinematic_chain_space(mix_points(self.choice, directions)).flatten(1)
         weight = self.kcs_layer_1.weight.index_select(1, self.columns)
         first = F.leaky_relu(F.linear(kcs, weight, self.kcs_layer_1.bias))
         features = self.kcs_layer_3(F.leaky_relu(self.kcs_layer_2(first))) + first

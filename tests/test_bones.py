@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from common.bones import (bone_length_templates, bone_lengths, bone_vectors, pose_from_bones, scale_by_group, swap_bone_lengths,
-                          unit_bones, with_bone_lengths)
+from common.bones import (bone_length_templates, bone_lengths, bone_vectors, for_rows, mix_points, pose_from_bones,
+                          scale_by_group, swap_bone_lengths, unit_bones, with_bone_lengths)
 from common.camera import root_relative
 
 GOLDEN = np.load(Path(__file__).parent / 'golden' / 'parts.npz')
@@ -17,6 +17,13 @@ PARENTS = [0, 1, 2, 0, 4, 5, 0, 7, 8, 8, 10, 11, 8, 13, 14]     # of joints 1..1
 
 def golden(key, dtype=torch.float32):
     return torch.from_numpy(GOLDEN[key]).to(dtype)
+
+
+@DTYPES
+def test_points_are_mixed_by_their_weights(dtype):
+    draws = torch.Generator().manual_seed(0)
+    weights, points = (torch.randn(shape, generator=draws, dtype=dtype) for shape in ((4, 7), (5, 7, 3)))
+    assert torch.allclose(mix_points(for_rows(weights), points), weights @ points, rtol=0, atol=3 * ROUNDING[dtype])
 
 
 # The reference's figures

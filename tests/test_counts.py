@@ -30,13 +30,12 @@ EXCHANGE = 38
 REFRESH = 32
 EVALUATION = 65     # per chunk, mlp
 
-NOWHERE = SimpleNamespace(add_scalar=lambda tag, value, step: None)
 
 
 def side(name):
     """Our loops around that lifter, on a few poses, their pools full."""
     game = new_game(name, torch.device('cpu'))
-    return Ours(game, synthetic_poses(8 * BATCH), held_out_poses(4 * BATCH), BATCH, NOWHERE)
+    return Ours(game, synthetic_poses(8 * BATCH), held_out_poses(4 * BATCH), BATCH, lambda figures, step: None)
 
 
 def batch_of(ours):
