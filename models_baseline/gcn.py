@@ -45,11 +45,15 @@ class SemGraphConv(nn.Module):
         return F.softmax(logits.view_as(self.self_mask), dim=1)
 
     def forward(self, features):
-        """W[1] is applied before the neighbours are mixed, so that one (16, 16) product mixes the whole batch."""
+        """W[1] is applied before the neighbours are mixed, so that one (16, 16) product mixes the whole batch.
+
+        Both weights act joint by joint: 16 products of B rows take a CPU less time than one of 16 B rows.
+        """
         attention = self.attention()
-        own = features * attention.diagonal()[:, None, None] @ self.W[0]
-        mixed = attention * (1 - self.self_mask) @ (features @ self.W[1]).flatten(1)
-        return own + mixed.view_as(own) + self.bias
+        own = torch.bmm(features, attention.diagonal()[:, None, None] * self.W[0])
+        others = torch.bmm(features, self.W[1].expand(len(own), -1, -1)).flatten(1)
+        mixed = torch.addmm(own.flatten(1), attention * (1 - self.self_mask), others)
+        return mixed.view_as(own) + self.bias
 
 
 class GraphConvUnit(nn.Module):
