@@ -22,6 +22,7 @@ from torch import nn
 from function_baseline import loop as baseline_loop
 from function_baseline.arguments import baseline_parser, parse
 from function_baseline.loop import BaselineState
+from function_poseaug import loop as poseaug_loop
 from function_poseaug.arguments import poseaug_parser
 from function_poseaug.loop import PoseAugState
 from utils import interrupts
@@ -630,3 +631,18 @@ def test_a_run_at_its_end_needs_no_room():
     for state.epoch in (0, 30, 59, 60):
         needs.append(baseline_loop._room(state, args))
     assert needs == sorted(needs, reverse=True) and needs[0] > needs[1] >= needs[2] > needs[3] == 0
+
+
+def test_a_poseaug_run_needs_room_for_three_checkpoints_of_its_players(tmp_path):
+    """The last one, its successor beside it until that is whole, and that of the last healthy epoch."""
+    args, state, run = started('model_pos', tmp_path, '--posenet_name', 'gcn', '--stages', '1')
+    for optimizer in (*state.optimizers, state.lifter_optimizer):       # moments come with the first step
+        for parameter in optimizer.param_groups[0]['params']:
+            parameter.grad = torch.ones_like(parameter)
+        optimizer.step()
+    state.epoch0_scores = (1., 2., 3., 4.)
+    run.save_last(state.state_dict())
+    run.close()
+    written = (run.path / LAST).stat().st_size
+    args.keep_snapshots = False
+    assert 2.5 * written < poseaug_loop._room(state, args, iterations=0) < 5 * written
