@@ -23,11 +23,11 @@ from utils.scalar_log import ScalarLog
 
 BATCH = 32
 # operations of one call: forward, backward, clipping and update
-GENERATOR_STEP = dict(gcn=1600, mlp=1190, stgcn=1830, videopose=1335)
-DISCRIMINATORS_STEP = 632
-LIFTER_STEP = dict(gcn=410, mlp=108, stgcn=464, videopose=166)     # a CPU's dropout is six fast operations
-EXCHANGE = 38
-REFRESH = 32
+GENERATOR_STEP = dict(gcn=1480, mlp=1180, stgcn=1830, videopose=1330)
+DISCRIMINATORS_STEP = 605
+LIFTER_STEP = dict(gcn=392, mlp=108, stgcn=464, videopose=164)     # a CPU's dropout is six fast operations
+EXCHANGE = 28
+REFRESH = 30
 EVALUATION = 65     # per chunk, mlp
 
 
