@@ -50,8 +50,9 @@ class SemGraphConv(nn.Module):
         Both weights act joint by joint: 16 products of B rows take a CPU less time than one of 16 B rows.
         """
         attention = self.attention()
-        own = torch.bmm(features, attention.diagonal()[:, None, None] * self.W[0])
-        others = torch.bmm(features, self.W[1].expand(len(own), -1, -1)).flatten(1)
+        own_weight, others_weight = (weight.expand(len(attention), -1, -1) for weight in self.W)
+        own = torch.bmm(features * attention.diagonal()[:, None, None], own_weight)
+        others = torch.bmm(features, others_weight).flatten(1)
         mixed = torch.addmm(own.flatten(1), attention * (1 - self.self_mask), others)
         return mixed.view_as(own) + self.bias
 
