@@ -187,12 +187,12 @@ class Plain:
     def _moved(self, batch):
         return [tensor.to(self.device) for tensor in batch]
 
-    def _loader(self, dataset):
-        return plain_loop.loader(dataset, self.size, workers=self.workers)
+    def _loader(self, dataset, keep_workers=False):
+        return plain_loop.loader(dataset, self.size, workers=self.workers, keep_workers=keep_workers)
 
     def _endless(self, dataset):
         """Batches of epoch after epoch, which are short here: forking new workers each time would be in no proportion,
         and every page that either side then writes to would be copied."""
-        loader = plain_loop.loader(dataset, self.size, workers=self.workers, keep_workers=True)
+        loader = self._loader(dataset, keep_workers=True)
         while True:
             yield from loader

@@ -77,19 +77,22 @@ def _kept(features, p):
     return draws.ge_(round(p * 2 ** bits) - 2 ** (bits - 1))
 
 
-class _CpuDropout(torch.autograd.Function):
-    """The draws become factors before they meet the features: a product of two types is some 30 times slower."""
+def _drop(features, kept, scale):
+    """features * kept * scale; `kept` is made floats first, as a product of two types is some 30 times slower."""
+    return kept.to(features.dtype).mul_(features).mul_(scale)
 
+
+class _CpuDropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx, features, p):
         kept, ctx.scale = _kept(features, p), 1 / (1 - p)
         ctx.save_for_backward(kept)
-        return kept.to(features.dtype).mul_(features).mul_(ctx.scale)
+        return _drop(features, kept, ctx.scale)
 
     @staticmethod
     def backward(ctx, gradient):
         kept, = ctx.saved_tensors
-        return kept.to(gradient.dtype).mul_(gradient).mul_(ctx.scale), None
+        return _drop(gradient, kept, ctx.scale), None
 
 
 class _CpuReluDropout(torch.autograd.Function):
@@ -98,7 +101,7 @@ class _CpuReluDropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx, features, p):
         ctx.scale = 1 / (1 - p)
-        output = _kept(features, p).to(features.dtype).mul_(features).relu_().mul_(ctx.scale)
+        output = _drop(features, _kept(features, p), ctx.scale).relu_()
         ctx.save_for_backward(output)
         return output
 

@@ -31,7 +31,6 @@ REFRESH = 30
 EVALUATION = 65     # per chunk, mlp
 
 
-
 def side(name):
     """Our loops around that lifter, on a few poses, their pools full."""
     game = new_game(name, torch.device('cpu'))
