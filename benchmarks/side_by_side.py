@@ -5,8 +5,9 @@
 
 The plain side (benchmarks/plain_loop.py) has the same weights and does the same arithmetic the way one writes it first.
 Each row alternates: some iterations of ours, the same number of the plain one, and a matrix product, to know what the
-machine gives at that moment. Times are medians and the ratio is the median of neighbours' ratios, so that whatever else
-runs on the machine meets both. Counts come from further runs of each.
+machine gives at that moment. Each side's turn has the C library's memory set as in its own program. Times are medians and
+the ratio is the median of neighbours' ratios, so that whatever else runs on the machine meets both. Counts come from
+further runs of each.
 
 What the rows leave out, mostly in the plain side's favour: its workers fill their queues (four batches each) before
 its turn, so a turn of 32 batches meets 28 of them as training does, one of 8 iterations only half (`--block`), and their
@@ -21,6 +22,7 @@ import statistics
 import sys
 import tempfile
 import time
+from functools import partial
 from multiprocessing import active_children
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +36,7 @@ from benchmarks.sides import RECIPES, Ours, Plain, new_game
 from benchmarks.synthetic import held_out_poses, synthetic_poses
 from function_baseline.arguments import Parser, batch_size, positive
 from models_baseline import LIFTERS
-from utils.device import DEVICES, choose_device
+from utils.device import DEVICES, choose_device, set_malloc
 from utils.errors import InputError, exits_cleanly
 from utils.events import EventFile
 from utils.pictures import new_figure
@@ -140,18 +142,24 @@ def make_sides(args, device, folder):
 def measure(part, ours, plain, args, device):
     """Warm both sides up, time them in turns, count -> Row."""
     n = part.units or args.block
-    runs = [lambda count=n, side=side: getattr(side, part.method)(count) for side in (ours, plain)]
+    runs = [partial(turn, side, part.method, n) for side in (ours, plain)]
     for run in runs:
         run()
     turns = [(timed(runs[0], device), timed(runs[1], device), gemm_seconds(device)) for _ in range(args.iterations)]
     ours_s, plain_s, gemm_s = zip(*turns)
     gemm_rate = 2 * GEMM_SIZE ** 3 / statistics.median(gemm_s)
-    results = [side_of(lambda run=run: run(part.counted), seconds, n, part.counted, gemm_rate, device)
-               for run, seconds in zip(runs, (ours_s, plain_s))]
+    results = [side_of(partial(turn, side, part.method, part.counted), seconds, n, part.counted, gemm_rate, device)
+               for side, seconds in ((ours, ours_s), (plain, plain_s))]
     ratio = statistics.median(theirs / own for own, theirs in zip(ours_s, plain_s))
     times = ' / '.join(f'{result.milliseconds:.2f}' for result in results)
     print(f'{part.title}: {times} ms, ratio {ratio:.2f}', flush=True)
     return Row(part.title, *results, ratio, len(turns))
+
+
+def turn(side, method, *units):
+    """A turn of one side, the C library's memory set as in that side's own program."""
+    set_malloc(side.malloc)
+    getattr(side, method)(*units)
 
 
 def side_of(run, seconds, n, counted, gemm_rate, device):
@@ -215,7 +223,7 @@ def gemm_seconds(device):
 
 def whole_epoch(ours, plain, device):
     """Row of one whole epoch of each side, one after the other."""
-    seconds = [timed(side.epoch, device) for side in (ours, plain)]
+    seconds = [timed(partial(turn, side, 'epoch'), device) for side in (ours, plain)]
     nothing = Counts(0, 0, 0, 0, {})
     return Row('whole epoch (run)', *(Side(1000 * value, 0., nothing) for value in seconds), seconds[1] / seconds[0], 1)
 

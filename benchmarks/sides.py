@@ -23,6 +23,7 @@ from models_baseline import build_lifter
 from models_poseaug.augmentor import Augmentor
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
+from utils.device import KEPT_MEMORY
 from utils.gradients import adam
 from utils.scalar_log import ScalarLog
 from utils.seeding import generator, seed_everything
@@ -51,6 +52,8 @@ class Ours:
 
     `write(figures, step)` keeps what an iteration logs, as ScalarLog's does.
     """
+
+    malloc = KEPT_MEMORY        # the settings of the C library's memory in this side's turns
 
     def __init__(self, game, training, test, batch_size, write):
         self.device = training.device
@@ -131,6 +134,8 @@ class Ours:
 
 class Plain:
     """The plain loops from the weights of `game`, method by method; `training` and `test` lie on the CPU."""
+
+    malloc = plain_loop.MALLOC
 
     def __init__(self, name, game, training, test, batch_size, writer, workers):
         self.device, self.size, self.workers = next(game.lifter.parameters()).device, batch_size, workers

@@ -1,6 +1,10 @@
 """The benchmark: its plain side computes what ours does, its counters count, and the command runs to the end."""
+import ctypes
 import json
+import subprocess
+import sys
 from dataclasses import replace
+from textwrap import dedent
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,6 +20,7 @@ from benchmarks.synthetic import held_out_poses, synthetic_poses
 from common import metrics
 from common.bones import bone_length_templates, swap_bone_lengths
 from common.camera import project, root_relative
+from common.paths import PROJECT_ROOT
 from common.rotation import axis_angle_to_matrix
 from function_baseline.evaluate import evaluate
 from function_baseline.train import lifter_step
@@ -278,6 +283,28 @@ def test_an_epoch_of_each_side(monkeypatch):
     flags = '--posenet_name gcn --device cpu --poses 128 --batch_size 64 --block 2 --num_workers 0 --epoch'
     row, = side_by_side.main(flags.split())
     assert row.title == 'whole epoch (run)' and row.ratio == row.plain.milliseconds / row.ours.milliseconds
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), 'mallopt'), reason='needs the GNU C library')
+def test_a_turn_has_the_memory_settings_of_its_side():
+    program = dedent('''
+        import sys
+        from resource import RUSAGE_SELF, getrusage
+        from types import SimpleNamespace
+        import torch
+        from benchmarks import side_by_side, sides
+
+        side = SimpleNamespace(malloc=getattr(sides, sys.argv[1]).malloc, work=lambda: torch.ones(12 << 20).sum())
+        faults = []
+        for _ in range(6):
+            before = getrusage(RUSAGE_SELF).ru_minflt
+            side_by_side.turn(side, 'work')
+            faults.append(getrusage(RUSAGE_SELF).ru_minflt - before)
+        print(min(faults))
+    ''')
+    ours, plain = (int(subprocess.run([sys.executable, '-c', program, side], cwd=PROJECT_ROOT, capture_output=True, text=True,
+                                      check=True).stdout) for side in ('Ours', 'Plain'))
+    assert ours < 10 and plain > 20       # 48 MB: 12,288 pages, or 24 huge ones
 
 
 @pytest.mark.parametrize('flags', ['--block 3', '--poses 100', '--posenet_name nothing', '--batch_size 1'])

@@ -40,10 +40,15 @@ def keep_freed_memory():
     """Let the C library reuse what a batch's tensors leave (each up to 256 MB).
 
     By default it returns them to the system and gets them back zeroed, page by page: 46,000 page faults in one adversarial
-    iteration of the MLP, a tenth to a fifth of the time on two cores. Does nothing where the C library is not GNU's.
+    iteration of the MLP, a tenth to a fifth of the time on two cores.
     """
+    set_malloc(KEPT_MEMORY)
+
+
+def set_malloc(settings):
+    """Set mallopt's parameters, number -> value; does nothing where the C library is not GNU's."""
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None) if sys.platform == 'linux' else None
-    for parameter, value in KEPT_MEMORY.items() if mallopt else ():
+    for parameter, value in settings.items() if mallopt else ():
         mallopt(parameter, value)
 
 
