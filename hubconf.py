@@ -87,7 +87,7 @@ def _lifter(name, checkpoint, stages, dropout, progress):
     if weights.posenet_name != name:
         raise errors.InputError(f'{checkpoint} holds a lifter {weights.posenet_name}, not {name}; '
                                 f"load it as 'poseaug_{weights.posenet_name}'")
-    if stages not in (None, weights.stages) and name != 'stgcn':
+    if stages not in (None, weights.stages) and name not in models_baseline.STAGELESS:
         raise errors.InputError(f'{checkpoint} holds a lifter with {weights.stages} stages, not {stages}; '
                                 'leave stages out or give another checkpoint')
     return lifter.eval()

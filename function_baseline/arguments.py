@@ -5,7 +5,7 @@ import sys
 
 from common.h36m import KEYPOINTS
 from common.paths import add_data_root
-from models_baseline import LIFTERS
+from models_baseline import LIFTERS, STAGELESS
 from utils.device import DEVICES
 from utils.errors import InputError
 
@@ -159,7 +159,7 @@ def parse(parser, argv, idle=(), used=None):
     """
     args = parser.parse_args(argv)
     args.explicit = explicit_flags(parser, argv)
-    idle = idle + ('stages',) * (args.posenet_name == 'stgcn')
+    idle = idle + ('stages',) * (args.posenet_name in STAGELESS)
     for action in parser._actions:
         is_idle = action.dest in idle or used is not None and action.dest not in used
         if is_idle and action.dest in args.explicit:

@@ -4,7 +4,7 @@ from function_baseline.batches import shuffled_batches
 from function_baseline.start import starting_lifter
 from function_baseline.train import supervised_pairs, train_lifter
 from utils import interrupts
-from utils.checkpoint import BASELINE_BEST, BASELINE_KEY, load_adam, load_network, take_over
+from utils.checkpoint import BASELINE_BEST, BASELINE_KEY, load_adam, load_network, snapshot_name, take_over
 from utils.gradients import adam, set_learning_rate
 from utils.pictures import save_curves
 from utils.run_directory import RunDirectory, baseline_stamp, trained_bytes
@@ -109,9 +109,7 @@ def _train_epoch(state, args, training, device):
 def _keep_checkpoints(run, state, args, error_h36m):
     if error_h36m < state.best_h36m:
         state.best_h36m = error_h36m
-        run.save(BASELINE_BEST, {BASELINE_KEY: state.lifter.state_dict(), 'epoch': state.epoch,
-                                 'error_h36m_p1': error_h36m})
+        run.save_lifter(BASELINE_BEST, BASELINE_KEY, state.lifter, state.epoch, error_h36m_p1=error_h36m)
     if state.epoch % args.snapshot == 0:
-        run.save(f'ckpt_epoch_{state.epoch:04d}.pth.tar',
-                 {BASELINE_KEY: state.lifter.state_dict(), 'epoch': state.epoch})
+        run.save_lifter(snapshot_name(state.epoch), BASELINE_KEY, state.lifter, state.epoch)
     run.save_last(state.state_dict())

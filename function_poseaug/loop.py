@@ -17,7 +17,8 @@ from models_poseaug.augmentor import Augmentor
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
 from utils import interrupts
-from utils.checkpoint import HEALTHY, LAST, POSEAUG_KEY, load_adam, load_network, read_checkpoint, take_over
+from utils.checkpoint import (HEALTHY, LAST, POSEAUG_KEY, load_adam, load_network, read_checkpoint, snapshot_name,
+                              take_over)
 from utils.errors import Diverged
 from utils.gradients import adam, set_learning_rate
 from utils.pictures import save_augmentation
@@ -145,8 +146,7 @@ def train_poseaug(args, training, tests, device, resumed=None):
         if state.epoch > args.warmup:
             keep_best(run, state, row)
         if args.keep_snapshots and state.epoch % args.snapshot == 0:     # idle by default, as in the reference
-            run.save(f'ckpt_epoch_{state.epoch:04d}.pth.tar',
-                     {POSEAUG_KEY: state.game.lifter.state_dict(), 'epoch': state.epoch})
+            run.save_lifter(snapshot_name(state.epoch), POSEAUG_KEY, state.game.lifter, state.epoch)
         run.summary(dashboard.epoch_summary(state.game, training, templates, tests, row, generator(
             device, args.random_seed, state.epoch, 'dashboard'), args.symmetric_filter), state.epoch)
         keep_last(run, state)
@@ -319,6 +319,6 @@ def keep_best(run, state, row):
     for name, value in zip(BEST, row):
         if value < state.best[name]:
             state.best[name] = value
-            run.save(f'ckpt_best_{name}.pth.tar', {POSEAUG_KEY: state.game.lifter.state_dict(), 'epoch': state.epoch,
-                                                   'scores': dict(zip(scores.SCORE_COLUMNS, row))})
+            run.save_lifter(f'ckpt_best_{name}.pth.tar', POSEAUG_KEY, state.game.lifter, state.epoch,
+                            scores=dict(zip(scores.SCORE_COLUMNS, row)))
             run.log_line(f'saved ckpt_best_{name}.pth.tar: epoch {state.epoch}, {name} {value:.6f}')

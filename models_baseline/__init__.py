@@ -6,6 +6,7 @@ from models_baseline.videopose import VideoPose
 
 # name on the command line -> class(stages, dropout), an nn.Module from (B, 16, 2) or (B, 32) to (B, 16, 3)
 LIFTERS = dict(gcn=SemGCN, mlp=SimpleBaseline, stgcn=StGcn, videopose=VideoPose)
+STAGELESS = {'stgcn'}       # lifters of one depth: --stages means nothing to them
 
 
 def build_lifter(name, stages=4, dropout=0.25):

@@ -12,7 +12,7 @@ import torch
 
 from common.npz import member_bytes, members, open_archive
 from common.safe_pickle import LimitedFile, checkpoint_records, in_short
-from models_baseline import LIFTERS, build_lifter
+from models_baseline import LIFTERS, STAGELESS, build_lifter
 from utils.errors import InputError
 
 LAST = 'ckpt_last.pth.tar'
@@ -38,6 +38,10 @@ class LifterWeights(NamedTuple):
     stages: int
     state: dict
     epoch: int
+
+
+def snapshot_name(epoch):
+    return f'ckpt_epoch_{epoch:04d}.pth.tar'
 
 
 def save_checkpoint(path, content):
@@ -155,7 +159,7 @@ def load_lifter(path, args):
     """
     weights = read_lifter(path)
     for flag, found in (('posenet_name', weights.posenet_name), ('stages', weights.stages)):
-        if flag in args.explicit and getattr(args, flag) != found and not (flag == 'stages' and _is_stageless(weights)):
+        if flag in args.explicit and getattr(args, flag) != found and not (flag == 'stages' and weights.posenet_name in STAGELESS):
             raise InputError(f'{path} holds a lifter with {flag} {found}, but --{flag} says {getattr(args, flag)}; '
                              'leave the flag out or give another checkpoint')
     lifter = build_lifter(weights.posenet_name, weights.stages, args.dropout)
@@ -163,14 +167,10 @@ def load_lifter(path, args):
     return lifter, weights
 
 
-def _is_stageless(weights):
-    return weights.posenet_name == 'stgcn'
-
-
 def _count_stages(posenet_name, state):
     _, pattern, units_per_stage = _SIGNATURES[posenet_name]
     if pattern is None:
-        return 4      # ST-GCN's default, and without meaning there
+        return 4      # the default of --stages, and without meaning
     numbers = [int(match[1]) for match in map(re.compile(pattern).match, map(str, state)) if match]
     return (max(numbers, default=-1) + 1) // units_per_stage
 

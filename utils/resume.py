@@ -10,8 +10,6 @@ from utils.errors import InputError
 
 FREE_TO_CHANGE = ('resume', 'device', 'graphs', 'num_workers', 'data_root', 'checkpoint', 'snapshot', 'on_collapse',
                   'max_restarts')
-
-
 LARGEST = 1e300       # of a number: a whole one may lie beyond all floats
 
 

@@ -117,6 +117,10 @@ class RunDirectory:
         """Save a checkpoint that describes itself: arguments and versions travel with the weights."""
         save_checkpoint(self.path / name, dict(content, arguments=self.args, environment=self.environment))
 
+    def save_lifter(self, name, key, lifter, epoch, **figures):
+        """Save a lifter alone, as the reference names its weights: `key` is what this trainer calls them."""
+        self.save(name, {key: lifter.state_dict(), 'epoch': epoch, **figures})
+
     def save_last(self, content):
         """Save what --resume needs, once the log and the events up to here are on the disk, safe from a power cut."""
         self.events.flush()
