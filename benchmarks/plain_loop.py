@@ -185,7 +185,7 @@ def lifter_feedback(lifter, batch, poses, rt_pose2d, feedback):
 
 
 def hardness_of(lifter, pose2d, pose3d):
-    """(B, 3): weighted mean errors of the three groups of joints, metres."""
+    """(B, 3): means of the weighted errors of the three groups of joints, metres."""
     errors = torch.norm(lifter(pose2d) - (pose3d - pose3d[:, :1]), dim=-1)
     groups = []
     for names in FEEDBACK_GROUPS:

@@ -67,8 +67,8 @@ def perspective_divide(pose3d_cam):
 def project(pose3d_cam, intrinsic):
     """Project with lens distortion: (B, J, 3) camera metres, (B, 9) intrinsic vectors -> (B, J, 2) normalised.
 
-    f * (xy * (1 + k . (r2, r2^2, r2^3) + p . xy) + p * r2) + c. The tangential term is Human3.6M's simplification of
-    Brown's model (`p . xy` where Brown has 2 p . (y, x)).
+    f * (xy * (1 + k . (r2, r2^2, r2^3) + p . xy) + p * r2) + c. The tangential term is Brown's without
+    its factor 2: p . xy where Brown, with p in this order, has 2 p . xy.
     """
     focal, centre, k, p = _split(intrinsic)
     xy = perspective_divide(pose3d_cam)

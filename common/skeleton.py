@@ -1,7 +1,7 @@
 """The skeleton as a value: names and parents, from which every index, matrix and grouping is derived by joint NAME.
 
 Convention (Human3.6M, 16 joints): a joint hangs from its parent; bone b ends in joint b + 1 and carries that joint's
-name; a bone's vector is PARENT MINUS CHILD. Joint numbers are written nowhere else.
+name; a bone's vector is PARENT MINUS CHILD. No joint number but the root's, 0, is written elsewhere.
 """
 from dataclasses import dataclass
 from functools import cached_property

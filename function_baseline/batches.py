@@ -1,4 +1,4 @@
-"""Batches as indices: shuffled or in order, on the device, without the last batch where it would hold a single pose."""
+"""Batches as indices: shuffled, on the device, without the last batch where it would hold a single pose."""
 import torch
 
 

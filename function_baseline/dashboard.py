@@ -1,6 +1,6 @@
 """What TensorBoard shows of a run beside its scalars: made once an epoch from a bounded sample of poses.
 
-Every function returns a Summary for the event file, or tag -> number; nothing is drawn from torch's own random numbers,
+What is shown comes back as a Summary for the event file, or as tag -> number; nothing is drawn from torch's own random numbers,
 and no network changes but that the lifter is left in eval mode, as an evaluation leaves it.
 """
 from dataclasses import replace

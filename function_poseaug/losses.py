@@ -9,7 +9,7 @@ from common.product import product
 from common.skeleton import H36M_16
 
 # Joints of the lifter's feedback: three groups by distance from the trunk, each joint's error with its own weight.
-# The root belongs to no group; Head counts with the knees and elbows.
+# Hip, Spine and Thorax belong to no group; Head counts with the knees and elbows.
 FEEDBACK_GROUPS = (('RHip', 'LHip', 'LShoulder', 'RShoulder'),
                    ('RKnee', 'LKnee', 'Head', 'LElbow', 'RElbow'),
                    ('RFoot', 'LFoot', 'LWrist', 'RWrist'))
@@ -49,7 +49,7 @@ def limit_loss(ratios, limit):
 
 @lru_cache(maxsize=None)
 def feedback_matrix(dtype=torch.float32, device=None):
-    """(16, 3): joint errors @ matrix = the weighted mean error of each of the three groups."""
+    """(16, 3): joint errors @ matrix = each group's sum of weight * error, divided by how many joints it has."""
     matrix = torch.zeros(H36M_16.num_joints, len(FEEDBACK_GROUPS), dtype=dtype, device=device)
     for group, names in enumerate(FEEDBACK_GROUPS):
         for name in names:
@@ -58,7 +58,7 @@ def feedback_matrix(dtype=torch.float32, device=None):
 
 
 def group_errors(predicted, target_rel):
-    """How hard each pose is for the lifter: (B, 16, 3) metres twice -> (B, 3) weighted mean errors, metres.
+    """How hard each pose is for the lifter: (B, 16, 3) metres twice -> (B, 3) means of the weighted errors, metres.
 
     PoseAug: the raw output is compared; a lifter that predicts the root is not re-rooted here.
     """
@@ -75,7 +75,10 @@ class HardnessBand(NamedTuple):
 
 
 class Hardness(NamedTuple):
-    """Feedback of one augmented pose set: the loss, and what is logged of it (0-d tensors)."""
+    """Feedback of one augmented pose set: the loss, and what is logged of it (0-d tensors).
+
+    `std`, `mean`: of all ratios; `sample`: the first pose's mean ratio; `mean_loss`, `std_loss`: the unweighted terms.
+    """
     loss: torch.Tensor
     std: torch.Tensor
     mean: torch.Tensor

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from function_poseaug.steps import HEALTH, KEPT_SHARE
 from utils.errors import InputError
 
-BLOWN_UP = 100        # a critic's least-squares loss: scores some 14 away from their labels
+BLOWN_UP = 100        # a critic's least-squares loss: scores some 10 away from their labels
 SETTLED = 200         # iterations until a fresh critic's accuracies mean something
 PINNED = .005         # an accuracy nearer than this to 0 or 1
 

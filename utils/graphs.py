@@ -14,9 +14,10 @@ class Replayed:
 
     The same kernels run either way, so the numbers are the same. What `update` reads on the host is recorded as it is:
     nothing but the optimizer's learning rate may change between calls; it is recorded anew then. What comes back from
-    a replay is overwritten by the next one. Calls of other shapes than the recorded ones (an epoch's last batch), and
-    the first EAGER_CALLS, run as they are written; so does every call without a GPU or where not `wanted`. A rate that
-    changes within a hundred steps costs more in recordings than replays save.
+    a replay is overwritten by the next one. The first EAGER_CALLS calls of each rate and set of shapes run as they are
+    written, so an epoch's last batch always does, and so does every call without a GPU or where not `wanted`. The next is
+    recorded in place of any earlier recording: a rate that changes within a hundred steps, or two shapes in turn, cost
+    more in recordings than replays save.
     """
 
     def __init__(self, update, optimizer, wanted=True):

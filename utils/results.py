@@ -65,7 +65,8 @@ _PERCENTS = dict(pck16='PCK, %, 16 joints', auc16='AUC, %, 16 joints', pck14='PC
                  auc14='AUC, %, official 14 joints')
 METRICS = (*(Metric(test_set, tag, title, True) for test_set in TAGS for tag, title in _ERRORS.items()),
            *(Metric('dhp', tag, title, False) for tag, title in _PERCENTS.items()))
-MPJPES = H36M_P1, _ = [metric for metric in METRICS if metric.tag == 'p1score']
+MPJPES = [metric for metric in METRICS if metric.tag == 'p1score']
+H36M_P1 = MPJPES[0]
 SAME_MM = 0.01      # float32 evaluations of one lifter differ by far less, two lifters by far more
 
 
@@ -78,7 +79,7 @@ class Run(NamedTuple):
     @property
     def experiment(self):
         """(lifter, 2D), as the folders above the run are called."""
-        *_, lifter, keypoints, _ = '', '', *self.path.resolve().parts
+        lifter, keypoints = ('', '', *self.path.resolve().parts)[-3:-1]
         return lifter, keypoints
 
     @property
@@ -250,7 +251,7 @@ def _baseline_of(poseaug, baselines):
 # The table
 
 def table(paired):
-    """Rows of `pairs`, by METRICS; a metric that no run has is left out."""
+    """Rows of `pairs`, by METRICS; a score that neither run of a pair has is left out."""
     rows = [_row(metric, baseline, poseaug) for metric in METRICS for baseline, poseaug in paired]
     return [row for row in rows if any(value is not None for value in (row.baseline, row.poseaug_best))]
 

@@ -17,7 +17,10 @@ def derived_seed(seed, epoch, purpose):
 
 
 def seed_everything(seed, epoch=0, purpose='start'):
-    """Seed torch's own generators on every device: initial weights and dropout draw from them."""
+    """Seed torch's own generators on every device: initial weights and dropout draw from them.
+
+    cuDNN's search for the fastest kernel, which would make runs differ, is switched off.
+    """
     torch.manual_seed(derived_seed(seed, epoch, purpose))
     torch.backends.cudnn.benchmark = False
 
