@@ -12,6 +12,7 @@ import signal
 import struct
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from function_baseline.loop import BaselineState
 from function_poseaug import loop as poseaug_loop
 from function_poseaug.arguments import poseaug_parser
 from function_poseaug.loop import PoseAugState
-from utils import interrupts
+from utils import device, interrupts
 from utils.checkpoint import LAST, load_lifter, read_checkpoint, save_checkpoint, take_over
 from utils.device import DEVICES, choose_device
 from utils.errors import Diverged, InputError, exits_cleanly
@@ -222,7 +223,7 @@ def test_the_cpu_can_always_be_chosen_and_auto_finds_something():
     assert (choose_device('auto').type == 'cuda') == torch.cuda.is_available()
 
 
-@pytest.mark.skipif(not (sys.platform == 'linux' and platform.libc_ver()[0] == 'glibc'), reason='needs the GNU C library')
+@pytest.mark.skipif(platform.libc_ver() < ('glibc', '2.35'), reason='needs the GNU C library of 2022 or a newer one')
 def test_memory_that_is_freed_is_used_again_without_asking_the_system():
     """A megabyte that comes anew from the system costs 256 page faults."""
     choose_device('cpu')
@@ -250,6 +251,21 @@ def test_a_device_that_this_machine_lacks_is_refused(name):
     if present:
         pytest.skip(f'this machine has {name}')
     assert f'--device {name}' in refusal(choose_device, name)
+
+
+def test_an_older_c_library_keeps_what_it_can(monkeypatch):
+    """Before 2.35 it refused thresholds beyond 32 MB, and stopped moving its own of 128 KB."""
+    settings = {}
+
+    def mallopt(parameter, value):
+        taken = parameter != device.MMAP_THRESHOLD or value <= 32 << 20
+        settings.update({parameter: value} if taken else {})
+        return int(taken)
+
+    monkeypatch.setattr(device.sys, 'platform', 'linux')
+    monkeypatch.setattr(device.ctypes, 'CDLL', lambda _: SimpleNamespace(mallopt=mallopt))
+    device.keep_freed_memory()
+    assert settings == {**device.KEPT_MEMORY, device.MMAP_THRESHOLD: 32 << 20}
 
 
 # Refusals

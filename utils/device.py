@@ -12,12 +12,15 @@ DEVICES = ('auto', 'cuda', 'mps', 'cpu')
 # mallopt's numbers (malloc.h of the GNU C library) and what they are set to: bytes, or -1 for never
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
 KEPT_MEMORY = {MMAP_THRESHOLD: 256 << 20, TRIM_THRESHOLD: -1, TOP_PAD: 64 << 20}
+LARGEST_THRESHOLD = 32 << 20      # that GNU C libraries before 2.35 take
 
 
 def choose_device(name='auto', tf32=False):
     """torch.device for 'auto' (CUDA, then MPS, then the CPU), 'cpu', 'mps', 'cuda' or 'cuda:1'.
 
-    Sets fp32 arithmetic explicitly, or `tf32`: cuDNN would otherwise use TF32 for convolutions without saying so.
+    Sets fp32 arithmetic explicitly, or `tf32`: cuDNN would otherwise use TF32 for convolutions without saying so. Also
+    keeps freed memory (`keep_freed_memory`) and makes cuda:N the current device. InputError for a name that is none, or a
+    device that is not here.
     """
     allow_tf32(tf32)
     keep_freed_memory()
@@ -37,7 +40,7 @@ def choose_device(name='auto', tf32=False):
 
 
 def keep_freed_memory():
-    """Let the C library reuse what a batch's tensors leave (each up to 256 MB).
+    """Let the C library reuse what a batch's tensors leave (each up to 256 MB; 32 where the library is older than 2022).
 
     By default it returns them to the system and gets them back zeroed, page by page: 46,000 page faults in one adversarial
     iteration of the MLP, a tenth to a fifth of the time on two cores.
@@ -49,7 +52,9 @@ def set_malloc(settings):
     """Set mallopt's parameters, number -> value; does nothing where the C library is not GNU's."""
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None) if sys.platform == 'linux' else None
     for parameter, value in settings.items() if mallopt else ():
-        mallopt(parameter, value)
+        taken = mallopt(parameter, value)
+        if not taken and parameter == MMAP_THRESHOLD:     # left at 128 KB, and no longer moved, it would cost more than it saves
+            mallopt(parameter, LARGEST_THRESHOLD)
 
 
 def allow_tf32(allowed=True):
