@@ -7,7 +7,7 @@ python3 run_visualize.py views --run RUN_DIR        and so gallery and histogram
 from pathlib import Path
 from types import SimpleNamespace
 
-from function_baseline.arguments import Parser, add_data_args, batch_size, positive
+from function_baseline.arguments import Parser, add_test_args, batch_size, positive
 from function_baseline.data import load_test, load_training
 from function_baseline.evaluate import per_pose_errors
 from function_poseaug import statistics
@@ -43,7 +43,7 @@ def parser():
     errors.add_argument('--evaluate', nargs='+', required=True, metavar='FILE', help='checkpoints, the baseline first')
     errors.add_argument('--names', nargs='+', metavar='TEXT', help='what the legend calls them')
     errors.add_argument('--device', default='auto', metavar='NAME', help='auto, cuda, mps or cpu')
-    add_data_args(errors)
+    add_test_args(errors)
     errors.set_defaults(draw=errors_figures, explicit=frozenset(), dropout=0.)
     _add_run_kind(kinds, views_figure, 'views', 4096, 'where cameras stand around the body, before and after')
     _add_run_kind(kinds, histograms_figure, 'histograms', 4096, 'views, root depth and bone angles, before and after')
@@ -115,14 +115,13 @@ def histograms_figure(args):
 
 def gallery_figure(args):
     sample, _ = sample_of_run(args)
-    shown = slice(args.poses)
     return dict(gallery=pictures_sheets.augmentation_figure(
-        {stage: poses[shown].numpy() for stage, poses in sample.pose3d_cam.items()},
-        {stage: poses[shown].numpy() for stage, poses in sample.pose2d.items()}, statistics.captions(sample)[shown]))
+        {stage: poses.numpy() for stage, poses in sample.pose3d_cam.items()},
+        {stage: poses.numpy() for stage, poses in sample.pose2d.items()}, statistics.captions(sample)))
 
 
 def sample_of_run(args):
-    """(AugmentedSample of args.poses or more, EvaluationSets), on the CPU: the run's last augmentor on its own data."""
+    """(AugmentedSample of args.poses, EvaluationSets), on the CPU: the run's last augmentor on its own data."""
     path = args.run / LAST
     args.output = args.output or args.run
     content = read_checkpoint(path)
@@ -140,7 +139,7 @@ def sample_of_run(args):
     draws = generator('cpu', args.random_seed, 0, 'pictures')
     sample = statistics.sample_augmentations(augmentor, training, templates_for(training, of_run.bl_templates),
                                              max(args.poses, BATCH), draws)
-    return sample, tests
+    return statistics.first(sample, args.poses), tests
 
 
 if __name__ == '__main__':

@@ -76,17 +76,23 @@ def batch_size(text):
 
 
 def add_data_args(parser, datasets=('h36m',)):
-    """Which poses: flags of every script that loads them. Returns their group, for more of the kind."""
-    group = parser.add_argument_group('data')
+    """Which poses: flags of every script that loads training poses. Returns their group, for more of the kind."""
+    group = add_test_args(parser)
     group.add_argument('--dataset', default='h36m', choices=datasets,
                        help='h36m: Human3.6M and MPI-INF-3DHP' + '; 3dpw: its test split alone' * ('3dpw' in datasets))
+    group.add_argument('--s1only', default=False, type=boolean, metavar='BOOL', help='train on subject S1 alone')
+    group.add_argument('--num_workers', default=2, type=int, metavar='N',
+                       help='idle: poses are resident, nothing is loaded')
+    return group
+
+
+def add_test_args(parser):
+    """Which test poses: flags of every script that loads any. Returns their group."""
+    group = parser.add_argument_group('data')
     group.add_argument('--keypoints', default='gt', choices=KEYPOINTS, metavar='NAME',
                        help=f'source of the 2D poses: {", ".join(KEYPOINTS)} (default %(default)s)')
     group.add_argument('--actions', default='*', metavar='LIST', help='comma-separated actions, or * for all')
     group.add_argument('--downsample', default=1, type=positive, metavar='N', help='keep every N-th frame')
-    group.add_argument('--s1only', default=False, type=boolean, metavar='BOOL', help='train on subject S1 alone')
-    group.add_argument('--num_workers', default=2, type=int, metavar='N',
-                       help='idle: poses are resident, nothing is loaded')
     add_data_root(group)
     return group
 

@@ -18,10 +18,9 @@ from common.camera import project, root_relative
 from common.poses import PoseBatch
 from common.product import product
 from common.skeleton import H36M_16
-from models_poseaug.augmentor import BACKBONE, draw_noise
+from models_poseaug.augmentor import BACKBONE, STILL_GROUP, draw_noise
 
 STAGES = ('source', 'BA', 'BL', 'RT')
-UNSTRETCHED = 'Thorax'     # its bone keeps its length in BL
 BENDING = ('LElbow', 'RElbow', 'LKnee', 'RKnee')
 DEPTH_EDGES_M = [.5 * step for step in range(31)]
 VIEW_SPREAD = 50.     # concentration of the density's kernel: about 8 degrees to each side
@@ -51,6 +50,13 @@ def sample_augmentations(augmentor, poses, templates, count, draws):
     pose3d_cam = dict(zip(STAGES, (source.pose3d_cam, augmented.ba, augmented.bl, augmented.rt)))
     return AugmentedSample(pose3d_cam, {stage: project(pose, source.camera) for stage, pose in pose3d_cam.items()},
                            augmented.bl_ratio)
+
+
+def first(sample, count):
+    """The first `count` poses of an AugmentedSample."""
+    pose3d_cam, pose2d = ({stage: poses[:count] for stage, poses in stages.items()}
+                          for stages in (sample.pose3d_cam, sample.pose2d))
+    return AugmentedSample(pose3d_cam, pose2d, sample.length_ratio[:count])
 
 
 def _random_bodies(poses, templates, count, draws):
@@ -166,8 +172,7 @@ def _turned(source, ba):
 
 def _stretched(length_ratio):
     """(B, 9) -> (B, 8): without the group that BL leaves alone."""
-    still = H36M_16.bone_groups[H36M_16.bones(UNSTRETCHED)[0]]
-    return length_ratio[:, [group for group in range(length_ratio.shape[1]) if group != still]]
+    return length_ratio[:, [group for group in range(length_ratio.shape[1]) if group != STILL_GROUP]]
 
 
 def captions(sample):
@@ -192,7 +197,7 @@ class SphereDensity(NamedTuple):
 
 
 def sphere_density(directions, cell_deg=3):
-    """SphereDensity of unit vectors (N, 3), each spread by a von Mises-Fisher kernel of concentration VIEW_SPREAD."""
+    """SphereDensity, on the CPU, of unit vectors (N, 3), each spread by a von Mises-Fisher kernel of concentration VIEW_SPREAD."""
     azimuths = torch.arange(-180 + cell_deg / 2, 180, cell_deg)
     elevations = torch.arange(-90 + cell_deg / 2, 90, cell_deg)
     cells = directions_of(azimuths, elevations[:, None])

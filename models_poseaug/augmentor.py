@@ -23,6 +23,7 @@ POSE_SIZE = 3 * H36M_16.num_joints
 NUM_BONES = H36M_16.num_bones
 NUM_GROUPS = max(H36M_16.bone_groups) + 1
 BACKBONE = ('Spine', 'Thorax')   # BA leaves the direction of these bones alone
+STILL_GROUP = H36M_16.bone_groups[H36M_16.bones('Thorax')[0]]      # BL leaves the length of this bone alone
 MAX_ANGLE = 3.1415               # PoseAug: not pi
 
 
@@ -89,7 +90,7 @@ class Augmentor(nn.Module):
         may_turn = torch.ones(NUM_BONES, 1)
         may_turn[H36M_16.bones(*BACKBONE)] = 0
         may_stretch = torch.ones(NUM_GROUPS)
-        may_stretch[H36M_16.bone_groups[H36M_16.bones('Thorax')[0]]] = 0
+        may_stretch[STILL_GROUP] = 0
         self.register_buffer('may_turn', may_turn, persistent=False)
         self.register_buffer('may_stretch', may_stretch, persistent=False)
 

@@ -59,7 +59,8 @@ def test_the_seed_chooses_the_poses_and_the_run_the_data(runs):
 
     first = sample()
     assert torch.equal(first, sample()) and not torch.equal(first, sample('--random_seed', '1'))
-    assert len(first) == run_visualize.BATCH      # however few are shown: the augmentor normalises over them
+    assert len(first) == 4
+    assert torch.equal(sample('--poses', '2'), first[:2])       # the augmentor normalises over more than are shown
 
 
 def test_what_cannot_be_drawn_is_refused_in_a_line(runs, tiny_root, tmp_path, capsys):
@@ -75,6 +76,7 @@ def test_what_cannot_be_drawn_is_refused_in_a_line(runs, tiny_root, tmp_path, ca
                            (['errors', *twice], 'give --names'),
                            (['errors', *twice, '--names', 'one'], 'give --names'),
                            (['gallery', '--run', runs / 'poseaug', '--poses', '0'], 'whole number'),
+                           (['errors', '--evaluate', runs / BASELINE_BEST, '--s1only', 'true'], 'unrecognized arguments'),
                            (['gallery', '--run', runs / 'poseaug', '--format', 'gif'], 'invalid choice'),
                            ([], 'KIND')):
         with pytest.raises(SystemExit) as end:
