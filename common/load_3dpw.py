@@ -3,8 +3,7 @@ import numpy as np
 import torch
 
 from common.h36m import GT
-from common.load_3dhp import PLAUSIBLE_NORMALISED
-from common.layout import require_finite, require_layout
+from common.layout import require_finite, require_layout, require_normalised, require_places
 from common.npz import load_npz
 from common.paths import MAKE_3DPW, at_root, pose_3dpw_path
 from common.poses import PoseSet
@@ -26,14 +25,13 @@ def load_3dpw(data_root, keypoints=GT):
     were all found.
     """
     path, made_by = pose_3dpw_path(data_root), at_root(MAKE_3DPW, data_root)
-    arrays = _checked(load_npz(path, list(_LAYOUT), made_by), path, f'delete it and run: {made_by}')
+    remedy = f'delete it and run: {made_by}'
+    arrays = _checked(load_npz(path, list(_LAYOUT), made_by), path, remedy)
     kept = np.ones(len(arrays['pose3d']), dtype=bool) if keypoints == GT else arrays['openpose_whole']
     if not kept.any():
         raise InputError(f'{path} holds no pose with 2D of {keypoints!r}; prepare all of the split, or take another 2D')
     pose2d, sequence = arrays[POSE2D_3DPW[keypoints]][kept], _int64(arrays['sequence'][kept])
-    if np.abs(pose2d).max() > PLAUSIBLE_NORMALISED:
-        raise InputError(f'{path}: {POSE2D_3DPW[keypoints]!r} reaches {np.abs(pose2d).max():.0f}; it seems to be in '
-                         f'pixels where normalised coordinates are needed; delete it and run: {made_by}')
+    require_normalised(pose2d, POSE2D_3DPW[keypoints], path, remedy)
     return PoseSet(_float32(arrays['pose3d'][kept]), _float32(pose2d), camera=sequence,
                    intrinsics=_float32(arrays['intrinsics']), subject=_int64(arrays['person'][kept]), group=sequence,
                    group_names=tuple(arrays['sequence_names'].tolist()))
@@ -44,9 +42,7 @@ def _checked(arrays, path, remedy):
     arrays = {key: np.asarray(array) for key, array in arrays.items()}
     require_layout(arrays, _LAYOUT, path, remedy)
     require_finite(arrays, path, remedy)
-    sequence, names = arrays['sequence'], arrays['sequence_names']
-    if len(sequence) and not 0 <= sequence.min() <= sequence.max() < len(names):
-        raise InputError(f'{path} holds sequence numbers other than 0 to {len(names) - 1}; {remedy}')
+    require_places(arrays['sequence'], len(arrays['sequence_names']), path, remedy)
     return arrays
 
 

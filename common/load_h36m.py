@@ -10,6 +10,7 @@ import torch
 from common.camera import pixels_to_normalised, project, world_to_camera
 from common.flat_cache import identity, read_flat, write_flat
 from common.h36m import ACTIONS, CORRUPTED, IMAGE_SIZES, GT, SUBJECTS, action_of, cameras
+from common.layout import FARTHEST
 from common.npz import load_npz
 from common.paths import MAKE_3D_H36M, at_root, make_2d_h36m, pose2d_h36m_path, pose3d_h36m_path
 from common.poses import PoseSet
@@ -18,7 +19,6 @@ from utils.errors import InputError
 
 AGREEMENT_SAMPLE = 200       # poses looked at per subject
 PLAUSIBLE_DETECTION = 40.0   # pixels; published detectors miss by 5 to 10
-FARTHEST = 1e5               # metres or pixels; nothing real lies beyond
 NUM_VIEWS = len(cameras(SUBJECTS[0]))
 
 

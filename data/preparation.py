@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from common.h36m import CORRUPTED, SUBJECTS, TEST_SUBJECTS, TRAIN_SUBJECTS
+from common.layout import FARTHEST
 from common.npz import load_npz, refuse_overwrite, save_npz
 from common.safe_pickle import in_short
 from common.skeleton import H36M_16
@@ -21,7 +22,6 @@ from utils.errors import InputError
 
 METADATA_16 = {'layout_name': 'h36m', 'num_joints': H36M_16.num_joints,
                'keypoints_symmetry': [H36M_16.left_joints, H36M_16.right_joints]}
-FARTHEST = 1e6                  # metres or pixels; nothing real lies beyond
 PARSE_SECONDS = 20              # an honest sequence takes a hundredth
 PARSE_BYTES = 1 << 30
 _RENAMED_ACTIONS = {'TakingPhoto': 'Photo', 'WalkingDog': 'WalkDog'}

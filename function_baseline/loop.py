@@ -7,7 +7,7 @@ from utils import interrupts
 from utils.checkpoint import BASELINE_BEST, BASELINE_KEY, load_adam, load_network, snapshot_name, take_over
 from utils.gradients import adam, set_learning_rate
 from utils.pictures import save_curves
-from utils.run_directory import RunDirectory, baseline_stamp, trained_bytes
+from utils.run_directory import RunDirectory, baseline_stamp, trained_bytes, weight_bytes
 from utils.seeding import generator, seed_everything
 
 COLUMNS = ('epoch', 'lr', 'loss_train') + scores.SCORE_COLUMNS
@@ -74,7 +74,7 @@ def train_baseline(args, training, tests, device, resumed=None):
         run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'], _room(state, args))
     else:
         run = RunDirectory(args, baseline_stamp(), COLUMNS, room=_room(state, args))
-    run.summary(dashboard.start_summary(run.args), state.epoch)
+        run.summary(dashboard.start_summary(run.args), state.epoch)
     while state.epoch < args.epochs:
         state.epoch += 1
         loss = _train_epoch(state, args, training, device)
@@ -93,9 +93,11 @@ def train_baseline(args, training, tests, device, resumed=None):
 
 
 def _room(state, args):
-    """Bytes of disk for what is to come: the last checkpoint twice (it is written beside), the best one, and the snapshots."""
+    """Bytes of disk for what is to come: the last checkpoint and the best one, each twice (a new one is written beside the
+    old), and the snapshots.
+    """
     epochs = args.epochs - state.epoch
-    return bool(epochs) * trained_bytes(state.lifter) * (2 + (2 + epochs // args.snapshot) / 3)
+    return bool(epochs) * (2 * trained_bytes(state.lifter) + (2 + epochs // args.snapshot) * weight_bytes(state.lifter))
 
 
 def _train_epoch(state, args, training, device):

@@ -23,7 +23,7 @@ from utils.errors import Diverged
 from utils.gradients import adam, set_learning_rate
 from utils.pictures import save_augmentation
 from utils.resume import require_sound
-from utils.run_directory import RunDirectory, poseaug_stamp, trained_bytes
+from utils.run_directory import RunDirectory, poseaug_stamp, trained_bytes, weight_bytes
 from utils.scalar_log import ScalarLog
 from utils.seeding import generator, seed_everything
 
@@ -181,7 +181,7 @@ def _room(state, args, iterations):
     epochs = args.epochs - state.epoch
     copies = len(BEST) + args.keep_snapshots * (epochs // args.snapshot + 1)
     pools = sum(pool.items.nbytes for pool in state.pools)
-    return bool(epochs) * (3 * (trained_bytes(*state.game) + pools) + copies * trained_bytes(state.game.lifter) / 3
+    return bool(epochs) * (3 * (trained_bytes(*state.game) + pools) + copies * weight_bytes(state.game.lifter)
                            + (ITERATION_BYTES * iterations + EPOCH_BYTES) * epochs)
 
 
@@ -241,7 +241,8 @@ def heed(run, state, args, signs):
 def go_back(run, state, args, trouble):
     """Go back to the last healthy epoch with other random numbers; raises where --on_collapse or --max_restarts forbid it.
 
-    From when the last checkpoint is saved first, until it is saved again, a kill resumes at that epoch.
+    That epoch becomes the last checkpoint before log and events are cut, so a kill in between resumes there, the restart
+    uncounted; at the end it is saved once more, the restart counted.
     """
     what = str(trouble).partition(';')[0] if isinstance(trouble, Diverged) else str(trouble)
     if isinstance(trouble, Diverged) and args.on_collapse != 'restart':

@@ -153,7 +153,7 @@ def _recognised(state):
 
 
 def load_lifter(path, args):
-    """A lifter with the checkpoint's weights, built as the file says, with `args.dropout`.
+    """(The lifter with the checkpoint's weights, built as the file says with `args.dropout`, on the CPU; its LifterWeights).
 
     InputError where --posenet_name or --stages was typed and says otherwise, or where the weights do not fit.
     """

@@ -28,8 +28,8 @@ def resume(args, kind, parser):
     path = Path(args.resume)
     path = path / LAST if path.is_dir() else path
     if not path.is_file():
-        raise InputError(f'{path} is missing: --resume takes a run directory with a {LAST}, which a run writes after its '
-                         'first epoch; start the run anew')
+        raise InputError(f'{path} is missing: --resume takes a run directory with a {LAST}, which a run writes when '
+                         'its start or its first epoch is evaluated; start the run anew')
     if path.name == HEALTHY:
         raise InputError(f'{path} is what --resume {path.parent} --on_collapse restart goes back to; give that')
     content = read_checkpoint(path)

@@ -18,6 +18,7 @@ from common.safe_pickle import in_short
 from utils.checkpoint import HEALTHY, LAST, read_checkpoint, save_checkpoint
 from utils.errors import InputError
 from utils.events import PATTERN, EventFile
+from utils.files import written_whole
 
 RECORD, LOCK = 'run.json', '.lock'
 
@@ -62,7 +63,7 @@ class RunDirectory:
         run.path, run.args, run.environment = Path(path), plain_arguments(args), environment()
         run.lock = _lock(run.path)
         run._cut(sizes)
-        for leftover in run.path.glob('*.partial'):         # of a life that was killed while it wrote
+        for leftover in run.path.glob('*.partial*'):         # of a life that was killed while it wrote
             leftover.unlink()
         run._record()
         run._open_events()
@@ -90,10 +91,10 @@ class RunDirectory:
 
     def _record(self):
         """Add this life of the run to run.json."""
-        file, partial = self.path / RECORD, self.path / f'{RECORD}.partial'
+        file = self.path / RECORD
         lives = _lives_of(file) if file.exists() else []
-        partial.write_text(json.dumps([*lives, dict(arguments=self.args, **self.environment)], indent=1) + '\n')
-        os.replace(partial, file)
+        with written_whole(file) as partial:
+            partial.write_text(json.dumps([*lives, dict(arguments=self.args, **self.environment)], indent=1) + '\n')
 
     def _open_events(self):
         self.events = EventFile(self.path)
@@ -180,9 +181,14 @@ def _commit():
     return result.stdout.strip()
 
 
+def weight_bytes(*networks):
+    """What networks take in a checkpoint of their weights alone."""
+    return sum(value.nbytes for network in networks for value in network.state_dict().values())
+
+
 def trained_bytes(*networks):
     """What networks take in a checkpoint that can be resumed: their weights, and Adam's two moments of each."""
-    return sum(3 * value.nbytes for network in networks for value in network.state_dict().values())
+    return 3 * weight_bytes(*networks)
 
 
 def _require_room(folder, num_bytes, advice):
