@@ -7,6 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from common.skeleton import H36M_16
+
+POSE2D_SIZE = 2 * H36M_16.num_joints             # numbers of a pose in the image
+ROOTLESS_SIZE = 3 * (H36M_16.num_joints - 1)     # of a pose in space, but for the root: see prepend_root
+
 
 class PointwiseConv1d(nn.Conv1d):
     """nn.Conv1d of kernel size 1 on rows (..., in_channels) -> (..., out_channels)."""

@@ -1,7 +1,7 @@
 """SimpleBaseline (Martinez et al., ICCV 2017): a residual multilayer perceptron."""
 from torch import nn
 
-from models_baseline.layers import ReluDropout, kaiming_linears, prepend_root
+from models_baseline.layers import POSE2D_SIZE, ROOTLESS_SIZE, ReluDropout, kaiming_linears, prepend_root
 
 WIDTH = 1024
 
@@ -27,10 +27,10 @@ class SimpleBaseline(nn.Module):
 
     def __init__(self, stages, dropout):
         super().__init__()
-        self.w1 = nn.Linear(32, WIDTH)
+        self.w1 = nn.Linear(POSE2D_SIZE, WIDTH)
         self.batch_norm1 = nn.BatchNorm1d(WIDTH)
         self.linear_stages = nn.ModuleList(ResidualBlock(dropout) for _ in range(stages))
-        self.w2 = nn.Linear(WIDTH, 45)
+        self.w2 = nn.Linear(WIDTH, ROOTLESS_SIZE)
         self.activate = ReluDropout(dropout)
         kaiming_linears(self)
 

@@ -1,7 +1,7 @@
 """VideoPose3D (Pavllo et al., CVPR 2019) for a single frame: all its convolutions have kernel size 1."""
 from torch import nn
 
-from models_baseline.layers import PointwiseConv1d, ReluDropout, prepend_root
+from models_baseline.layers import POSE2D_SIZE, ROOTLESS_SIZE, PointwiseConv1d, ReluDropout, prepend_root
 
 WIDTH = 1024
 
@@ -15,8 +15,8 @@ class VideoPose(nn.Module):
     def __init__(self, stages, dropout):
         super().__init__()
         self.expand_bn = nn.BatchNorm1d(WIDTH)
-        self.shrink = PointwiseConv1d(WIDTH, 45)
-        self.expand_conv = PointwiseConv1d(32, WIDTH, bias=False)
+        self.shrink = PointwiseConv1d(WIDTH, ROOTLESS_SIZE)
+        self.expand_conv = PointwiseConv1d(POSE2D_SIZE, WIDTH, bias=False)
         self.layers_conv = nn.ModuleList(PointwiseConv1d(WIDTH, WIDTH, bias=False) for _ in range(2 * stages))
         self.layers_bn = nn.ModuleList(nn.BatchNorm1d(WIDTH) for _ in range(2 * stages))
         self.activate = ReluDropout(dropout)
