@@ -44,12 +44,14 @@ class PoseSet:
         return replace(self, **{name: value.to(device) for name, value in tensors.items()
                                 if isinstance(value, torch.Tensor)})
 
-    def resident(self, device, spare=0.5):
-        """The set on `device`, or pinned on the host where it would take more than `spare` of a GPU's free memory."""
+    def resident(self, device, spare=0.15):
+        """The set on `device`, or left on the host where it would take more than `spare` of a GPU's free memory.
+
+        PoseAug needs up to five times the set: with other bones, and what the augmentor makes of it, twice.
+        """
         device = torch.device(device)
-        if device.type == 'cuda' and self.num_bytes > spare * torch.cuda.mem_get_info(device)[0]:
-            return replace(self, pose3d_cam=self.pose3d_cam.pin_memory(), pose2d=self.pose2d.pin_memory())
-        return self.to(device)
+        too_large = device.type == 'cuda' and self.num_bytes > spare * torch.cuda.mem_get_info(device)[0]
+        return self if too_large else self.to(device)
 
     @property
     def num_bytes(self):
@@ -65,5 +67,9 @@ class PoseSet:
 
     def take_only(self, name, index, device=None):
         """'pose3d_cam' (B, 16, 3) or 'pose2d' (B, 16, 2) alone of what `take` gives."""
-        own = index.to(self.device)
-        return getattr(self, name).index_select(0, own).to(device or self.device, non_blocking=True)
+        values, own, device = getattr(self, name), index.to(self.device), torch.device(device or self.device)
+        if self.device.type == device.type:
+            return values.index_select(0, own)
+        # in pinned memory the batch travels while the host goes on
+        batch = values.new_empty(len(own), *values.shape[1:], pin_memory=device.type == 'cuda')
+        return torch.index_select(values, 0, own, out=batch).to(device, non_blocking=True)

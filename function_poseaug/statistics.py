@@ -85,7 +85,7 @@ def view_directions(pose3d_cam):
     """
     root = pose3d_cam[:, 0]
     on_axis = torch.zeros_like(root)
-    on_axis[:, 2] = 1
+    on_axis[:, 2].fill_(1)      # to assign it takes a tensor on the host
     to_camera = -F.normalize(torch.where((root == 0).all(-1, keepdim=True), on_axis, root), dim=-1)
     return product(body_frames(pose3d_cam), to_camera[..., None]).squeeze(-1)
 

@@ -101,19 +101,20 @@ def test_what_is_run_recorded_and_replayed_and_when(monkeypatch):
     class Recorded:
         """Stands in for a CUDA graph."""
         def __init__(self, update, inputs, stream):
+            assert not replayed.recordings      # none is alive that would take this one's workspaces along
             done.append('record')
 
         def replay(self, inputs):
             done.append('replay')
 
-    update = Replayed(None, optimizer)
-    update.stream = 'a stream'
+    replayed = Replayed(None, optimizer)
+    replayed.stream = 'a stream'
     monkeypatch.setattr('utils.graphs.Recording', Recorded)
     monkeypatch.setattr(Replayed, '_run_beside', lambda self, inputs: done.append('eager'))
 
     def calls(*sizes):
         for size in sizes:
-            update(torch.zeros(size))
+            replayed(torch.zeros(size))
         told, done[:] = ' '.join(done), []
         return told
 
@@ -122,7 +123,7 @@ def test_what_is_run_recorded_and_replayed_and_when(monkeypatch):
     gradients.set_learning_rate(optimizer, .01)
     assert calls(4, 4, 4, 4) == 'eager eager eager record replay'
     assert optimizer.param_groups[0]['capturable'] is False
-    assert len(update.recordings) == 1
+    assert len(replayed.recordings) == 1
 
 
 def an_epoch(name, graphs, iterations=20):

@@ -375,6 +375,17 @@ def test_moving_a_set_to_the_cpu_changes_nothing(files):
     assert poses.num_bytes == len(poses) * 16 * (3 + 2) * 4
 
 
+@pytest.mark.parametrize('device', ['meta', pytest.param('cuda', marks=pytest.mark.skipif(
+    not torch.cuda.is_available(), reason='needs an NVIDIA GPU'))])
+def test_a_set_that_stays_on_the_host_gives_another_device_its_batches(device, files):
+    poses, index = h36m_poses(files, ('S1',)), torch.tensor([5, 2, 2])
+    left = poses.resident(device, spare=0) if device == 'cuda' else poses
+    assert left.device.type == 'cpu'
+    for there, here in zip(left.take(index, device), poses.take(index)):
+        assert there.device.type == device and there.shape == here.shape
+        assert device == 'meta' or torch.equal(there.cpu(), here)
+
+
 def test_many_views_are_to_the_bit_what_each_is_alone(files):
     """The naive twin: turn and normalise one sequence of one camera after the other, then join them."""
     poses, parts = h36m_poses(files, ('S9', 'S11'), downsample=2), []

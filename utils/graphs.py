@@ -34,6 +34,7 @@ class Replayed:
         if self.calls[key] <= EAGER_CALLS:
             return self._run_beside(inputs)
         if key not in self.recordings:
+            self.recordings = {}      # first: a graph that goes takes its stream's cuBLAS workspaces along (torch 2.13)
             self.recordings = {key: self._record(inputs)}
         return self.recordings[key].replay(inputs)
 
@@ -53,7 +54,7 @@ class Replayed:
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            reason = str(error).partition('\n')[0]
+            reason = str(error.__context__ or error).partition('\n')[0]     # ending a broken recording raises too
             raise InputError(f'an update could not be recorded in a CUDA graph ({reason}); start again with --graphs '
                              'false') from error
 
@@ -77,7 +78,10 @@ class Recording:
 
 @lru_cache(maxsize=None)
 def _side_stream(device):
-    """One for all updates: cuBLAS keeps a workspace for every stream that it has seen."""
+    """One for all updates: cuBLAS keeps a workspace for every stream that it has seen.
+
+    So no recording may go while another is still to be replayed: those of an epoch go together.
+    """
     return torch.cuda.Stream(device)
 
 
