@@ -92,7 +92,10 @@ def figures(row):
 
 
 def events(run):
-    """Tag -> {step: value} as the event files hold them: records of length, checksum, protobuf, checksum."""
+    """Tag -> {step: value} as the event files hold them: records of length, checksum, protobuf, checksum.
+
+    Of a picture, a histogram, ... the value is its kind.
+    """
     found = {}
     for file in sorted(run.glob('events.out.tfevents.*')):
         content, place = file.read_bytes(), 0
@@ -101,11 +104,15 @@ def events(run):
             event = Event.FromString(content[place + 12:place + 12 + length])
             place += length + 16
             for value in event.summary.value:
-                if value.WhichOneof('value') != 'simple_value':
-                    continue        # a picture, a histogram
+                kind = value.WhichOneof('value')
                 assert event.step not in found.setdefault(value.tag, {}), f'{value.tag} twice at step {event.step}'
-                found[value.tag][event.step] = value.simple_value
+                found[value.tag][event.step] = value.simple_value if kind == 'simple_value' else str(kind)
     return found
+
+
+def scalars(run):
+    """What `events` tells of numbers alone."""
+    return {tag: steps for tag, steps in events(run).items() if not any(isinstance(value, str) for value in steps.values())}
 
 
 def checkpoint(run, name='ckpt_last.pth.tar'):
@@ -175,7 +182,7 @@ def test_log_of_a_poseaug_run(poseaugs, lifter):
 
 @pytest.mark.parametrize('lifter', LIFTERS)
 def test_tags_of_a_baseline(baselines, lifter):
-    tags = events(baselines[lifter])
+    tags = scalars(baselines[lifter])
     assert tags.keys() == {*SCORE_TAGS, *OWN_SCORE_TAGS, *DASHBOARD_TAGS, 'train/loss', 'train/lr'}
     for row in log_rows(baselines[lifter]):
         epoch, lr, loss, *scores = figures(row)
@@ -186,7 +193,7 @@ def test_tags_of_a_baseline(baselines, lifter):
 @pytest.mark.parametrize('lifter', LIFTERS)
 def test_tags_of_a_poseaug_run(poseaugs, lifter):
     """As they lie on the disk: tensorboardX puts _ where a tag has a character that it does not like."""
-    tags = events(poseaugs[lifter])
+    tags = scalars(poseaugs[lifter])
     game = {f'train_G_iter_PoseAug/{critic}_{figure}' for critic in ('g3d', 'g2d')
             for figure in ('real_acc', 'fake_acc', 'adv_loss')}
     critics = {f'train_G_iter_PoseAug/{critic}_{figure}' for critic in ('d3d', 'd2d')
@@ -210,21 +217,21 @@ def test_tags_of_a_poseaug_run(poseaugs, lifter):
 
 
 def test_both_evaluations_are_at_step_0_and_none_in_the_warm_up(poseaugs):
-    tags = events(poseaugs['mlp'])
+    tags = scalars(poseaugs['mlp'])
     for tag in (*SCORE_TAGS, *OWN_SCORE_TAGS):
         assert list(tags[tag + '_fake']) == list(tags[tag + '_real']) == [0, 3, 4]
         assert tags[tag + '_fake'][0] == tags[tag + '_real'][0]
 
 
 def test_warm_up_rows_repeat_epoch_0_and_later_ones_are_the_real_scores(poseaugs):
-    tags = events(poseaugs['mlp'])
+    tags = scalars(poseaugs['mlp'])
     for row, epoch in zip(log_rows(poseaugs['mlp']), (0, 0, 3, 4)):
         found = [tags[tag + '_real'][epoch] for tag in SCORE_TAGS]
         assert figures(row)[2:] == pytest.approx(found, rel=1e-6)
 
 
 def test_best_checkpoints_go_by_the_real_scores_and_epoch_0(poseaugs):
-    tags = events(poseaugs['mlp'])
+    tags = scalars(poseaugs['mlp'])
     for name, tag in zip(('h36m_p1', 'h36m_p2', 'dhp_p1', 'dhp_p2'), SCORE_TAGS):
         by_epoch = tags[tag + '_real']
         best = min(by_epoch, key=by_epoch.get)
