@@ -23,7 +23,7 @@ from utils.device import MMAP_THRESHOLD, TOP_PAD, TRIM_THRESHOLD
 
 WORKERS = 2    # the default of --num_workers
 # what the GNU C library arrives at by itself, at its most generous (mallopt(3)); its own rule is off once a program sets one
-MALLOC = {MMAP_THRESHOLD: 32 << 20, TRIM_THRESHOLD: 64 << 20, TOP_PAD: 128 << 10}
+MALLOC = ((MMAP_THRESHOLD, 32 << 20), (TRIM_THRESHOLD, 64 << 20), (TOP_PAD, 128 << 10))
 warnings.filterwarnings('ignore', 'Creating a tensor from a list of numpy')     # slow it is: that is what is compared
 
 

@@ -265,7 +265,7 @@ def test_an_older_c_library_keeps_what_it_can(monkeypatch):
     monkeypatch.setattr(device.sys, 'platform', 'linux')
     monkeypatch.setattr(device.ctypes, 'CDLL', lambda _: SimpleNamespace(mallopt=mallopt))
     device.keep_freed_memory()
-    assert settings == {**device.KEPT_MEMORY, device.MMAP_THRESHOLD: 32 << 20}
+    assert settings == {**dict(device.KEPT_MEMORY), device.MMAP_THRESHOLD: 32 << 20}
 
 
 # Refusals

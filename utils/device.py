@@ -9,10 +9,10 @@ import torch
 from utils.errors import InputError
 
 DEVICES = ('auto', 'cuda', 'mps', 'cpu')
-# mallopt's numbers (malloc.h of the GNU C library) and what they are set to: bytes, or -1 for never
+# mallopt's numbers (malloc.h of the GNU C library) and what they are set to, in this order: bytes, or -1 for never.
+# Libraries before 2.35 refuse 256 MB and stay at 32; left at their own 128 KB, no longer moved, they would be slower.
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
-KEPT_MEMORY = {MMAP_THRESHOLD: 256 << 20, TRIM_THRESHOLD: -1, TOP_PAD: 64 << 20}
-LARGEST_THRESHOLD = 32 << 20      # that GNU C libraries before 2.35 take
+KEPT_MEMORY = ((MMAP_THRESHOLD, 32 << 20), (MMAP_THRESHOLD, 256 << 20), (TRIM_THRESHOLD, -1), (TOP_PAD, 64 << 20))
 
 
 def choose_device(name='auto', tf32=False):
@@ -49,12 +49,10 @@ def keep_freed_memory():
 
 
 def set_malloc(settings):
-    """Set mallopt's parameters, number -> value; does nothing where the C library is not GNU's."""
+    """Set mallopt's parameters, pairs of number and value; does nothing where the C library is not GNU's."""
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None) if sys.platform == 'linux' else None
-    for parameter, value in settings.items() if mallopt else ():
-        taken = mallopt(parameter, value)
-        if not taken and parameter == MMAP_THRESHOLD:     # left at 128 KB, and no longer moved, it would cost more than it saves
-            mallopt(parameter, LARGEST_THRESHOLD)
+    for parameter, value in settings if mallopt else ():
+        mallopt(parameter, value)
 
 
 def allow_tf32(allowed=True):
