@@ -59,17 +59,20 @@ class PoseSet:
 
     def take(self, index, device=None):
         """PoseBatch of the poses at `index` (B,) int64, on `device` (default: where the set lies)."""
-        camera = None
+        index, camera = index.to(self.device), None
         if self.camera is not None:
-            rows = self.camera.index_select(0, index.to(self.device))
-            camera = self.intrinsics.index_select(0, rows).to(device or self.device, non_blocking=True)
+            camera = _gathered(self.intrinsics, self.camera.index_select(0, index), device)
         return PoseBatch(self.take_only('pose3d_cam', index, device), self.take_only('pose2d', index, device), camera)
 
     def take_only(self, name, index, device=None):
         """'pose3d_cam' (B, 16, 3) or 'pose2d' (B, 16, 2) alone of what `take` gives."""
-        values, own, device = getattr(self, name), index.to(self.device), torch.device(device or self.device)
-        if self.device.type == device.type:
-            return values.index_select(0, own)
-        # in pinned memory the batch travels while the host goes on
-        batch = values.new_empty(len(own), *values.shape[1:], pin_memory=device.type == 'cuda')
-        return torch.index_select(values, 0, own, out=batch).to(device, non_blocking=True)
+        return _gathered(getattr(self, name), index.to(self.device), device)
+
+
+def _gathered(values, rows, device):
+    """values[rows] on `device` (None: where they lie). What goes to a GPU waits in pinned memory, and the host goes on."""
+    device = torch.device(device or values.device)
+    if values.device.type == device.type:
+        return values.index_select(0, rows)
+    batch = values.new_empty(len(rows), *values.shape[1:], pin_memory=device.type == 'cuda')
+    return torch.index_select(values, 0, rows, out=batch).to(device, non_blocking=True)

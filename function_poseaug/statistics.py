@@ -197,7 +197,7 @@ class SphereDensity(NamedTuple):
 
 
 def sphere_density(directions, cell_deg=3):
-    """SphereDensity, on the CPU, of unit vectors (N, 3), each spread by a von Mises-Fisher kernel of concentration VIEW_SPREAD."""
+    """SphereDensity of unit vectors (N, 3), each spread by a von Mises-Fisher kernel of concentration VIEW_SPREAD; on the CPU."""
     azimuths = torch.arange(-180 + cell_deg / 2, 180, cell_deg)
     elevations = torch.arange(-90 + cell_deg / 2, 90, cell_deg)
     cells = directions_of(azimuths, elevations[:, None])

@@ -1,8 +1,8 @@
 """ST-GCN for one frame (Cai et al., ICCV 2019): graph convolutions on 17 joints, on five body parts and over the body.
 
 Features are rows (B, nodes, channels). The graph convolutions split the adjacency A (4, nodes, nodes) by what a node
-sums: itself, neighbours farther from the centre, neighbours nearer to it, its mirror image. Inside the network the joints stand in the
-order of PARTS, so that a part, and all joints that have a mirror image, are slices.
+sums: itself, neighbours farther from the centre, neighbours nearer to it, its mirror image. Inside the network the
+joints stand in the order of PARTS, so that a part, and all joints that have a mirror image, are slices.
 """
 import torch
 from torch import nn

@@ -41,6 +41,7 @@ class LifterWeights(NamedTuple):
 
 
 def snapshot_name(epoch):
+    """Of the copy of a lifter that is kept every --snapshot epochs."""
     return f'ckpt_epoch_{epoch:04d}.pth.tar'
 
 
@@ -159,7 +160,8 @@ def load_lifter(path, args):
     """
     weights = read_lifter(path)
     for flag, found in (('posenet_name', weights.posenet_name), ('stages', weights.stages)):
-        if flag in args.explicit and getattr(args, flag) != found and not (flag == 'stages' and weights.posenet_name in STAGELESS):
+        idle = flag == 'stages' and weights.posenet_name in STAGELESS
+        if flag in args.explicit and getattr(args, flag) != found and not idle:
             raise InputError(f'{path} holds a lifter with {flag} {found}, but --{flag} says {getattr(args, flag)}; '
                              'leave the flag out or give another checkpoint')
     lifter = build_lifter(weights.posenet_name, weights.stages, args.dropout)

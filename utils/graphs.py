@@ -34,8 +34,8 @@ class Replayed:
         if self.calls[key] <= EAGER_CALLS:
             return self._run_beside(inputs)
         if key not in self.recordings:
-            self.recordings = {}      # first: a graph that goes takes its stream's cuBLAS workspaces along (torch 2.13)
-            self.recordings = {key: self._record(inputs)}
+            self.recordings.clear()      # first: a graph that goes takes its stream's cuBLAS workspaces along (torch 2.13)
+            self.recordings[key] = self._record(inputs)
         return self.recordings[key].replay(inputs)
 
     def _run_beside(self, inputs):
