@@ -1,4 +1,5 @@
 """What code asks of the machine, counted while it runs: operations, FLOPs, reads by the host, peak memory."""
+import math
 import warnings
 import weakref
 from contextlib import ExitStack, contextmanager
@@ -15,7 +16,10 @@ from torch.utils.flop_counter import FlopCounterMode
 WAITING = ('_local_scalar_dense', 'nonzero', 'masked_select')
 # Ways of a tensor to the host that are no operations of their own on a CPU; on a GPU each is a copy that is waited for.
 HOST_METHODS = ('tolist', 'numpy')
-ALLOCATIONS = ('empty', 'empty_like', 'empty_strided', 'new_empty', 'new_empty_strided')
+FREE = ('empty', 'empty_like', 'empty_strided', 'new_empty', 'new_empty_strided', '_unsafe_view')     # views and allocations
+FLOPS = {}      # of operations that torch's counter does not know: function of the arguments' shapes
+if torch.backends.mkldnn.is_available():
+    FLOPS[torch.ops.mkldnn._linear_pointwise] = lambda rows, weight, *_, **__: 2 * math.prod(rows) * weight[0]
 
 
 class Counts(NamedTuple):
@@ -43,7 +47,7 @@ class Operations(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
         name = func.overloadpacket.__name__
-        if not func.is_view and name not in ALLOCATIONS:
+        if not func.is_view and name not in FREE:
             self.by_name[name] = self.by_name.get(name, 0) + 1
         if name in WAITING or _uses_mask(name, args):
             self.note_read()
@@ -104,7 +108,7 @@ def counting():
 
 def count(run, device=torch.device('cpu')):
     """Run `run()` twice (on CUDA three times) and count -> Counts of one run. FLOPs come from torch's own counter."""
-    with FlopCounterMode(display=False) as flops:
+    with FlopCounterMode(display=False, custom_mapping=FLOPS) as flops:
         run()
     with counting() as operations:
         run()

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from common.skeleton import H36M_16
-from models_baseline.layers import ReluDropout, RowBatchNorm, as_joints
+from models_baseline.layers import ReluDropout, RowBatchNorm, as_joints, linear
 
 WIDTH = 128
 
@@ -45,14 +45,10 @@ class SemGraphConv(nn.Module):
         return F.softmax(logits.view_as(self.self_mask), dim=1)
 
     def forward(self, features):
-        """W[1] is applied before the neighbours are mixed, so that one (16, 16) product mixes the whole batch.
-
-        Both weights act joint by joint: 16 products of B rows take a CPU less time than one of 16 B rows.
-        """
+        """W[1] is applied before the neighbours are mixed, so that one (16, 16) product mixes the whole batch."""
         attention = self.attention()
-        own_weight, others_weight = (weight.expand(len(attention), -1, -1) for weight in self.W)
-        own = torch.bmm(features * attention.diagonal()[:, None, None], own_weight)
-        others = torch.bmm(features, others_weight).flatten(1)
+        own = linear(features * attention.diagonal()[:, None, None], self.W[0].t())
+        others = linear(features, self.W[1].t()).flatten(1)
         mixed = torch.addmm(own.flatten(1), attention * (1 - self.self_mask), others)
         return mixed.view_as(own) + self.bias
 

@@ -1,7 +1,7 @@
 """SimpleBaseline (Martinez et al., ICCV 2017): a residual multilayer perceptron."""
 from torch import nn
 
-from models_baseline.layers import POSE2D_SIZE, ROOTLESS_SIZE, ReluDropout, kaiming_linears, prepend_root
+from models_baseline.layers import POSE2D_SIZE, ROOTLESS_SIZE, Linear, ReluDropout, kaiming_linears, prepend_root
 
 WIDTH = 1024
 
@@ -11,9 +11,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, dropout):
         super().__init__()
-        self.w1 = nn.Linear(WIDTH, WIDTH)
+        self.w1 = Linear(WIDTH, WIDTH)
         self.batch_norm1 = nn.BatchNorm1d(WIDTH)
-        self.w2 = nn.Linear(WIDTH, WIDTH)
+        self.w2 = Linear(WIDTH, WIDTH)
         self.batch_norm2 = nn.BatchNorm1d(WIDTH)
         self.activate = ReluDropout(dropout)
 
@@ -27,10 +27,10 @@ class SimpleBaseline(nn.Module):
 
     def __init__(self, stages, dropout):
         super().__init__()
-        self.w1 = nn.Linear(POSE2D_SIZE, WIDTH)
+        self.w1 = Linear(POSE2D_SIZE, WIDTH)
         self.batch_norm1 = nn.BatchNorm1d(WIDTH)
         self.linear_stages = nn.ModuleList(ResidualBlock(dropout) for _ in range(stages))
-        self.w2 = nn.Linear(WIDTH, ROOTLESS_SIZE)
+        self.w2 = Linear(WIDTH, ROOTLESS_SIZE)
         self.activate = ReluDropout(dropout)
         kaiming_linears(self)
 

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from common.skeleton import H36M_16, H36M_17, Skeleton
-from models_baseline.layers import Dropout, PointwiseConv2d, RowBatchNorm, as_joints
+from models_baseline.layers import Dropout, PointwiseConv2d, RowBatchNorm, as_joints, linear
 
 NUM_KINDS = 4
 PARTS = dict(left_arm=('LShoulder', 'LElbow', 'LWrist'), right_arm=('RShoulder', 'RElbow', 'RWrist'),
@@ -74,9 +74,8 @@ class GraphMix(nn.Module):
 def _convolve(mix, features, weight, bias):
     """(nodes * kinds, V), (B, V, in), (kinds, out, in), (kinds, out) -> (B, nodes, out)."""
     kinds = len(weight)
-    sums = (mix @ features).unflatten(1, (-1, kinds)).flatten(2).transpose(0, 1)        # (nodes, B, kinds * in)
-    weight = weight.transpose(1, 2).flatten(0, 1).expand(len(sums), -1, -1)
-    return torch.baddbmm(mix.sum(1).view(-1, 1, kinds) @ bias, sums, weight).transpose(0, 1)
+    sums = (mix @ features).unflatten(1, (-1, kinds)).flatten(2)                        # (B, nodes, kinds * in)
+    return linear(sums, weight.transpose(0, 1).flatten(1)) + mix.sum(1).view(-1, kinds) @ bias
 
 
 def _mix_of(kinds, adjacency):
@@ -126,8 +125,8 @@ class NonLocal(nn.Module):
         weight, bias = (torch.cat([getattr(layer, name) for layer in (self.theta, self.phi, self.g)])
                         for name in ('weight', 'bias'))
         of_joints, of_parts = weight.flatten(1).chunk(2, dim=1)
-        projected = torch.baddbmm(F.linear(joints, of_joints), copy_back.expand(parts.shape[0], -1, -1),
-                                  F.linear(parts, of_parts, bias))
+        projected = torch.baddbmm(linear(joints, of_joints), copy_back.expand(parts.shape[0], -1, -1),
+                                  linear(parts, of_parts, bias))
         theta, phi, g = projected.chunk(3, dim=-1)
         seen = (theta @ phi.transpose(1, 2)).softmax(dim=-1) @ g
         return torch.cat([joints, copy_back @ parts], dim=-1) + self.W(seen)

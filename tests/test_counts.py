@@ -23,9 +23,9 @@ from utils.scalar_log import ScalarLog
 
 BATCH = 32
 # operations of one call: forward, backward, clipping and update
-GENERATOR_STEP = dict(gcn=1500, mlp=1180, stgcn=1830, videopose=1330)
+GENERATOR_STEP = dict(gcn=1480, mlp=1165, stgcn=1715, videopose=1315)
 DISCRIMINATORS_STEP = 605
-LIFTER_STEP = dict(gcn=400, mlp=108, stgcn=464, videopose=164)     # a CPU's dropout is six fast operations
+LIFTER_STEP = dict(gcn=370, mlp=108, stgcn=422, videopose=164)     # a CPU's dropout is six fast operations
 EXCHANGE = 28
 REFRESH = 30
 EVALUATION = 65     # per chunk, mlp
