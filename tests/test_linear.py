@@ -58,6 +58,13 @@ def test_numbers_and_gradients(shape, width):
 
 
 @needs_onednn
+def test_equal_inputs_give_equal_bits():
+    inputs = operands(*SHAPES['joints'])
+    first, *others = (product_and_gradients(linear, *inputs) for _ in range(4))
+    assert all(torch.equal(one, other) for again in others for one, other in zip(first, again, strict=True))
+
+
+@needs_onednn
 def test_without_a_bias_and_with_weights_that_do_not_learn():
     rows, weight, _, gradient = operands(*SHAPES['square'])
     rows.requires_grad_()
