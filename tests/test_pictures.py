@@ -113,6 +113,16 @@ def test_cut_pieces_lie_on_their_segments_and_within():
     np.testing.assert_allclose(cut[inside], segments[inside])
 
 
+@pytest.mark.parametrize('count', [1, 2, 5])
+def test_a_gallery_has_no_more_blocks_than_poses(count):
+    stages = ('source', 'RT')
+    figure = augmentation_figure(dict.fromkeys(stages, POSES[:count]), dict.fromkeys(stages, IMAGES[:count]),
+                                 [dict.fromkeys(stages, '')] * count)
+    assert len(figure.axes) == count and not any(axes.axison for axes in figure.axes)
+    places = {tuple(axes.get_position().p0.round(3)) for axes in figure.axes}
+    assert len(places) == count and all(0 <= low < 1 for place in places for low in place)
+
+
 def test_a_gallery_names_every_stage_and_shows_the_one_before():
     stages = dict(source=POSES, BA=POSES + .01, BL=POSES - .01, RT=POSES * 2)
     captions = [dict.fromkeys(stages, f'pose {number}') for number in range(6)]

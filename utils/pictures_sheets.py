@@ -67,7 +67,7 @@ def augmentation_figure(pose3d_cam, pose2d, captions, blocks_across=2, cell_inch
                            'bone\'s length')
     stages3d, stages2d = (np.stack(list(stages.values()), axis=1) for stages in (pose3d_cam, pose2d))
     nothing = np.full_like(stages3d[0, :1], np.nan)
-    for axes, poses, images, texts in zip(_grid(figure, down, across), stages3d, stages2d, captions):
+    for axes, poses, images, texts in zip(_grid(figure, len(captions), across), stages3d, stages2d, captions):
         draw_sheet(axes, poses, np.concatenate([nothing, poses[:-1]]), images,
                    [(stage, texts[stage]) for stage in pose3d_cam])
     return figure
@@ -77,7 +77,7 @@ def hardness_figure(hardest, easiest, cell_inches=1.1):
     """Two sets of Lifted poses, one above the other, each pose with its error; grey in space is the prediction."""
     figure = _sheet_figure(len(hardest.errors_mm) + .5, 2 * BLOCK_TILES, cell_inches, 'predicted',
                            'mm: error, mean over the joints (MPJPE)')
-    for axes, lifted, name in zip(_grid(figure, 2, 1), (hardest, easiest), ('hardest', 'easiest')):
+    for axes, lifted, name in zip(_grid(figure, 2, across=1), (hardest, easiest), ('hardest', 'easiest')):
         draw_sheet(axes, lifted.pose3d, lifted.predicted, lifted.pose2d,
                    [('' if place else name, f'{error:.0f} mm') for place, error in enumerate(lifted.errors_mm)])
     return figure
@@ -141,9 +141,9 @@ def _sheet_figure(columns, rows, cell_inches, ghost, note):
     return figure
 
 
-def _grid(figure, down, across):
-    """Axes side by side that fill the figure but for the legend; no layout is computed, which would take longer."""
+def _grid(figure, count, across):
+    """`count` axes, row by row, that fill the figure but for the legend; no layout is computed, which would take longer."""
     legend = LEGEND_INCHES / figure.get_figheight()
-    width, height = 1 / across, (1 - legend) / down
-    return [figure.add_axes((column * width, 1 - (row + 1) * height, width, height))
-            for row in range(down) for column in range(across)]
+    width, height = 1 / across, (1 - legend) / -(-count // across)
+    return [figure.add_axes((place % across * width, 1 - (place // across + 1) * height, width, height))
+            for place in range(count)]

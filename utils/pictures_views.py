@@ -33,7 +33,7 @@ def views_figure(panels, body):
     bar = figure.colorbar(mesh, cax=figure.add_axes((.3, .14, .4, .02)), orientation='horizontal')
     bar.set_label('density of camera directions (1 = all directions alike)', fontsize=9)
     bar.set_ticks(_density_ticks(top))
-    side_legend(figure, note=f'Spheres: {DOTS:,} of the cameras about a mean body; pale ones stand on the far side. '
+    side_legend(figure, note=f'Spheres: up to {DOTS:,} of the cameras about a mean body; pale ones stand on the far side. '
                              'Maps: all cameras, as seen by the body.')
     return figure
 
