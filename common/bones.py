@@ -81,4 +81,4 @@ def bone_length_templates(pose3d, subject):
 
 def swap_bone_lengths(pose3d, templates, rows):
     """Each pose (B, 16, 3) takes the bone lengths of template row `rows` (B,) of `templates` (S, 15)."""
-    return with_bone_lengths(pose3d, templates.to(pose3d)[rows][..., None])
+    return with_bone_lengths(pose3d, templates.to(pose3d).index_select(0, rows)[..., None])

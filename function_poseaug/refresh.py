@@ -36,5 +36,5 @@ def swapped_bones(poses, templates, generator):
     for start in range(0, len(poses), CHUNK):
         span = slice(start, start + CHUNK)
         pose3d_cam[span] = swap_bone_lengths(poses.pose3d_cam[span], templates, rows[span])
-        pose2d[span] = project(pose3d_cam[span], poses.intrinsics[poses.camera[span]])
+        pose2d[span] = project(pose3d_cam[span], poses.intrinsics.index_select(0, poses.camera[span]))
     return replace(poses, pose3d_cam=pose3d_cam, pose2d=pose2d)
