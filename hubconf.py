@@ -49,7 +49,8 @@ def _is_ours(package):
 
 with _ours_alone():       # modules, not functions: torch.hub.list shows every function without an underscore
     import models_baseline
-    from utils import checkpoint as checkpoints, errors
+    from common import errors
+    from utils.runs import checkpoint as checkpoints
 
 
 def poseaug_mlp(checkpoint=None, stages=None, dropout=0.25, progress=True):

@@ -4,10 +4,10 @@ from function_baseline.arguments import baseline_parser, parse
 from function_baseline.data import load_training
 from function_baseline.loop import train_baseline
 from function_baseline.report import report_checkpoint
-from utils.checkpoint import BASELINE_KEY
+from utils.command_line import exits_cleanly
 from utils.device import choose_device
-from utils.errors import exits_cleanly
-from utils.resume import resume
+from utils.runs.checkpoint import BASELINE_KEY
+from utils.runs.resume import resume
 
 
 @exits_cleanly

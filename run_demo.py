@@ -6,11 +6,10 @@ from pathlib import Path
 import run_baseline
 import run_evaluate
 import run_poseaug
-from common.paths import pose_3dhp_path
+from common.datasets.mpi_inf_3dhp import pose_3dhp_path
 from data import prepare_data_demo
-from function_baseline.arguments import Parser
-from utils.checkpoint import LAST
-from utils.errors import exits_cleanly
+from utils.command_line import Parser, exits_cleanly
+from utils.runs.checkpoint import LAST
 
 LIFTER = '--posenet_name mlp --stages 2 --keypoints gt --batch_size 256'
 # A hundredth of the real recipe's iterations, so all players learn faster.

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Score a checkpoint: python3 run_evaluate.py --posenet_name videopose --keypoints gt --evaluate PATH (README.md)."""
+from common.errors import InputError
 from function_baseline.arguments import baseline_parser, parse
 from function_baseline.report import report_checkpoint
+from utils.command_line import exits_cleanly
 from utils.device import choose_device
-from utils.errors import InputError, exits_cleanly
 
 # the other flags of run_baseline.py are taken, as the reference takes them, and do nothing here
 USED = ('posenet_name', 'stages', 'keypoints', 'evaluate', 'actions', 'downsample', 'data_root', 'device', 'dataset')

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Make ONNX, TorchScript and .pt2 files of a checkpoint: python3 run_export.py --evaluate PATH (README.md)."""
-from function_baseline.arguments import Parser
 from function_baseline.export import FORMATS, NUM_POSES, export_lifter
-from utils.errors import exits_cleanly
+from utils.command_line import Parser, exits_cleanly
 
 
 @exits_cleanly

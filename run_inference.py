@@ -5,18 +5,18 @@ import re
 import sys
 from pathlib import Path
 
-from common.keypoint_formats import FORMATS, HEAD_RULES
-from common.tracks import EVERYONE
-from function_baseline.arguments import Parser, boolean, explicit_flags, number, whole
-from function_baseline.inference import follow_people, lift_people
-from utils.checkpoint import load_lifter
-from utils.detectors import DETECTORS, detect_people, is_clip, open_clip
+from common.errors import InputError
+from function_inference.detectors import DETECTORS, detect_people, is_clip, open_clip
+from function_inference.film import require_encoder, write_video
+from function_inference.keypoint_files import read_keypoints
+from function_inference.keypoint_formats import FORMATS, HEAD_RULES
+from function_inference.lifting import follow_people, lift_people
+from function_inference.motion_files import write_bvh, write_json, write_npz
+from function_inference.page import write_page
+from function_inference.tracks import EVERYONE
+from utils.command_line import Parser, boolean, exits_cleanly, explicit_flags, number, whole
 from utils.device import DEVICES, choose_device
-from utils.errors import InputError, exits_cleanly
-from utils.keypoint_files import read_keypoints
-from utils.motion_files import write_bvh, write_json, write_npz
-from utils.motion_page import write_page
-from utils.motion_video import require_encoder, write_video
+from utils.runs.checkpoint import load_lifter
 
 KINDS = ('npz', 'json', 'bvh')      # one of each for each person; page and film show everybody
 FILMS = ('mp4', 'gif')

@@ -8,10 +8,10 @@ from function_baseline.data import load_training
 from function_baseline.report import report_checkpoint
 from function_poseaug.arguments import IDLE, poseaug_parser
 from function_poseaug.loop import train_poseaug
-from utils.checkpoint import POSEAUG_KEY
+from utils.command_line import exits_cleanly
 from utils.device import choose_device
-from utils.errors import exits_cleanly
-from utils.resume import resume
+from utils.runs.checkpoint import POSEAUG_KEY
+from utils.runs.resume import resume
 
 
 @exits_cleanly

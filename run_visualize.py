@@ -7,17 +7,19 @@ python3 run_visualize.py views --run RUN_DIR        and so gallery and histogram
 from pathlib import Path
 from types import SimpleNamespace
 
-from function_baseline.arguments import Parser, add_test_args, batch_size, positive
+from common.datasets import TEST_SETS
+from common.errors import InputError
+from function_baseline.arguments import add_test_args
 from function_baseline.data import load_test, load_training
 from function_baseline.evaluate import per_pose_errors
 from function_poseaug import statistics
 from function_poseaug.refresh import templates_for
 from models_poseaug.augmentor import Augmentor
-from utils import pictures_errors, pictures_sheets, pictures_views
-from utils.checkpoint import LAST, POSEAUG_KEY, load_lifter, read_checkpoint
+from utils.command_line import Parser, exits_cleanly, positive
 from utils.device import choose_device
-from utils.errors import InputError, exits_cleanly
-from utils.pictures import SERIES, save_figure
+from utils.pictures import bars, sheets, views
+from utils.pictures.drawing import SERIES, save_figure
+from utils.runs.checkpoint import LAST, POSEAUG_KEY, load_lifter, read_checkpoint
 from utils.seeding import generator
 
 FORMATS = ('png', 'pdf', 'svg')
@@ -79,12 +81,12 @@ def errors_figures(args):
     device = choose_device(args.device)
     lifters = [load_lifter(path, args)[0].to(device) for path in args.evaluate]
     tests = load_test(args, device)
-    sets = {f'Human3.6M S9 and S11, {args.keypoints} 2D': (tests.h36m, False),
-            'MPI-INF-3DHP test set, flip averaged': (tests.dhp, True)}
+    h36m, dhp = TEST_SETS['h36m'], TEST_SETS['3dhp']
+    sets = {f'{h36m.title}, {args.keypoints} 2D': (tests.h36m, h36m.flip), f'{dhp.title}, flip averaged': (tests.dhp, dhp.flip)}
     panels = {title: {name: _bars(lifter, poses, device, flip) for name, lifter in zip(names, lifters)}
               for title, (poses, flip) in sets.items()}
-    return dict(errors_joints=pictures_errors.joints_figure(panels),
-                errors_actions=pictures_errors.groups_figure(panels))
+    return dict(errors_joints=bars.joints_figure(panels),
+                errors_actions=bars.groups_figure(panels))
 
 
 def name_of(path):
@@ -94,7 +96,7 @@ def name_of(path):
 
 def _bars(lifter, poses, device, flip):
     errors, _ = per_pose_errors(lifter, poses, device, flip)
-    return pictures_errors.error_bars(errors.cpu(), poses.group.cpu(), poses.group_names)
+    return bars.error_bars(errors.cpu(), poses.group.cpu(), poses.group_names)
 
 
 def views_figure(args):
@@ -105,17 +107,17 @@ def views_figure(args):
     densities = {title: statistics.sphere_density(views) for title, views in directions.items()}
     panels = {title: (views, densities[title], statistics.covered_share(densities[title]))
               for title, views in directions.items()}
-    return dict(views=pictures_views.views_figure(panels, statistics.mean_body(source)))
+    return dict(views=views.views_figure(panels, statistics.mean_body(source)))
 
 
 def histograms_figure(args):
     sample, _ = sample_of_run(args)
-    return dict(histograms=pictures_views.histograms_figure(statistics.quantities(sample)))
+    return dict(histograms=views.histograms_figure(statistics.quantities(sample)))
 
 
 def gallery_figure(args):
     sample, _ = sample_of_run(args)
-    return dict(gallery=pictures_sheets.augmentation_figure(
+    return dict(gallery=sheets.augmentation_figure(
         {stage: poses.numpy() for stage, poses in sample.pose3d_cam.items()},
         {stage: poses.numpy() for stage, poses in sample.pose2d.items()}, statistics.captions(sample)))
 

@@ -14,8 +14,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.plain_lifters import plain_copy
-from benchmarks.plain_networks import (PlainAugmentor, PlainCritic2D, PlainCritic3D, bone_vectors, pose_from_bones,
-                                       project, unit)
+from benchmarks.plain_networks import PlainAugmentor, PlainCritic2D, PlainCritic3D, bone_vectors, pose_from_bones, project, unit
 from common.skeleton import H36M_16
 from function_poseaug.losses import FEEDBACK_GROUPS, FEEDBACK_WEIGHTS
 from function_poseaug.steps import DEGREES, Game, GameOptimizers

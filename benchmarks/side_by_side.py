@@ -34,13 +34,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a scrip
 from benchmarks.counting import Counts, count
 from benchmarks.sides import RECIPES, Ours, Plain, new_game
 from benchmarks.synthetic import held_out_poses, synthetic_poses
-from function_baseline.arguments import Parser, batch_size, positive
+from common.errors import InputError
+from function_baseline.arguments import batch_size
 from models_baseline import LIFTERS
+from utils.command_line import Parser, exits_cleanly, positive
 from utils.device import DEVICES, choose_device, set_malloc
-from utils.errors import InputError, exits_cleanly
-from utils.events import EventFile
-from utils.pictures import new_figure
-from utils.run_directory import environment
+from utils.pictures.drawing import new_figure
+from utils.runs.events import EventFile
+from utils.runs.run_directory import environment
 
 TRAIN_POSES = 1_559_752                     # Human3.6M
 TEST_SHARE = (543_344 + 2 * 2_929) / TRAIN_POSES    # Human3.6M, and 3DHP with its mirror images

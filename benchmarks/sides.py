@@ -25,7 +25,7 @@ from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
 from utils.device import KEPT_MEMORY
 from utils.gradients import adam
-from utils.scalar_log import ScalarLog
+from utils.runs.scalar_log import ScalarLog
 from utils.seeding import generator, seed_everything
 
 RECIPES = dict(gcn=(4, 0.), mlp=(2, .25), stgcn=(4, 0.), videopose=(4, .25))    # stages, dropout of the PoseAug runs

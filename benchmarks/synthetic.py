@@ -4,10 +4,10 @@ from functools import lru_cache
 import torch
 
 from common.camera import project, world_to_camera
-from common.h36m import ACTIONS, TEST_SUBJECTS, TRAIN_SUBJECTS, action_of, cameras
+from common.datasets.h36m_protocol import ACTIONS, TEST_SUBJECTS, TRAIN_SUBJECTS, action_of, cameras
 from common.poses import PoseSet
 from common.skeleton import H36M_16
-from data.demo_motion import clips
+from data.demo.motion import clips
 
 CHUNK = 65536
 WANDER = torch.tensor([.2, .1, .3])     # metres, standard deviation of a repeated pose's place in the camera's frame

@@ -1,7 +1,7 @@
 """Matrix products of geometry, which TF32 would bend: 0.16 mm in the mean where poses pass through it."""
-import torch
+from contextlib import contextmanager
 
-from utils.device import full_precision
+import torch
 
 
 def product(left, right):
@@ -29,3 +29,20 @@ class _FullPrecisionProduct(torch.autograd.Function):
             to_right = left.transpose(-1, -2) @ gradient if ctx.needs_input_grad[1] else None
         return tuple(None if found is None else found.sum_to_size(factor.shape)
                      for found, factor in ((to_left, left), (to_right, right)))
+
+
+def allow_tf32(allowed=True):
+    """Whether a GPU may round the factors of matrix products to 10 bits: faster, and about a thousandth off."""
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
+@contextmanager
+def full_precision():
+    """Within the block products are fp32 proper, whatever `allow_tf32` said."""
+    allowed = torch.backends.cuda.matmul.allow_tf32
+    allow_tf32(False)
+    try:
+        yield
+    finally:
+        allow_tf32(allowed)

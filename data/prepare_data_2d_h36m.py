@@ -15,14 +15,15 @@ from typing import NamedTuple
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
-from common.h36m import CORRUPTED, KEYPOINTS, SUBJECTS, cameras
-from common.npz import load_npy, load_npz
-from common.paths import MAKE_3D_H36M, add_data_root, at_root, make_2d_h36m, pose2d_h36m_path, pose3d_h36m_path
+from common.datasets.h36m import MAKE_3D_H36M, make_2d_h36m, pose2d_h36m_path, pose3d_h36m_path
+from common.datasets.h36m_protocol import CORRUPTED, KEYPOINTS, SUBJECTS, cameras
+from common.datasets.preparation import (METADATA_16, finite_float32, progress, require_free, require_source,
+                                         sequence_name, summary, write_checked)
+from common.errors import InputError
+from common.files.npz import load_npy, load_npz
+from common.files.paths import add_data_root, at_root
 from common.skeleton import H36M_16_IN_17, H36M_16_IN_32, H36M_17, H36M_32_NUM_JOINTS
-from data.preparation import (METADATA_16, finite_float32, progress, require_free, require_source, sequence_name,
-                              summary, write_checked)
-from function_baseline.arguments import Parser
-from utils.errors import InputError, exits_cleanly
+from utils.command_line import Parser, exits_cleanly
 
 
 class Layout(NamedTuple):

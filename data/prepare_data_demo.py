@@ -11,15 +11,17 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
-from common.npz import save_npz
-from common.paths import PROJECT_ROOT, pose2d_h36m_path, pose3d_h36m_path, pose_3dhp_path
+from common.datasets.h36m import pose2d_h36m_path, pose3d_h36m_path
+from common.datasets.mpi_inf_3dhp import pose_3dhp_path
+from common.datasets.preparation import METADATA_16, require_free, summary, write_checked
+from common.errors import InputError
+from common.files.npz import save_npz
+from common.files.paths import PROJECT_ROOT
 from common.skeleton import H36M_16_IN_32, H36M_16_IN_SPIN_24, H36M_32_NUM_JOINTS
-from data.demo_motion import clips, cross_domain
-from data.preparation import METADATA_16, require_free, summary, write_checked
+from data.demo.motion import clips, cross_domain
 from data.prepare_data_h36m import project_all
 from data_extra import prepare_data_3dhp
-from function_baseline.arguments import Parser
-from utils.errors import InputError, exits_cleanly
+from utils.command_line import Parser, exits_cleanly
 
 NUM_SPIN_JOINTS = prepare_data_3dhp.NUM_SPIN_JOINTS
 

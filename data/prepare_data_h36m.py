@@ -22,15 +22,15 @@ from scipy.io import loadmat
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
 from common.camera import normalised_to_pixels, project, world_to_camera
-from common.h36m import ACTIONS, SEQUENCES_PER_SUBJECT, SUBJECTS, action_of, cameras
-from common.npz import member_bytes, members, open_archive
-from common.paths import MAKE_3D_H36M, add_data_root, at_root, pose2d_h36m_path, pose3d_h36m_path
-from common.safe_pickle import in_short
+from common.datasets.h36m import MAKE_3D_H36M, pose2d_h36m_path, pose3d_h36m_path
+from common.datasets.h36m_protocol import ACTIONS, SEQUENCES_PER_SUBJECT, SUBJECTS, action_of, cameras
+from common.datasets.preparation import (METADATA_16, ParserApart, finite_float32, progress, require_free,
+                                         sequence_name, summary, write_checked)
+from common.errors import InputError, in_short
+from common.files.npz import member_bytes, members, open_archive
+from common.files.paths import add_data_root, at_root
 from common.skeleton import H36M_16_IN_32, H36M_32_NUM_JOINTS
-from data.preparation import (METADATA_16, ParserApart, finite_float32, progress, require_free, sequence_name, summary,
-                              write_checked)
-from function_baseline.arguments import Parser
-from utils.errors import InputError, exits_cleanly
+from utils.command_line import Parser, exits_cleanly
 
 MEMBER = re.compile(r'h36m/(S\d+)/MyPoses/3D_positions/(\w[\w ]*)\.h5')
 SOURCE_FOLDER = 'MyPoseFeatures/D3_Positions'

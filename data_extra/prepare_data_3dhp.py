@@ -14,12 +14,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
 from common.camera import pixels_to_normalised
-from common.npz import load_npz
-from common.paths import MAKE_3DHP, add_data_root, at_root, pose_3dhp_path
+from common.datasets.mpi_inf_3dhp import MAKE_3DHP, pose_3dhp_path
+from common.datasets.preparation import finite_float32, require_free, require_source, write_checked
+from common.errors import InputError
+from common.files.npz import load_npz
+from common.files.paths import add_data_root, at_root
 from common.skeleton import H36M_16_IN_SPIN_24
-from data.preparation import finite_float32, require_free, require_source, write_checked
-from function_baseline.arguments import Parser
-from utils.errors import InputError, exits_cleanly
+from utils.command_line import Parser, exits_cleanly
 
 UNKNOWN, *TEST_SEQUENCES = range(7)    # TS1 to TS6
 SQUARE, WIDE = (2048, 2048), (1920, 1080)

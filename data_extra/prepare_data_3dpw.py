@@ -20,14 +20,15 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
 from common.camera import pixels_to_padded
-from common.keypoint_formats import KeypointFormat, matrix_of, to_h36m_16
-from common.layout import require_layout
-from common.paths import MAKE_3DPW, add_data_root, at_root, pose_3dpw_path
-from common.safe_pickle import load_pickle_file
+from common.datasets.preparation import finite_float32, progress, require_free, write_checked
+from common.datasets.pw3d import MAKE_3DPW, pose_3dpw_path
+from common.errors import InputError
+from common.files.layout import require_layout
+from common.files.paths import add_data_root, at_root
+from common.files.safe_pickle import load_pickle_file
 from common.skeleton import H36M_16
-from data.preparation import finite_float32, progress, require_free, write_checked
-from function_baseline.arguments import Parser
-from utils.errors import InputError, exits_cleanly
+from function_inference.keypoint_formats import KeypointFormat, matrix_of, to_h36m_16
+from utils.command_line import Parser, exits_cleanly
 
 OFFICIAL_SEQUENCES = dict(train=24, validation=12, test=24)
 SIZES = ((1920, 1080), (1080, 1920))     # width, height: a telephone held either way

@@ -1,25 +1,19 @@
 """Command-line flags, by theme; each script composes what it needs. Names and defaults are the reference's."""
 import argparse
-import math
 import sys
 
-from common.h36m import KEYPOINTS
-from common.paths import add_data_root
+from common.datasets.h36m_protocol import KEYPOINTS
+from common.errors import InputError
+from common.files.paths import add_data_root
 from models_baseline import LIFTERS, STAGELESS
+from utils.command_line import Parser, boolean, explicit_flags, number, positive
 from utils.device import DEVICES
-from utils.errors import InputError
 
 NO_NOTE = 'debug'
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse whose errors are one line, like every other refusal; abbreviated flags are refused too."""
-
-    def __init__(self, description):
-        super().__init__(description=description, allow_abbrev=False)
-
-    def error(self, message):
-        self.exit(2, f'error: {message}; {self.prog} --help lists the flags\n')
+class TrainerParser(Parser):
+    """A parser of flags that describe a lifter."""
 
     @staticmethod
     def require_consistent(args):
@@ -27,36 +21,6 @@ class Parser(argparse.ArgumentParser):
         if args.dropout < 0 and args.posenet_name != 'stgcn' and not args.evaluate:
             raise InputError(f'--dropout {args.dropout} is for stgcn alone, whose layers have rates of their own; give a '
                              f'rate of at least 0 for {args.posenet_name}')
-
-
-def boolean(text):
-    """'true' or 'false', in any case; anything else is refused."""
-    values = {'true': True, 'false': False}
-    if text.lower() not in values:
-        raise argparse.ArgumentTypeError(f'{text!r} is neither true nor false')
-    return values[text.lower()]
-
-
-def whole(text, least=0):
-    """A whole number of at least `least`."""
-    if not (text.isascii() and text.isdigit()) or int(text) < least:
-        raise argparse.ArgumentTypeError(f'{text!r} is no whole number of at least {least}')
-    return int(text)
-
-
-def positive(text):
-    return whole(text, least=1)
-
-
-def number(text):
-    """A finite number of at least 0: a rate, a weight, a bound."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f'{text!r} is no finite number of at least 0')
-    return value
 
 
 def dropout_rate(text):
@@ -145,7 +109,7 @@ def add_training_args(parser):
 
 def baseline_parser(description, datasets=('h36m',)):
     """Flags of run_baseline.py, and of run_evaluate.py, which takes them all and has more `datasets`."""
-    parser = Parser(description)
+    parser = TrainerParser(description)
     add_data_args(parser, datasets)
     add_lifter_args(parser)
     add_run_args(parser, snapshot=25, pretrain=False)
@@ -174,13 +138,3 @@ def parse(parser, argv, idle=(), used=None):
     return args
 
 
-def explicit_flags(parser, argv):
-    """Names of the flags that were typed, whatever their value."""
-    defaults = {action: action.default for action in parser._actions}
-    try:
-        for action in defaults:
-            action.default = argparse.SUPPRESS
-        return set(vars(parser.parse_args(argv)))
-    finally:
-        for action, default in defaults.items():
-            action.default = default

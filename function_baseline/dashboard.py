@@ -12,11 +12,12 @@ from tensorboardX.proto.summary_pb2 import Summary
 
 from common import metrics
 from common.camera import root_relative
+from common.datasets import TEST_SETS
+from common.product import full_precision
 from common.skeleton import H36M_16
 from function_baseline.evaluate import per_pose_errors
-from function_baseline.scores import SCORE_COLUMNS, TAGS
-from utils.device import full_precision
-from utils.pictures_sheets import Lifted, hardness_figure
+from utils.pictures.sheets import Lifted, hardness_figure
+from utils.runs.score_names import SCORE_COLUMNS, TAGS
 
 SAMPLE = 1024      # poses looked at
 SHOWN = 6          # of the hardest, and of the easiest
@@ -63,8 +64,8 @@ def epoch_summary(lifter, training, tests, row, device):
 def joint_errors(lifter, tests, device):
     """Mean error of every joint but the root, mm, on SAMPLE poses of each test set: joint_error_<set>/<joint> -> mm."""
     figures = {}
-    for place, poses, flip in (('h36m', tests.h36m, False), ('dhp', tests.dhp, True)):
-        errors, _ = per_pose_errors(lifter, thinned(poses), device, flip)
+    for place, name, poses in (('h36m', 'h36m', tests.h36m), ('dhp', '3dhp', tests.dhp)):
+        errors, _ = per_pose_errors(lifter, thinned(poses), device, TEST_SETS[name].flip)
         means_mm = (1000 * errors.mean(0)).tolist()
         figures.update({f'joint_error_{place}/{name}': mean for name, mean in zip(H36M_16.names[1:], means_mm[1:])})
     return figures

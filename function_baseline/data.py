@@ -1,46 +1,40 @@
 """What both trainers and the evaluation load."""
 from typing import NamedTuple
 
-from common.h36m import TEST_SUBJECTS, TRAIN_SUBJECTS
-from common.load_3dhp import load_3dhp
-from common.load_h36m import copy_h36m, h36m_poses, read_h36m, require_agreement, select_actions
+from common.datasets import TEST_SETS
+from common.datasets.h36m import agreeing_poses, copy_h36m, read_h36m, select_actions
+from common.datasets.h36m_protocol import TEST_SUBJECTS, TRAIN_SUBJECTS
+from common.errors import InputError
 from common.poses import PoseSet
-from utils.errors import InputError
 
 
 class EvaluationSets(NamedTuple):
-    """Human3.6M's S9 and S11, and MPI-INF-3DHP's test set."""
+    """The two test sets of the reference: Human3.6M's S9 and S11, and MPI-INF-3DHP's test set."""
     h36m: PoseSet
     dhp: PoseSet
 
 
 def load_training(args, device):
-    """(training PoseSet, EvaluationSets), resident on the device, and says how many. Files that are sound get their
-    flat copies.
+    """The training PoseSet and the EvaluationSets, resident on the device; prints how many poses they hold.
+
+    The Human3.6M files are read once for both; where they prove sound, they get their flat copies.
     """
     select_actions(args.actions)      # refuse a wrong name before the long read
-    dhp = load_3dhp(args.data_root).resident(device)
+    dhp = TEST_SETS['3dhp'].load(args.data_root).resident(device)
     subjects = ('S1',) if args.s1only else TRAIN_SUBJECTS
     files = read_h36m(args.data_root, args.keypoints, subjects + TEST_SUBJECTS)
-    training = _poses(files, subjects, args, device)
+    selection = args.keypoints, args.actions, args.downsample
+    training = agreeing_poses(files, subjects, *selection).resident(device)
     if len(training) < 2:
         raise InputError(f'{len(training)} training poses are left by --actions and --downsample; BatchNorm needs 2')
-    testing = _poses(files, TEST_SUBJECTS, args, device)
+    h36m = agreeing_poses(files, TEST_SUBJECTS, *selection).resident(device)
     copy_h36m(files)
-    print(f'{len(training):,} training poses; tests: Human3.6M {len(testing):,}, MPI-INF-3DHP {len(dhp):,}')
-    return training, EvaluationSets(testing, dhp)
+    print(f'{len(training):,} training poses; tests: Human3.6M {len(h36m):,}, MPI-INF-3DHP {len(dhp):,}')
+    return training, EvaluationSets(h36m, dhp)
 
 
 def load_test(args, device):
     """EvaluationSets, resident on the device."""
-    dhp = load_3dhp(args.data_root).resident(device)
-    files = read_h36m(args.data_root, args.keypoints, TEST_SUBJECTS)
-    testing = _poses(files, TEST_SUBJECTS, args, device)
-    copy_h36m(files)
-    return EvaluationSets(testing, dhp)
-
-
-def _poses(files, subjects, args, device):
-    poses = h36m_poses(files, subjects, args.actions, args.downsample)
-    require_agreement(poses, args.keypoints, files)
-    return poses.resident(device)
+    dhp = TEST_SETS['3dhp'].load(args.data_root).resident(device)
+    h36m = TEST_SETS['h36m'].load(args.data_root, args.keypoints, args.actions, args.downsample).resident(device)
+    return EvaluationSets(h36m, dhp)

@@ -5,9 +5,9 @@ import torch
 
 from common import metrics
 from common.camera import root_relative
+from common.product import full_precision
 from common.skeleton import H36M_16, OFFICIAL_14
 from utils import interrupts
-from utils.device import full_precision
 
 CHUNK = 1024   # larger chunks fall out of a CPU's cache and are slower there; a GPU has more to do at once
 GPU_CHUNK = 16384

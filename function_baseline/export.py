@@ -10,16 +10,17 @@ import json
 import logging
 import warnings
 from argparse import Namespace
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 import torch
 
+from common.errors import InputError
+from common.files.atomic import written_whole
 from common.skeleton import H36M_16
-from utils.checkpoint import load_lifter
-from utils.errors import InputError
-from utils.files import written_whole
+from utils.runs.checkpoint import load_lifter
 
 INPUT, OUTPUT = 'pose2d_norm', 'pose3d'
 OPSET = 23            # that of ONNX 1.18

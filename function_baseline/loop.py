@@ -4,13 +4,14 @@ from function_baseline.batches import shuffled_batches
 from function_baseline.start import starting_lifter
 from function_baseline.train import supervised_pairs, train_lifter
 from utils import interrupts
-from utils.checkpoint import BASELINE_BEST, BASELINE_KEY, load_adam, load_network, snapshot_name, take_over
 from utils.gradients import adam, set_learning_rate
-from utils.pictures import save_curves
-from utils.run_directory import RunDirectory, baseline_stamp, trained_bytes, weight_bytes
+from utils.pictures.drawing import save_curves
+from utils.runs.checkpoint import BASELINE_BEST, BASELINE_KEY, load_adam, load_network, snapshot_name, take_over
+from utils.runs.run_directory import RunDirectory, baseline_stamp, trained_bytes, weight_bytes
+from utils.runs.score_names import SCORE_COLUMNS
 from utils.seeding import generator, seed_everything
 
-COLUMNS = ('epoch', 'lr', 'loss_train') + scores.SCORE_COLUMNS
+COLUMNS = ('epoch', 'lr', 'loss_train') + SCORE_COLUMNS
 
 
 class StepDecay:

@@ -1,11 +1,11 @@
 """The evaluation of one checkpoint as a person reads it."""
-from common.h36m import GT
-from common.load_3dpw import OPENPOSE, load_3dpw
-from common.paths import pose_3dpw_path
+from common.datasets import TEST_SETS
+from common.datasets.h36m_protocol import GT
+from common.datasets.pw3d import OPENPOSE
 from function_baseline.data import load_test
 from function_baseline.evaluate import evaluate
 from function_baseline.scores import score
-from utils.checkpoint import load_lifter
+from utils.runs.checkpoint import load_lifter
 
 _NAME_WIDTH = 28       # of the longest name of a sequence, one of 3DPW's
 _HEADER = f'{"":<{_NAME_WIDTH}}{"poses":>9}{"MPJPE":>9}{"P-MPJPE":>9}{"PCK16":>8}{"AUC16":>8}{"PCK14":>8}{"AUC14":>8}'
@@ -28,7 +28,7 @@ def report_checkpoint(args, device):
     print(table(h36m))
     print('\nMPI-INF-3DHP test set, its own ground-truth 2D, flip averaged: per sequence')
     print(table(dhp))
-    if pose_3dpw_path(args.data_root).is_file():
+    if TEST_SETS['3dpw'].path(args.data_root).is_file():
         report_3dpw(lifter, args.data_root, device)
     print('\nPCK (150 mm) and AUC: 16 = all joints, the root a sure hit (the reference); 14 = the official joints.')
     return h36m, dhp
@@ -39,9 +39,9 @@ def report_3dpw(lifter, data_root, device):
 
     Returns the PoseErrors for projected 2D and for the data set's detections.
     """
-    both = []
+    pw3d, both = TEST_SETS['3dpw'], []
     for keypoints, title in ((GT, 'its 3D projected'), (OPENPOSE, 'its OpenPose detections, poses found whole')):
-        both.append(evaluate(lifter, load_3dpw(data_root, keypoints).resident(device), device, flip=True))
+        both.append(evaluate(lifter, pw3d.load(data_root, keypoints).resident(device), device, pw3d.flip))
         print(f'\n3DPW test split, 2D: {title}; flip averaged: per sequence')
         print(table(both[-1]))
     return tuple(both)

@@ -1,13 +1,13 @@
 """Evaluation results as event tags and log columns: the names that dashboards and the summary read."""
+from common.datasets import TEST_SETS
 from function_baseline.evaluate import evaluate
-
-SCORE_COLUMNS = ('error_h36m_p1', 'error_h36m_p2', 'error_3dhp_p1', 'error_3dhp_p2')
-TAGS = dict(h36m='posenet_H36M_test', dhp='posenet_mpi3d_loader_flip')
+from utils.runs.score_names import TAGS
 
 
 def score(lifter, tests, device):
-    """PoseErrors on both test sets: (Human3.6M without flip, MPI-INF-3DHP with test-time flip)."""
-    return evaluate(lifter, tests.h36m, device, flip=False), evaluate(lifter, tests.dhp, device, flip=True)
+    """PoseErrors on both EvaluationSets, each with or without test-time flip as its protocol says."""
+    return tuple(evaluate(lifter, poses, device, TEST_SETS[name].flip)
+                 for name, poses in zip(('h36m', '3dhp'), tests))
 
 
 def columns(h36m, dhp):

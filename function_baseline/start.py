@@ -1,6 +1,6 @@
 """The lifter that a run starts with."""
 from models_baseline import build_lifter
-from utils.checkpoint import find_pretrained, load_lifter
+from utils.runs.checkpoint import find_pretrained, load_lifter
 
 
 def starting_lifter(args, pretrained):

@@ -9,7 +9,7 @@ from common.camera import root_relative
 from utils import interrupts
 from utils.gradients import descend
 from utils.graphs import Replayed
-from utils.scalar_log import ScalarLog
+from utils.runs.scalar_log import ScalarLog
 
 CHECK_EVERY = 100   # steps between looks at the losses: each look waits for the device
 

@@ -8,8 +8,7 @@ from common.camera import root_relative
 from common.poses import PoseBatch
 from common.skeleton import H36M_16
 from function_baseline.batches import shuffled_batches
-from function_poseaug.steps import (KEPT_SHARE, FeedbackTerms, LossWeights, discriminator_step, generator_step,
-                                    inside_image)
+from function_poseaug.steps import KEPT_SHARE, FeedbackTerms, LossWeights, discriminator_step, generator_step, inside_image
 from models_poseaug.augmentor import draw_noise
 from utils import interrupts
 from utils.graphs import Replayed

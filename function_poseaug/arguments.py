@@ -1,15 +1,15 @@
 """Flags of run_poseaug.py: the shared ones, and the adversarial game's. Names and defaults are the reference's."""
-from function_baseline.arguments import (Parser, add_data_args, add_lifter_args, add_run_args, add_training_args,
-                                         number, positive, whole)
+from function_baseline.arguments import TrainerParser, add_data_args, add_lifter_args, add_run_args, add_training_args
 from function_poseaug.losses import FEEDBACKS, HardnessBand
 from function_poseaug.steps import FeedbackTerms, LossWeights
+from utils.command_line import number, positive, whole
 
 IDLE = ('num_workers', 'decay_epoch', 'max_norm')
 
 
 def poseaug_parser(description):
     """Flags of run_poseaug.py."""
-    parser = Parser(description)
+    parser = TrainerParser(description)
     add_data_args(parser).add_argument('--bl_templates', default='', metavar='FILE',
                                        help='.npy of bone lengths, (rows, 15) metres '
                                             '(default: the training subjects\')')

@@ -2,11 +2,11 @@
 from tensorboardX import summary
 
 from function_baseline.dashboard import (ERRORS, JOINTS, SAMPLE, SCORES, SET_NAMES, figure_summary, hardness_image,
-                                          joint_errors, merged, scalars)
-from function_baseline.scores import TAGS
+                                         joint_errors, merged, scalars)
 from function_poseaug.statistics import captions, quantities, sample_augmentations
 from function_poseaug.steps import HEALTH, KEPT_SHARE, inside_image
-from utils.pictures_sheets import augmentation_figure
+from utils.pictures.sheets import augmentation_figure
+from utils.runs.score_names import TAGS
 
 SHOWN = 2          # poses whose augmentation is drawn
 BEFORE_REAL = {f'{SET_NAMES[place]}, MPJPE before the real pairs': ['Multiline', [f'{tag}/p1score_fake']]

@@ -1,5 +1,6 @@
 """PoseAug's outer loop: swap bones, play the game, train the lifter on fake and on real pairs, evaluate, schedule."""
 from common.camera import project
+from common.errors import Diverged
 from common.skeleton import H36M_16
 from function_baseline import scores
 from function_baseline.arguments import NO_NOTE
@@ -17,17 +18,16 @@ from models_poseaug.augmentor import Augmentor
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
 from utils import interrupts
-from utils.checkpoint import (HEALTHY, LAST, POSEAUG_KEY, load_adam, load_network, read_checkpoint, snapshot_name,
-                              take_over)
-from utils.errors import Diverged
 from utils.gradients import adam, set_learning_rate
-from utils.pictures import save_augmentation
-from utils.resume import require_sound
-from utils.run_directory import RunDirectory, poseaug_stamp, trained_bytes, weight_bytes
-from utils.scalar_log import ScalarLog
+from utils.pictures.drawing import save_augmentation
+from utils.runs.checkpoint import HEALTHY, LAST, POSEAUG_KEY, load_adam, load_network, read_checkpoint, snapshot_name, take_over
+from utils.runs.resume import require_sound
+from utils.runs.run_directory import RunDirectory, poseaug_stamp, trained_bytes, weight_bytes
+from utils.runs.scalar_log import ScalarLog
+from utils.runs.score_names import SCORE_COLUMNS
 from utils.seeding import generator, seed_everything
 
-COLUMNS = ('epoch', 'lr') + scores.SCORE_COLUMNS
+COLUMNS = ('epoch', 'lr') + SCORE_COLUMNS
 ITERATION_BYTES, EPOCH_BYTES = 3000, 250_000     # in the event file: an iteration's figures, an epoch's pictures
 # what a best checkpoint is chosen by, in the order of scores.columns
 BEST = ('h36m_p1', 'h36m_p2', 'dhp_p1', 'dhp_p2')
@@ -321,5 +321,5 @@ def keep_best(run, state, row):
         if value < state.best[name]:
             state.best[name] = value
             run.save_lifter(f'ckpt_best_{name}.pth.tar', POSEAUG_KEY, state.game.lifter, state.epoch,
-                            scores=dict(zip(scores.SCORE_COLUMNS, row)))
+                            scores=dict(zip(SCORE_COLUMNS, row)))
             run.log_line(f'saved ckpt_best_{name}.pth.tar: epoch {state.epoch}, {name} {value:.6f}')

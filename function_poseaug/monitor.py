@@ -4,8 +4,8 @@ The limits are wide: ten healthy runs on real motion stay far inside (docs/faith
 """
 from typing import NamedTuple
 
+from common.errors import InputError
 from function_poseaug.steps import HEALTH, KEPT_SHARE
-from utils.errors import InputError
 
 BLOWN_UP = 100        # a critic's least-squares loss: scores some 10 away from their labels
 SETTLED = 200         # iterations until a fresh critic's accuracies mean something

@@ -6,9 +6,9 @@ import torch
 
 from common.bones import bone_length_templates, swap_bone_lengths
 from common.camera import project
-from common.npz import load_npy
+from common.errors import InputError
+from common.files.npz import load_npy
 from common.skeleton import H36M_16
-from utils.errors import InputError
 
 CHUNK = 8192      # poses; more at once fall out of a CPU's cache
 LONGEST_BONE = 10     # metres; a giant's

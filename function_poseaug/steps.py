@@ -13,7 +13,7 @@ from common.skeleton import H36M_16
 from function_poseaug.losses import (FAKE, FEEDBACKS, REAL, HardnessBand, accuracy, discriminator_loss,
                                      generator_adversarial_loss, group_errors, limit_loss, range_loss)
 from function_poseaug.statistics import view_directions
-from models_poseaug.augmentor import Augmentor, AugmentedPoses
+from models_poseaug.augmentor import AugmentedPoses, Augmentor
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
 from utils.gradients import descend, frozen

@@ -180,11 +180,3 @@ def prepend_root(joints):
     """(B, 45) or (B, 15, 3) predicted joints -> (B, 16, 3) with the root at the origin."""
     joints = joints.view(joints.shape[0], -1, 3)
     return torch.cat([torch.zeros_like(joints[:, :1]), joints], dim=1)
-
-
-def kaiming_linears(module):
-    """Kaiming-normal weights (fan-in, gain sqrt 2) for every nn.Linear; everything else keeps PyTorch's defaults."""
-    for layer in module.modules():
-        if isinstance(layer, nn.Linear):
-            nn.init.kaiming_normal_(layer.weight)
-    return module

@@ -1,7 +1,8 @@
 """SimpleBaseline (Martinez et al., ICCV 2017): a residual multilayer perceptron."""
 from torch import nn
 
-from models_baseline.layers import POSE2D_SIZE, ROOTLESS_SIZE, Linear, ReluDropout, kaiming_linears, prepend_root
+from common.initialisation import kaiming_linears
+from models_baseline.layers import POSE2D_SIZE, ROOTLESS_SIZE, Linear, ReluDropout, prepend_root
 
 WIDTH = 1024
 

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 
 from common.bones import bone_lengths, bone_vectors, pose_from_bones, scale_by_group, unit_bones
 from common.camera import root_relative
+from common.initialisation import kaiming_linears
 from common.product import product
 from common.rotation import axis_angle_to_matrix
 from common.skeleton import H36M_16
-from models_baseline.layers import kaiming_linears
 
 NOISE_SIZE = 48
 NUM_HEADS = 4                    # BA, BL, R, T

@@ -4,9 +4,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from common.bones import bone_vectors, for_rows, mix_points, unit_bones
+from common.initialisation import kaiming_linears
 from common.product import product
 from common.skeleton import H36M_16
-from models_baseline.layers import kaiming_linears
 
 # The bones each branch sees, by the joint they end in. The order is that of the output's columns.
 # PoseAug: the reference calls the third branch the left leg and the fourth the right; here they have their joints'

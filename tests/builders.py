@@ -11,6 +11,8 @@ import h5py
 import numpy as np
 from scipy.io import savemat
 
+from places import ROOT
+
 SUBJECTS = ('S1', 'S5', 'S6', 'S7', 'S8', 'S9', 'S11')
 ACTIONS = ('Directions', 'Discussion', 'Eating', 'Greeting', 'Phoning', 'Photo', 'Posing', 'Purchases', 'Sitting',
            'SittingDown', 'Smoking', 'Waiting', 'WalkDog', 'Walking', 'WalkTogether')
@@ -18,7 +20,7 @@ SEQUENCES = tuple(action + suffix for action in ACTIONS for suffix in ('', ' 1')
 ORIGINAL_NAMES = {'Photo': 'TakingPhoto', 'WalkDog': 'WalkingDog'}
 MOVING_17 = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
 CAMERA_IDS = ('54138969', '55011271', '58860488', '60457274')
-CAMERAS = json.loads((Path(__file__).parents[1] / 'common' / 'h36m_cameras.json').read_text())
+CAMERAS = json.loads((ROOT / 'common' / 'datasets' / 'h36m_cameras.json').read_text())
 # a standing person, metres, z up, in the order of the 17 moving joints
 STANDING = np.array([[0, 0, .95],
                      [-.13, 0, .95], [-.13, .02, .5], [-.13, 0, .05], [.13, 0, .95], [.13, .02, .5], [.13, 0, .05],

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-SHARED = ROOT.parent / 'shared'
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from builders import build_h36m_sources
 from data import prepare_data_2d_h36m, prepare_data_h36m
 from data_extra import prepare_data_3dhp
+from places import ROOT, SHARED
 
 
 def prepare_all(sources, root):

@@ -2,11 +2,11 @@
 import ctypes
 import re
 import sys
-from contextlib import contextmanager
 
 import torch
 
-from utils.errors import InputError
+from common.errors import InputError
+from common.product import allow_tf32
 
 DEVICES = ('auto', 'cuda', 'mps', 'cpu')
 # mallopt's numbers (malloc.h of the GNU C library) and what they are set to, in this order: bytes, or -1 for never.
@@ -53,20 +53,3 @@ def set_malloc(settings):
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None) if sys.platform == 'linux' else None
     for parameter, value in settings if mallopt else ():
         mallopt(parameter, value)
-
-
-def allow_tf32(allowed=True):
-    """Whether a GPU may round the factors of matrix products to 10 bits: faster, and about a thousandth off."""
-    torch.backends.cuda.matmul.allow_tf32 = allowed
-    torch.backends.cudnn.allow_tf32 = allowed
-
-
-@contextmanager
-def full_precision():
-    """Within the block products are fp32 proper, whatever `allow_tf32` said."""
-    allowed = torch.backends.cuda.matmul.allow_tf32
-    allow_tf32(False)
-    try:
-        yield
-    finally:
-        allow_tf32(allowed)

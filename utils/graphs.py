@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import torch
 
-from utils.errors import InputError
+from common.errors import InputError
 
 EAGER_CALLS = 3      # before recording: libraries, allocator and optimizer make then what may not be made while recording
 

@@ -1,0 +1,241 @@
+"""Prepared Human3.6M files -> PoseSets. Everything is checked here, so that training never meets a surprise."""
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from common.camera import pixels_to_normalised, project, world_to_camera
+from common.datasets.h36m_protocol import ACTIONS, CORRUPTED, GT, IMAGE_SIZES, SUBJECTS, TEST_SUBJECTS, action_of, cameras
+from common.errors import InputError
+from common.files.flat_cache import identity, read_flat, write_flat
+from common.files.layout import FARTHEST
+from common.files.npz import load_npz
+from common.files.paths import at_root
+from common.poses import PoseSet
+from common.skeleton import H36M_16, H36M_16_IN_32, H36M_32_NUM_JOINTS
+
+MAKE_3D_H36M = 'python3 data/prepare_data_h36m.py --from-archive h36m.zip'
+AGREEMENT_SAMPLE = 200       # poses looked at per subject
+PLAUSIBLE_DETECTION = 40.0   # pixels; published detectors miss by 5 to 10
+NUM_VIEWS = len(cameras(SUBJECTS[0]))
+
+
+def pose3d_h36m_path(data_root):
+    """The prepared file of 3D poses."""
+    return Path(data_root) / 'data' / 'data_3d_h36m.npz'
+
+
+def pose2d_h36m_path(data_root, keypoints):
+    """The prepared file of 2D poses from the source `keypoints`."""
+    return Path(data_root) / 'data' / f'data_2d_h36m_{keypoints}.npz'
+
+
+def make_2d_h36m(keypoints):
+    """The command that makes a file of 2D poses; the ground truth is made along with the 3D poses."""
+    if keypoints == GT:
+        return MAKE_3D_H36M
+    return f'python3 data/prepare_data_2d_h36m.py --keypoints {keypoints}'
+
+
+class H36mFiles(NamedTuple):
+    """The two tables as they lie on disk, of the subjects that were asked for or more.
+
+    Subject -> sequence -> (T, 32, 3) world metres, and -> 4 x (T, 16, 2) pixels. `uncopied`: what `copy_h36m` writes.
+    """
+    pose3d: dict
+    pose2d: dict
+    pose3d_path: Path
+    pose2d_path: Path
+    uncopied: tuple = ()
+
+
+def read_h36m(data_root, keypoints, subjects=SUBJECTS):
+    """Read the 3D file and the 2D file of `keypoints`, or their flat copies, of which no more than `subjects` is read.
+
+    InputError where a file is missing, damaged or no table. Nothing is written.
+    """
+    pose3d_path, pose2d_path = pose3d_h36m_path(data_root), pose2d_h36m_path(data_root, keypoints)
+    sources = ((pose3d_path, 'positions_3d', at_root(MAKE_3D_H36M, data_root)),
+               (pose2d_path, 'positions_2d', at_root(make_2d_h36m(keypoints), data_root)))
+    tables, uncopied = [], []
+    for path, key, made_by in sources:
+        found = identity(path, key)
+        table = read_flat(path, found, subjects)
+        if table is None:
+            table = load_npz(path, [key], made_by)[key]
+            uncopied.append((path, found, table))
+        tables.append(table)
+    for (path, *_), table in zip(sources, tables):
+        if not (isinstance(table, dict) and all(isinstance(sequences, dict) for sequences in table.values())):
+            raise InputError(f'{path} holds no table of subjects and sequences; prepare it again (DATASETS.md)')
+    return H36mFiles(*tables, pose3d_path, pose2d_path, tuple(uncopied))
+
+
+def copy_h36m(files):
+    """Write the flat copies that the files lack, for a faster start next time; to be called once they have proved sound."""
+    for path, identity_then, table in files.uncopied:
+        write_flat(path, identity_then, table)
+
+
+def require_agreement(poses, keypoints, files):
+    """InputError where the 2D are not the 3D's: files prepared from different sources would train without a complaint.
+
+    A sample of each subject's poses is projected: ground truth must lie within a pixel, detections within what a
+    detector may plausibly miss in the median.
+    """
+    for subject in poses.subject.unique():
+        own = (poses.subject == subject).nonzero().squeeze(1)
+        sample = poses.take(own[::max(1, len(own) // AGREEMENT_SAMPLE)])
+        distance = (project(sample.pose3d_cam, sample.camera) - sample.pose2d).norm(dim=-1) * IMAGE_SIZES[0][0] / 2
+        worst = distance.max() if keypoints == GT else distance.median()
+        allowed = 1.0 if keypoints == GT else PLAUSIBLE_DETECTION
+        if not worst <= allowed:      # NaN is not
+            raise InputError(f'{files.pose2d_path} does not belong to {files.pose3d_path}: the poses of '
+                             f'{SUBJECTS[int(subject)]} lie {float(worst):.0f} pixels from their projections; '
+                             'prepare both from the same sources')
+
+
+def select_actions(names):
+    """'*' or 'Walking,Photo' -> the set of actions; InputError for a name that Human3.6M does not have."""
+    if names == '*':
+        return set(ACTIONS)
+    wanted = set(names.split(','))
+    unknown = sorted(wanted - set(ACTIONS))
+    if unknown:
+        raise InputError(f'--actions: Human3.6M has no action {unknown[0]!r}; choose from {", ".join(ACTIONS)}, or *')
+    return wanted
+
+
+def h36m_poses(files, subjects, actions='*', downsample=1):
+    """PoseSet of the subjects' sequences of these actions, every `downsample`-th frame, all four views, on the CPU.
+
+    Poses are ordered by subject, sequence, view and time. InputError where a file is not what the other one promises.
+    """
+    wanted = select_actions(actions)
+    views = [view for subject in subjects for sequence in _sequences(files, subject)
+             if action_of(sequence) in wanted and (subject, sequence) not in CORRUPTED
+             for view in _views(files, subject, sequence, downsample)]
+    if not views:
+        raise InputError(f'{files.pose3d_path} holds no sequence of {", ".join(subjects)} of --actions {actions}')
+    return _pose_set(views)
+
+
+def load_h36m_test(data_root, keypoints=GT, actions='*', downsample=1):
+    """PoseSet of the test subjects S9 and S11, on the CPU, its 2D from the source `keypoints`.
+
+    The files get their flat copies. InputError as in `read_h36m`, `h36m_poses` and `require_agreement`.
+    """
+    files = read_h36m(data_root, keypoints, TEST_SUBJECTS)
+    poses = agreeing_poses(files, TEST_SUBJECTS, keypoints, actions, downsample)
+    copy_h36m(files)
+    return poses
+
+
+def agreeing_poses(files, subjects, keypoints, actions='*', downsample=1):
+    """`h36m_poses`, checked by `require_agreement`."""
+    poses = h36m_poses(files, subjects, actions, downsample)
+    require_agreement(poses, keypoints, files)
+    return poses
+
+
+def _sequences(files, subject):
+    """The subject's sequences in the 3D file; InputError where it has none, or one that is no action."""
+    if subject not in files.pose3d:
+        raise InputError(f'{files.pose3d_path} has no subject {subject} (it has {", ".join(map(str, files.pose3d))}); '
+                         f'delete it and run: {at_root(MAKE_3D_H36M, files.pose3d_path.parent.parent)}')
+    unknown = [sequence for sequence in files.pose3d[subject] if action_of(str(sequence)) not in ACTIONS]
+    if unknown:
+        raise InputError(f'{files.pose3d_path}: {subject} {unknown[0]} is no action of Human3.6M '
+                         f'({", ".join(ACTIONS)}); prepare the file with the commands in DATASETS.md')
+    return files.pose3d[subject]
+
+
+class _View(NamedTuple):
+    """One sequence as one camera saw it, checked: world (T, 16, 3) metres and pixels (T, 16, 2), float32."""
+    subject: str
+    sequence: str
+    number: int
+    world: np.ndarray
+    pixels: np.ndarray
+
+
+def _views(files, subject, sequence, downsample):
+    """One _View for each camera that saw the sequence."""
+    world = _checked(files.pose3d[subject][sequence], (H36M_32_NUM_JOINTS, 3),
+                     f'{files.pose3d_path}: {subject} {sequence}')
+    thinned = world[::downsample, H36M_16_IN_32]
+    for number in range(NUM_VIEWS):
+        pixels = _pixels_of(files, subject, sequence, number, len(world))
+        yield _View(subject, sequence, number, thinned, pixels[:len(world):downsample])
+
+
+def _pose_set(views):
+    """The PoseSet of views, one after the other; each goes straight to its place, as joining them takes as long again."""
+    counts = [len(view.world) for view in views]
+    pose3d_cam, pose2d = (torch.empty(sum(counts), H36M_16.num_joints, dimensions) for dimensions in (3, 2))
+    with _one_thread():
+        for view, into3d, into2d in zip(views, pose3d_cam.split(counts), pose2d.split(counts)):
+            camera = cameras(view.subject)[view.number]
+            into3d.copy_(world_to_camera(torch.from_numpy(view.world), torch.from_numpy(camera.orientation),
+                                         torch.from_numpy(camera.translation)))
+            into2d.copy_(torch.from_numpy(pixels_to_normalised(view.pixels, camera.width, camera.height)))
+    rows = [SUBJECTS.index(view.subject) for view in views]
+    return PoseSet(pose3d_cam, pose2d, camera=_each([row * NUM_VIEWS + view.number for row, view in zip(rows, views)], counts),
+                   intrinsics=all_intrinsics(), subject=_each(rows, counts), group_names=ACTIONS,
+                   group=_each([ACTIONS.index(action_of(view.sequence)) for view in views], counts))
+
+
+@contextmanager
+def _one_thread():
+    """torch computes in one thread: where cores are busy, threads that wait for each other take ten times as long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _each(numbers, counts):
+    """(N,) int64: every number as often as its count says."""
+    return torch.tensor(numbers).repeat_interleave(torch.tensor(counts))
+
+
+@lru_cache(maxsize=1)
+def all_intrinsics():
+    """(28, 9) intrinsic vectors: every subject's four cameras, subjects in the order of SUBJECTS."""
+    return torch.from_numpy(np.stack([camera.intrinsic for subject in SUBJECTS for camera in cameras(subject)]))
+
+
+def _pixels_of(files, subject, sequence, view, count):
+    """(T, 16, 2) float32 pixels of one view, checked, at least as many frames as the motion capture's `count`."""
+    where = f'{subject} {sequence}'
+    try:
+        pixels = files.pose2d[subject][sequence][view]
+    except (KeyError, IndexError, TypeError):
+        raise InputError(f'{files.pose2d_path} has no 2D poses of {where}, camera {view}, which the 3D file has; '
+                         'prepare both from the same sources (DATASETS.md)') from None
+    pixels = _checked(pixels, (H36M_16.num_joints, 2), f'{files.pose2d_path}: {where}, camera {view}')
+    if len(pixels) < count:
+        raise InputError(f'{files.pose2d_path}: {where}, camera {view} has {len(pixels)} frames, fewer than the '
+                         f"motion capture's {count}; prepare both from the same sources (DATASETS.md)")
+    return pixels
+
+
+def _checked(poses, frame_shape, where):
+    """`poses` as float32 of shape (T, *frame_shape), every number finite; InputError, naming `where`, otherwise."""
+    poses = poses if isinstance(poses, np.ndarray) else np.empty((), dtype=object)      # asarray fails on uneven lists
+    if poses.shape[1:] != frame_shape or poses.dtype.kind not in 'fiu':
+        hint = ' (17 joints are detections as VideoPose3D stores them)' if poses.shape[1:2] == (17,) else ''
+        raise InputError(f'{where} has shape {poses.shape}{hint} where (frames, {frame_shape[0]}, {frame_shape[1]}) is '
+                         'needed; prepare the file with the commands in DATASETS.md')
+    with np.errstate(over='ignore'):                            # a number too large becomes inf
+        poses = poses.astype(np.float32, copy=False)
+    if len(poses) and not (-FARTHEST < poses.min() and poses.max() < FARTHEST):      # NaN is not less than anything
+        broken = ~(np.abs(poses) < FARTHEST).all(axis=(1, 2))
+        raise InputError(f'{where} holds NaN or inf, first in frame {broken.argmax()}, or a number beyond {FARTHEST:,.0f}; '
+                         'repair the source and prepare it again (DATASETS.md)')
+    return poses

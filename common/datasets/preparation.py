@@ -1,0 +1,183 @@
+"""What the preparation commands share: places, names, checks of what comes in, parsing apart, writing and reading back.
+
+A table of sequences is a dict subject -> sequence -> value, subjects named 'S1', sequences 'Walking' or 'Walking 1'.
+"""
+import faulthandler
+import io
+import multiprocessing
+import os
+import signal
+import warnings
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from common.datasets.h36m_protocol import CORRUPTED, SUBJECTS, TEST_SUBJECTS, TRAIN_SUBJECTS
+from common.errors import InputError, in_short
+from common.files.layout import FARTHEST
+from common.files.npz import load_npz, refuse_overwrite, save_npz
+from common.skeleton import H36M_16
+
+METADATA_16 = {'layout_name': 'h36m', 'num_joints': H36M_16.num_joints,
+               'keypoints_symmetry': [H36M_16.left_joints, H36M_16.right_joints]}
+PARSE_SECONDS = 20              # an honest sequence takes a hundredth
+PARSE_BYTES = 1 << 30
+_RENAMED_ACTIONS = {'TakingPhoto': 'Photo', 'WalkingDog': 'WalkDog'}
+
+
+def progress(items, task, unit='sequence'):
+    """A tqdm bar, silent where stderr is no terminal. Enter it with `with`: an error then finds its line cleared."""
+    return tqdm(items, desc=task, unit=unit, leave=False, disable=None)
+
+
+def sequence_name(name):
+    """The sequence's name as the data files carry it: 'TakingPhoto_1' and 'TakingPhoto 1' -> 'Photo 1'."""
+    action, _, number = name.replace('_', ' ').partition(' ')
+    return ' '.join([_RENAMED_ACTIONS.get(action, action)] + ([number] if number else []))
+
+
+def require_free(*paths, or_else=''):
+    """InputError unless every output is new and can be written; asked before the long work. See `refuse_overwrite`."""
+    for path in paths:
+        refuse_overwrite(path, or_else)
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if not (folder.is_dir() and os.access(folder, os.W_OK)):
+            raise InputError(f'{path} cannot be written: {folder} is no folder that you may write to; '
+                             'choose another --data_root')
+
+
+def require_source(path, origin):
+    """InputError where the source file `path` is missing; `origin` says in words where it comes from."""
+    if path.is_dir():
+        raise InputError(f'{path} is a folder where {origin} is needed; point --source at the file')
+    if not path.is_file():
+        raise InputError(f'{path} is missing: it is {origin}; get it as DATASETS.md says or point --source at it')
+
+
+def finite_float32(array, where):
+    """`array` as float32; InputError, naming `where`, unless it holds frames, and possible finite numbers only."""
+    if len(array) == 0:
+        raise InputError(f'{where} holds no frame; fetch it again')
+    with np.errstate(over='ignore', invalid='ignore'):      # a number too large becomes inf and is refused below
+        converted = np.ascontiguousarray(array, dtype=np.float32)
+    broken = ~(np.abs(converted) < FARTHEST).reshape(len(converted), -1).all(axis=1)     # NaN is not less than anything
+    if broken.any():
+        raise InputError(f'{where} holds numbers that are not finite, first in frame {broken.argmax()} of '
+                         f'{len(broken)}, or lie beyond {FARTHEST:,.0f}; fetch it again or repair it')
+    return converted
+
+
+class ParserApart:
+    """A process of its own in which `parse` makes arrays of files' bytes: damage may crash, hang or bloat C code.
+
+    Use it in `with`; calling it gives the array, or raises ValueError saying what became of the bytes. After that it is
+    of no more use. `parse` is a module's function.
+    """
+
+    def __init__(self, parse):
+        contents, self.contents = multiprocessing.Pipe(duplex=False)
+        self.answers, answers = multiprocessing.Pipe(duplex=False)
+        self.process = multiprocessing.Process(target=_parse_all, args=(parse, contents, answers, self.contents),
+                                               daemon=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', DeprecationWarning)     # of forking beside threads; the child only parses
+            self.process.start()
+        contents.close()
+        answers.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.join()
+        self.contents.close()
+        self.answers.close()
+
+    def __call__(self, content):
+        try:
+            self.contents.send_bytes(content)
+            if not self.answers.poll(PARSE_SECONDS):
+                raise ValueError(f'it takes more than {PARSE_SECONDS} seconds')
+            answer = self.answers.recv_bytes()
+        except (EOFError, OSError):
+            raise ValueError('its reader crashed') from None
+        if answer[:1] == b'!':
+            raise ValueError(answer[1:].decode())
+        return np.load(io.BytesIO(answer), allow_pickle=False)
+
+
+def _parse_all(parse, contents, answers, other_end):
+    """The process's work: bytes in; out comes an array as .npy, or '!' and what is wrong. Ends with its parent."""
+    other_end.close()
+    _withdraw()
+    while True:
+        try:
+            content = contents.recv_bytes()
+        except EOFError:
+            return
+        try:
+            answer = io.BytesIO()
+            np.save(answer, parse(content), allow_pickle=False)
+            answers.send_bytes(answer.getvalue())
+        except Exception as error:              # damage makes the libraries raise nearly anything
+            answers.send_bytes(b'!' + in_short(error).encode())
+
+
+def _withdraw():
+    """Make this process silent, deaf to Ctrl-C, which its parent obeys, and of limited memory where there is /proc."""
+    faulthandler.disable()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    pages = Path('/proc/self/statm')
+    if pages.exists():
+        import resource
+        limit = int(pages.read_text().split()[0]) * resource.getpagesize() + PARSE_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def write_checked(outputs, made_by):
+    """Write {path: {array name: value}}, read each file back and compare: all the files appear, or none.
+
+    Raises InputError where a file cannot be written or does not hold what was written.
+    """
+    written = []
+    try:
+        for path, arrays in outputs.items():
+            save_npz(path, **arrays)
+            written.append(path)
+            if not _same(load_npz(path, arrays, made_by), arrays):
+                raise InputError(f'{path} does not read back as it was written; check the disk and try again')
+    except BaseException as error:
+        for complete in written:
+            complete.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise InputError(f'{path} cannot be written: {error}; make room or choose another --data_root') from None
+        raise
+
+
+def _same(left, right):
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_same, left, right))
+    return np.array_equal(left, right) and np.asarray(left).dtype == np.asarray(right).dtype
+
+
+def summary(path, table):
+    """One line for a file just written: its poses, over all views; `table` holds poses or lists of views of poses.
+
+    S11's corrupted recording is in the file but not in the counts, since no protocol uses it.
+    """
+    totals = {subject: sum(_num_poses(value) for sequence, value in table.get(subject, {}).items()
+                           if (subject, sequence) not in CORRUPTED) for subject in SUBJECTS}
+    training, test = (sum(totals[subject] for subject in group) for group in (TRAIN_SUBJECTS, TEST_SUBJECTS))
+    return (f'wrote {path}: {sum(map(len, table.values()))} sequences; poses '
+            + ', '.join(f'{subject} {count:,}' for subject, count in totals.items())
+            + f'; training {training:,}, test {test:,} (without {" ".join(CORRUPTED[0])})')
+
+
+def _num_poses(value):
+    return sum(map(len, value)) if isinstance(value, list) else len(value)

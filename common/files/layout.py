@@ -1,0 +1,44 @@
+"""What the arrays of a file must be, said once and checked in one place."""
+import numpy as np
+
+from common.errors import InputError
+
+FARTHEST = 6e4      # metres, pixels or ratios; nothing real lies beyond, and float16 can hold it
+PLAUSIBLE_NORMALISED = 10    # joints outside the image lie beyond 1, but not this far
+
+
+def require_layout(arrays, layout, where, remedy):
+    """InputError, naming `where` and ending in `remedy`, unless every array has its shape and kind of numbers.
+
+    `layout`: key -> (shape, dtype kinds). A word in a shape stands for one size, the same wherever it occurs.
+    """
+    sizes = {}
+    for key, (shape, kinds) in layout.items():
+        array = arrays[key]
+        fits = array.ndim == len(shape) and array.dtype.kind in kinds
+        if not fits or any((sizes.setdefault(size, found) if isinstance(size, str) else size) != found
+                           for size, found in zip(shape, array.shape)):
+            needed = ', '.join(str(sizes.get(size, size)) for size in shape)
+            raise InputError(f'{where}: {key!r} has shape {array.shape} and type {array.dtype} where ({needed}) is '
+                             f'needed; {remedy}')
+
+
+def require_finite(arrays, where, remedy):
+    """InputError, naming `where` and ending in `remedy`, where an array of floats holds NaN, inf or an absurd number."""
+    for key, array in arrays.items():
+        if array.dtype.kind == 'f' and not ((-FARTHEST < array) & (array < FARTHEST)).all():
+            raise InputError(f'{where}: {key!r} holds NaN or inf, or a number beyond {FARTHEST:,.0f}; {remedy}')
+
+
+def require_normalised(pose2d, key, where, remedy):
+    """InputError, naming `where` and ending in `remedy`, where the array `pose2d`, called `key`, must be in pixels."""
+    farthest = np.abs(pose2d).max(initial=0)
+    if farthest > PLAUSIBLE_NORMALISED:
+        raise InputError(f'{where}: {key!r} reaches {farthest:.0f}; it seems to be in pixels where normalised coordinates '
+                         f'are needed; {remedy}')
+
+
+def require_places(sequence, count, where, remedy):
+    """InputError, naming `where` and ending in `remedy`, unless every number is a place among `count` sequences."""
+    if len(sequence) and not 0 <= sequence.min() <= sequence.max() < count:
+        raise InputError(f'{where} holds sequence numbers other than 0 to {count - 1}; {remedy}')

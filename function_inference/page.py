@@ -1,0 +1,55 @@
+"""Motions as one HTML file that needs no network: skeletons to turn, play and scrub, their 2D beside them."""
+import json
+from pathlib import Path
+
+import numpy as np
+
+from common.files.atomic import written_whole
+from common.skeleton import H36M_16
+from function_inference.motion import in_sight
+from function_inference.motion_files import level, require_motion
+from utils.pictures.drawing import LEFT, RIGHT, joint_colours
+
+TEMPLATE = Path(__file__).with_name('page.html')
+PLACE = '__MOTION__'
+MILLIMETRES = 1000
+
+
+def write_page(path, motions, tilt_deg=0.0):
+    """Write the page of the people of one clip; 3D to the millimetre, 2D to the tenth of a pixel.
+
+    That is about 400 bytes a frame and person. `tilt_deg`: how far the camera looked down; the page has a slider that
+    starts there.
+    """
+    for motion in motions:
+        require_motion(motion)
+    page = TEMPLATE.read_text(encoding='utf-8').replace(PLACE, page_data(motions, tilt_deg))
+    with written_whole(path) as partial:
+        partial.write_text(page, encoding='utf-8')
+
+
+def page_data(motions, tilt_deg=0.0):
+    """The motions as JSON for a <script> element: each frame's coordinates flat in a list, and its guessed joints.
+
+    3D on the axes of function_inference.motion_files' upright frame, as of a level camera, about the hip: the page tilts it and puts
+    it on the floor.
+    """
+    clip = motions[0]
+    content = dict(title=clip.person if len(motions) == 1 else f'{len(motions)} people', frames=len(clip.pose3d_rel),
+                   fps=float(clip.fps), width=int(clip.width), height=int(clip.height), tilt=float(tilt_deg),
+                   bones=H36M_16.edges, colours=joint_colours(), left=LEFT, right=RIGHT,
+                   people=[_person(motion, shown) for motion, shown in zip(motions, in_sight(motions))])
+    # `</script>` or `<!--` in a name would end the element: JSON may write any character as its number
+    return json.dumps(content, separators=(',', ':'), allow_nan=False).replace('<', '\\u003c')
+
+
+def _person(motion, shown):
+    first, last = np.flatnonzero(shown)[[0, -1]].tolist()
+    return dict(name=motion.person, first=first, last=last,
+                pose3d_mm=_flat(level(motion.pose3d_rel) * MILLIMETRES).round().astype(int).tolist(),
+                pose2d_px=_flat(motion.pose2d_px).astype(np.float64).round(1).tolist(),
+                guessed=[np.flatnonzero(joints).tolist() for joints in motion.guessed])
+
+
+def _flat(poses):
+    return poses.reshape(len(poses), -1)

@@ -1,0 +1,27 @@
+#!/usr/bin/env python3
+"""Print the table of all experiments under a folder: python3 run_results.py checkpoint/ (README.md)."""
+from utils.command_line import Parser, exits_cleanly
+from utils.runs.results import find_runs, pairs
+from utils.runs.results_table import markdown, require_csv_place, table, write_csv
+
+
+@exits_cleanly
+def main(argv=None):
+    """Print the table; returns its Rows."""
+    parser = Parser(__doc__.partition(':')[0])
+    parser.add_argument('folder', nargs='?', default='checkpoint', help='of runs, at any depth (default: %(default)s)')
+    parser.add_argument('--all', action='store_true', help='every run of an experiment, not the newest alone')
+    parser.add_argument('--csv', metavar='FILE', help='write the table there too; an earlier table of that name is replaced')
+    parser.add_argument('--overwrite', action='store_true', help='let --csv replace any file')
+    args = parser.parse_args(argv)
+    if args.csv:
+        require_csv_place(args.csv, args.overwrite)
+    rows = table(pairs(find_runs(args.folder), every=args.all))
+    print(markdown(rows))
+    if args.csv:
+        write_csv(rows, args.csv)
+    return rows
+
+
+if __name__ == '__main__':
+    main()

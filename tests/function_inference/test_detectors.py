@@ -1,0 +1,246 @@
+"""Frames of videos and images, and detectors behind one interface; without an optional package, the line that names it."""
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from common.errors import InputError
+from function_inference import detectors
+from function_inference.detectors import DETECTORS, Clip, detect_people, is_clip, open_clip
+from function_inference.keypoint_formats import COCO_17, HALPE_26
+
+WIDTH, HEIGHT, FRAMES, FPS = 64, 48, 5, 20
+RED, BLUE = (220, 30, 30), (30, 30, 220)
+
+
+def picture(left=RED, right=BLUE):
+    """(HEIGHT, WIDTH, 3): one colour on the left, another on the right."""
+    image = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+    image[:, :WIDTH // 2], image[:, WIDTH // 2:] = left, right
+    return image
+
+
+def save(path, image, **options):
+    Image.fromarray(image).save(path, **options)
+    return path
+
+
+@pytest.fixture
+def video(tmp_path):
+    """A film of FRAMES frames, red on the left and blue on the right, which turn to black and white in the last."""
+    imageio_ffmpeg = pytest.importorskip('imageio_ffmpeg')
+    path = tmp_path / 'clip.mp4'
+    writer = imageio_ffmpeg.write_frames(str(path), (WIDTH, HEIGHT), fps=FPS, macro_block_size=2)
+    writer.send(None)
+    for frame in range(FRAMES):
+        writer.send(picture() if frame < FRAMES - 1 else picture((0, 0, 0), (255, 255, 255)))
+    writer.close()
+    return path
+
+
+# frames
+
+def colours(frame):
+    return [frame[HEIGHT // 2, x].astype(int) for x in (WIDTH // 4, 3 * WIDTH // 4)]
+
+
+@pytest.mark.parametrize('library', ['cv2', 'imageio_ffmpeg'])
+def test_a_video_is_read_frame_by_frame_as_rgb(library, video, monkeypatch):
+    pytest.importorskip(library)
+    for other in {'cv2', 'imageio_ffmpeg'} - {library}:
+        monkeypatch.setitem(sys.modules, other, None)
+    clip = open_clip(video)
+    assert (clip.width, clip.height, clip.count) == (WIDTH, HEIGHT, FRAMES) and clip.fps == pytest.approx(FPS)
+    for _ in range(2):       # from the start each time
+        frames = list(clip.read())
+        assert len(frames) == FRAMES and {frame.shape for frame in frames} == {(HEIGHT, WIDTH, 3)}
+        assert frames[0].dtype == np.uint8
+        np.testing.assert_allclose(colours(frames[0]), (RED, BLUE), atol=25)
+        np.testing.assert_allclose(colours(frames[-1]), ((0,) * 3, (255,) * 3), atol=25)
+
+
+@pytest.mark.parametrize('library', ['cv2', 'imageio_ffmpeg'])
+def test_a_video_that_is_none_is_refused(library, tmp_path, monkeypatch):
+    pytest.importorskip(library)
+    for other in {'cv2', 'imageio_ffmpeg'} - {library}:
+        monkeypatch.setitem(sys.modules, other, None)
+    (tmp_path / 'clip.mp4').write_bytes(b'no film' * 100)
+    with pytest.raises(InputError, match='clip.mp4: no frame of this video can be read'):
+        open_clip(tmp_path / 'clip.mp4')
+
+
+def test_without_a_library_for_videos_the_line_names_one(tmp_path, monkeypatch):
+    for library in ('cv2', 'imageio_ffmpeg'):
+        monkeypatch.setitem(sys.modules, library, None)
+    (tmp_path / 'clip.mp4').touch()
+    with pytest.raises(InputError, match='pip install opencv-python-headless'):
+        open_clip(tmp_path / 'clip.mp4')
+
+
+def test_an_image_is_a_clip_of_one_frame_held_as_the_camera_was(tmp_path):
+    clip = open_clip(save(tmp_path / 'clip.png', picture()))
+    assert clip[1:] == (1, None, WIDTH, HEIGHT)
+    np.testing.assert_array_equal(next(clip.read()), picture())
+    turned = Image.Exif()
+    turned[0x0112] = 6       # to be turned by a quarter
+    clip = open_clip(save(tmp_path / 'turned.jpg', picture(), exif=turned))
+    assert (clip.width, clip.height) == (HEIGHT, WIDTH)
+    np.testing.assert_allclose(next(clip.read())[WIDTH // 4, HEIGHT // 2], RED, atol=25)
+
+
+def test_a_folder_of_images_is_read_in_the_order_of_names(tmp_path):
+    for name, shade in (('b.png', 20), ('a.png', 10), ('c.JPG', 30)):
+        save(tmp_path / name, np.full((HEIGHT, WIDTH, 3), shade, np.uint8))
+    (tmp_path / 'notes.txt').touch()
+    clip = open_clip(tmp_path)
+    assert clip.count == 3 and [frame[0, 0, 0] for frame in clip.read()] == [10, 20, 30]
+
+
+def test_images_that_cannot_be_one_clip_are_refused(tmp_path):
+    save(tmp_path / 'a.png', picture())
+    save(tmp_path / 'b.png', picture()[:10])
+    with pytest.raises(InputError, match='frame 1 is 64x10 where the first is 64x48'):
+        list(open_clip(tmp_path).read())
+    (tmp_path / 'b.png').write_bytes(b'no image')
+    with pytest.raises(InputError, match='b.png is no image that can be read'):
+        list(open_clip(tmp_path).read())
+    with pytest.raises(InputError, match='none.mp4 is neither a file nor a folder'):
+        open_clip(tmp_path / 'none.mp4')
+
+
+def test_what_holds_keypoints_is_no_clip(tmp_path):
+    assert is_clip('clip.MP4') and is_clip(Path('clip.jpg'))
+    assert not is_clip('clip.json') and not is_clip('clip.npz') and not is_clip(tmp_path)
+    save(tmp_path / 'clip_000_rendered.png', picture())
+    assert is_clip(tmp_path)
+    (tmp_path / 'clip_000_keypoints.json').touch()
+    assert not is_clip(tmp_path)
+
+
+# detectors
+
+def clip_of(*frames):
+    return Clip(lambda: iter(frames), len(frames), 30., WIDTH, HEIGHT)
+
+
+@pytest.mark.parametrize('keypoint_format', [COCO_17, HALPE_26], ids=['coco17', 'halpe26'])
+def test_a_detector_is_a_function_of_a_clip(keypoint_format, monkeypatch):
+    def thorough(clip, weights, device):
+        for count, frame in enumerate(clip.read()):
+            yield np.full((count, len(keypoint_format.joints) if count else 0, 3), frame.mean() + weights, np.float32)
+
+    monkeypatch.setitem(DETECTORS, 'thorough', thorough)
+    found = detect_people(clip_of(picture(), picture(), picture()), 'thorough', 'clip.mp4', 3)
+    joints = len(keypoint_format.joints)
+    assert found.format is keypoint_format and (found.width, found.height, found.fps) == (WIDTH, HEIGHT, 30)
+    assert [each.shape for each in found.people] == [(0, joints, 3), (1, joints, 3), (2, joints, 3)]
+    assert found.people[2].max() == np.float32(picture().mean() + 3)
+
+
+def test_a_clip_without_people_is_refused(monkeypatch):
+    monkeypatch.setitem(DETECTORS, 'blind', lambda clip, weights, device: (np.zeros((0, 0, 3)) for _ in clip.read()))
+    with pytest.raises(InputError, match='--input clip.mp4: blind found nobody in 2 frames; try another --detector'):
+        detect_people(clip_of(picture(), picture()), 'blind', 'clip.mp4')
+
+
+@pytest.mark.parametrize('name,package,command', [
+    ('mediapipe', 'mediapipe', 'pip install mediapipe==0.10.21 .* numpy < 2'),
+    ('rtmpose', 'rtmlib', 'pip install rtmlib onnxruntime')])
+def test_without_its_package_the_line_names_the_command(name, package, command, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=f'{package} cannot be imported .*; install it: {command}'):
+        detect_people(clip_of(picture()), name, 'clip.mp4')
+
+
+def test_mediapipe_sees_nobody_on_a_wall():
+    mediapipe = pytest.importorskip('mediapipe')
+    if not hasattr(mediapipe, 'solutions'):
+        pytest.skip('this mediapipe carries no model')
+    with pytest.raises(InputError, match='mediapipe found nobody in 1 frames'):
+        detect_people(clip_of(picture()), 'mediapipe', 'clip.mp4')
+
+
+def test_mediapipes_model_file_must_be_one(tmp_path):
+    pytest.importorskip('mediapipe')
+    with pytest.raises(InputError, match='none.task is not a pose_landmarker'):
+        detect_people(clip_of(picture()), 'mediapipe', 'clip.mp4', tmp_path / 'none.task')
+    (tmp_path / 'clip.task').write_text('no model')
+    with pytest.raises(InputError, match='MediaPipe cannot load it'):
+        detect_people(clip_of(picture()), 'mediapipe', 'clip.mp4', tmp_path / 'clip.task')
+
+
+# RTMPose, with networks that always answer the same
+
+BOX = (16, 8, 48, 40)        # of the one person, pixels of the clip
+INPUT = dict(yolox=(WIDTH, WIDTH), rtmpose=(128, 96))        # height, width
+
+
+def constant_network(path, size, **outputs):
+    """An ONNX file that takes an image of `size` and gives `outputs`."""
+    onnx = pytest.importorskip('onnx')
+    from onnx import helper, numpy_helper
+    nodes = [helper.make_node('ReduceMax', ['image'], ['greatest'], keepdims=0),
+             helper.make_node('Sub', ['greatest', 'greatest'], ['nothing'])]
+    nodes += [helper.make_node('Add', [f'{name}_value', 'nothing'], [name]) for name in outputs]
+    values = [numpy_helper.from_array(value, f'{name}_value') for name, value in outputs.items()]
+    results = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, value.shape) for name, value in outputs.items()]
+    image = helper.make_tensor_value_info('image', onnx.TensorProto.FLOAT, (1, 3, *size))
+    graph = helper.make_graph(nodes, 'constant', [image], results, values)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=8), str(path))
+
+
+def write_networks(folder, score):
+    """YOLOX that sees BOX with `score`, and RTMPose that sees joint j at (2 j, 3 j) of its own input."""
+    constant_network(folder / 'yolox_s.onnx', INPUT['yolox'], boxes=np.array([[[*BOX, score]]], np.float32))
+    height, width = INPUT['rtmpose']
+    simcc = [np.zeros((1, 17, 2 * side), np.float32) for side in (width, height)]      # two bins a pixel
+    for joint in range(17):
+        simcc[0][0, joint, 2 * 2 * joint] = simcc[1][0, joint, 2 * 3 * joint] = .75
+    constant_network(folder / 'rtmpose_s.onnx', INPUT['rtmpose'], x=simcc[0], y=simcc[1])
+    return folder
+
+
+def test_rtmpose_places_its_joints_in_the_box_of_yolox(tmp_path):
+    pytest.importorskip('rtmlib')
+    found = detect_people(clip_of(picture(), picture()), 'rtmpose', 'clip.mp4', write_networks(tmp_path, .9))
+    assert found.format is COCO_17 and [each.shape for each in found.people] == [(1, 17, 3)] * 2
+    # rtmlib widens the box by a quarter and to the input's ratio of 3 to 4
+    box_height = 32 * 1.25 * 4 / 3
+    scale = box_height / INPUT['rtmpose'][0]
+    corner = np.array([32, 24]) - np.array([.75, 1]) * box_height / 2
+    np.testing.assert_allclose(found.people[0][0, :, :2], corner + np.arange(17)[:, None] * [2, 3] * scale, atol=1e-3)
+    np.testing.assert_allclose(found.people[0][0, :, 2], .75, atol=1e-6)
+
+
+def test_rtmpose_takes_no_empty_image_for_a_person(tmp_path):
+    pytest.importorskip('rtmlib')
+    with pytest.raises(InputError, match='rtmpose found nobody in 1 frames'):
+        detect_people(clip_of(picture()), 'rtmpose', 'clip.mp4', write_networks(tmp_path, .1))
+
+
+def test_rtmpose_weights_that_are_none_are_refused(tmp_path):
+    pytest.importorskip('rtmlib')
+    with pytest.raises(InputError, match='is not a folder with one yolox.*onnx and one rtmpose'):
+        detect_people(clip_of(picture()), 'rtmpose', 'clip.mp4', tmp_path)
+    for name in ('yolox.onnx', 'rtmpose.onnx'):
+        (tmp_path / name).write_text('no network')
+    with pytest.raises(InputError, match='onnxruntime cannot load it'):
+        detect_people(clip_of(picture()), 'rtmpose', 'clip.mp4', tmp_path)
+
+
+def test_weights_that_cannot_be_fetched_are_named_with_the_place_to_put_them(monkeypatch, tmp_path):
+    rtmlib = pytest.importorskip('rtmlib')
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    nowhere = dict(det='file:///none/yolox_m.zip', pose='file:///none/rtmpose_m.zip')
+    monkeypatch.setitem(rtmlib.Body.MODE, 'balanced', nowhere)
+    line = 'not fetch its weights .*; fetch file:///none/yolox_m.zip and .* as yolox.onnx and of the other as rtmpose.onnx'
+    with pytest.raises(InputError, match=line):
+        detect_people(clip_of(picture()), 'rtmpose', 'clip.mp4')
+
+
+def test_nothing_optional_is_imported_with_the_module():
+    lines = Path(detectors.__file__).read_text().splitlines()
+    imported = {line.split()[1].split('.')[0] for line in lines if line.startswith(('import ', 'from '))}
+    assert 'numpy' in imported and not imported & {'cv2', 'imageio_ffmpeg', 'mediapipe', 'rtmlib', 'onnxruntime', 'PIL'}

@@ -1,0 +1,238 @@
+"""Films of a motion: every frame is there, in time, the input beside a skeleton that turns; refusals leave nothing behind."""
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from common.errors import InputError
+from common.skeleton import H36M_16
+from function_inference import film as motion_video
+from function_inference.film import GIF_HEIGHT_PX, MP4_HEIGHT_PX, require_encoder, write_video
+from motions import FACING, motion_of, posed, turned
+from utils.pictures.drawing import LEFT, MIDDLE, RIGHT
+
+GREEN = np.array([20, 200, 20], np.uint8)
+
+
+def walking(frames=8, fps=10.0):
+    return motion_of([turned(10 * frame) for frame in range(frames)], fps=fps)
+
+
+def frames_of(path):
+    """(frames (T, height, width, 3) uint8, their durations in ms) of a GIF."""
+    with Image.open(path) as film:
+        frames, durations = [], []
+        for number in range(film.n_frames):
+            film.seek(number)
+            frames.append(np.asarray(film.convert('RGB')))
+            durations.append(film.info['duration'])
+    return np.stack(frames), durations
+
+
+def halves(frames):
+    """The input's part and the turning skeleton's, a square, of (T, height, width, 3)."""
+    height = frames.shape[1]
+    return frames[:, :, :-height], frames[:, :, -height:]
+
+
+def pixel(half, motion, joint, frame=0):
+    """The pixel of a film's input part (T, height, width, 3) where a joint lies."""
+    x, y = motion.pose2d_px[frame, H36M_16.joints(joint)[0]] * half.shape[1] / motion.height
+    return half[frame, round(float(y)), round(float(x))]
+
+
+def near(picture, colour, within=40):
+    """Mask of the pixels that have the colour."""
+    return np.abs(picture.astype(int) - 255 * np.array(to_rgb(colour))).max(axis=-1) < within
+
+
+def centre(mask):
+    """(right, down) of a mask's pixels, in pixels."""
+    return np.argwhere(mask).mean(axis=0)[::-1]
+
+
+def written(path, *motions, **options):
+    write_video(path, motions, **options)
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    return frames_of(path)
+
+
+def test_a_gif_has_every_frame_in_time_and_left_and_right_where_they_are(tmp_path):
+    motion = walking()
+    frames, durations = written(tmp_path / 'it.gif', motion)
+    assert frames.shape == (8, GIF_HEIGHT_PX, 426 + GIF_HEIGHT_PX, 3) and durations == [100] * 8
+    for half in halves(frames):
+        left, right, trunk = (near(half[0, 60:], colour) for colour in (LEFT, RIGHT, MIDDLE))
+        assert left.sum() > 100 and right.sum() > 100
+        assert centre(left)[0] > centre(right)[0] + 10          # face to face
+        assert centre(trunk)[1] < centre(left)[1]               # head up
+    for frame in (0, 7):
+        assert near(pixel(halves(frames)[0], motion, 'LWrist', frame), LEFT)
+        assert near(pixel(halves(frames)[0], motion, 'RFoot', frame), RIGHT)
+
+
+def test_the_skeleton_turns_while_the_input_stays(tmp_path):
+    still = motion_of([FACING] * 4, fps=1)
+    frames, _ = written(tmp_path / 'it.gif', still)
+    left, right = halves(frames)
+    assert np.array_equal(near(left[0], LEFT), near(left[3], LEFT))
+    places = [centre(near(picture[60:], LEFT))[0] - centre(near(picture[60:], RIGHT))[0] for picture in right]
+    assert places[0] > 10 > abs(places[3])                     # a quarter of a turn in three of twelve seconds
+
+
+def test_what_is_nearer_covers_what_is_farther(tmp_path):
+    """One leg before the other, seen from the front: the nearer one's colour shows more."""
+    for side, shows, hidden in (('L', LEFT, RIGHT), ('R', RIGHT, LEFT)):
+        other = 'R' if side == 'L' else 'L'
+        pose = posed(**{side + 'Hip': (0, 0, -1), other + 'Hip': (0, 0, 1)},
+                     **{leg + joint: (0, 1, 0) for leg in 'LR' for joint in ('Knee', 'Foot')})
+        frames, _ = written(tmp_path / side / 'it.gif', motion_of([pose, pose]))
+        legs = halves(frames)[1][0, GIF_HEIGHT_PX // 2:]
+        assert near(legs, shows).sum() > near(legs, hidden).sum() + 50
+
+
+def test_guessed_joints_are_hollow(tmp_path):
+    guessed, seen = motion_of([FACING, FACING]), motion_of([FACING, FACING])
+    guessed.guessed[:], seen.guessed[:] = True, False
+    frames, seen_frames = (halves(written(tmp_path / name / 'it.gif', motion)[0]) for name, motion in
+                           (('guessed', guessed), ('seen', seen)))
+    for half, seen_half in zip(frames, seen_frames):
+        assert near(half[0, 60:], LEFT).sum() < near(seen_half[0, 60:], LEFT).sum() - 50
+    assert near(pixel(frames[0], guessed, 'LWrist'), 'white') and near(pixel(seen_frames[0], seen, 'LWrist'), LEFT)
+
+
+@pytest.mark.parametrize('size', [(320, 240), (180, 320), (1280, 300)], ids=str)
+def test_the_clips_images_are_shown_in_order_and_not_stretched(tmp_path, size):
+    width, height = size
+    images = (np.full((height, width, 3), GREEN + np.uint8(5 * number)) for number in range(8))
+    frames, _ = written(tmp_path / 'it.gif', walking()._replace(width=width, height=height), frames=images)
+    for number, picture in enumerate(halves(frames)[0]):
+        shown = np.abs(picture.astype(int) - GREEN - 5 * number).max(axis=-1) < 3
+        rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
+        assert np.ptp(columns) / np.ptp(rows) == pytest.approx(width / height, rel=.02)
+
+
+def test_a_fast_or_long_motion_becomes_a_thinner_gif_of_the_same_length(tmp_path, monkeypatch):
+    images = [np.full((48, 64, 3), GREEN + np.uint8(10 * (number // 4))) for number in range(12)]
+    motion = walking(12, fps=50.0)._replace(width=64, height=48)
+    frames, durations = written(tmp_path / 'fast' / 'it.gif', motion, frames=images)
+    assert len(frames) == 3 and sum(durations) == 240
+    green = [np.median(picture[80:160, :80], axis=(0, 1)) for picture in halves(frames)[0]]
+    assert np.abs(np.array(green) - [GREEN + 10 * number for number in range(3)]).max() < 3
+    monkeypatch.setattr(motion_video, 'GIF_FRAMES', 2)
+    frames, durations = written(tmp_path / 'long' / 'it.gif', motion)
+    assert len(frames) == 2 and sum(durations) == 240
+
+
+def test_durations_do_not_drift(tmp_path):
+    _, durations = written(tmp_path / 'it.gif', walking(9, fps=8.0))
+    assert set(durations) == {120, 130} and sum(durations) == pytest.approx(9 / 8 * 1000, abs=5)
+
+
+def test_a_single_pose_is_shown_for_one_turn(tmp_path, monkeypatch):
+    monkeypatch.setattr(motion_video, 'TURN_SECONDS', 1)
+    image = np.full((48, 64, 3), GREEN)
+    frames, durations = written(tmp_path / 'it.gif', motion_of([FACING])._replace(width=64, height=48), frames=iter([image]))
+    assert len(frames) == motion_video.STILL_FPS and sum(durations) == 1000
+    half_a_turn = halves(frames)[1][len(frames) // 2, 60:]
+    assert centre(near(half_a_turn, LEFT))[0] < centre(near(half_a_turn, RIGHT))[0]       # seen from behind
+
+
+def test_tilt_levels_the_skeleton(tmp_path):
+    lying, standing = motion_of([FACING @ [[1, 0, 0], [0, 0, 1], [0, -1, 0]]] * 2), motion_of([FACING] * 2)
+    films = [halves(written(tmp_path / f'{tilt}' / 'it.gif', motion, tilt_deg=tilt)[0])[1][0, 60:]
+             for motion, tilt in ((lying, 90), (standing, 0), (lying, 0))]
+    assert (near(films[0], LEFT) == near(films[1], LEFT)).mean() > .999 > (near(films[2], LEFT) == near(films[1], LEFT)).mean()
+
+
+def test_an_mp4_has_every_frame_at_its_rate(tmp_path):
+    imageio_ffmpeg = pytest.importorskip('imageio_ffmpeg')
+    motion = walking(12, fps=29.97)._replace(width=201, height=301)
+    write_video(tmp_path / 'it.mp4', [motion], frames=[np.full((301, 201, 3), GREEN)] * 12)
+    assert [path.name for path in tmp_path.iterdir()] == ['it.mp4']
+    film = imageio_ffmpeg.read_frames(tmp_path / 'it.mp4')
+    facts = next(film)
+    frames = [np.frombuffer(frame, np.uint8).reshape(*facts['size'][::-1], 3) for frame in film]
+    assert len(frames) == 12 and facts['fps'] == pytest.approx(29.97) and facts['codec'] == 'h264'
+    assert facts['pix_fmt'].startswith('yuv420p') and facts['size'] == (320 + MP4_HEIGHT_PX, MP4_HEIGHT_PX)
+    assert np.abs(np.median(frames[5][100:300, 60:150], axis=(0, 1)) - GREEN).max() < 12
+    assert near(frames[0], LEFT).sum() > 100 and near(frames[0], RIGHT).sum() > 100
+
+
+# Several people
+
+def crossing(first, last):
+    """Two people, one on the left of the image and one on the right; the second is in sight from `first` to `last`."""
+    one, other = walking()._replace(person='person 0'), walking()._replace(person='person 3')
+    one.pose2d_px[..., 0] -= 150
+    other.pose2d_px[..., 0] += 150
+    other.guessed[:first] = other.guessed[last + 1:] = True
+    return one, other
+
+
+def test_people_turn_side_by_side_and_stand_together_in_the_image(tmp_path):
+    frames, _ = written(tmp_path / 'it.gif', *crossing(0, 7))
+    assert frames.shape == (8, GIF_HEIGHT_PX, 426 + 2 * GIF_HEIGHT_PX, 3)
+    first, second = frames[3, 60:, 426:426 + GIF_HEIGHT_PX], frames[3, 60:, -GIF_HEIGHT_PX:]
+    assert (near(first[:, 100:], LEFT) == near(second[:, 100:], LEFT)).mean() > .999 and near(first, LEFT).sum() > 100
+    image = near(frames[3, :, :426], LEFT)
+    assert image[:, :213].sum() > 50 and image[:, 213:].sum() > 50
+
+
+def test_who_is_out_of_sight_is_not_shown(tmp_path):
+    frames, _ = written(tmp_path / 'it.gif', *crossing(2, 5))
+    shown = [(near(picture[60:, -GIF_HEIGHT_PX:], LEFT).sum() > 100, near(picture[:, 213:426], LEFT).sum() > 50)
+             for picture in frames]
+    assert shown == [(2 <= number <= 5,) * 2 for number in range(8)]
+    assert all(near(picture[60:, 426:-GIF_HEIGHT_PX], LEFT).sum() > 100 for picture in frames)
+
+
+def test_many_people_stand_in_rows(tmp_path):
+    frames, _ = written(tmp_path / 'it.gif', *[motion_of([FACING] * 2)] * 5)
+    side = GIF_HEIGHT_PX // 2
+    assert frames.shape[1:3] == (2 * side, 426 + 3 * side)
+    tiles = [near(frames[0, row:row + side, 426 + column:426 + column + side], RIGHT).sum() > 50
+             for row in (0, side) for column in (0, side)]
+    assert all(tiles) and not near(frames[0, side:, -side:], RIGHT).any()
+
+
+# Refusals
+
+@pytest.mark.parametrize('name', ['it.avi', 'it', 'it.mp4.txt'])
+def test_other_names_are_refused(tmp_path, name):
+    with pytest.raises(InputError, match='.mp4 or .gif'):
+        write_video(tmp_path / name, [walking()])
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_ffmpeg_one_line_says_what_to_install_and_gif_still_works(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'imageio_ffmpeg', None)
+    for refused in (lambda: require_encoder(tmp_path / 'it.mp4'), lambda: write_video(tmp_path / 'it.mp4', [walking()])):
+        with pytest.raises(InputError, match='pip install imageio-ffmpeg') as error:
+            refused()
+        assert '.gif' in str(error.value) and '\n' not in str(error.value)
+    assert not list(tmp_path.iterdir())
+    require_encoder(tmp_path / 'it.gif')
+    written(tmp_path / 'it.gif', walking(2))
+
+
+@pytest.mark.parametrize('name', ['it.gif', 'it.mp4'])
+def test_a_clip_that_ends_too_early_is_refused_and_the_old_film_stays(tmp_path, name):
+    if name == 'it.mp4':
+        pytest.importorskip('imageio_ffmpeg')
+    (tmp_path / name).write_text('as it was')
+    with pytest.raises(InputError, match='frame 3'):
+        write_video(tmp_path / name, [walking()], frames=[np.zeros((480, 640, 3), np.uint8)] * 3)
+    assert (tmp_path / name).read_text() == 'as it was' and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize('frames', [2, 60])
+def test_ffmpegs_failure_is_one_line(tmp_path, monkeypatch, frames):
+    imageio_ffmpeg = pytest.importorskip('imageio_ffmpeg')
+    write_frames = imageio_ffmpeg.write_frames
+    monkeypatch.setattr(imageio_ffmpeg, 'write_frames', lambda *a, **k: write_frames(*a, **{**k, 'codec': 'no-such-codec'}))
+    with pytest.raises(InputError, match='make room') as error:
+        write_video(tmp_path / 'it.mp4', [walking(frames)])
+    assert '\n' not in str(error.value) and not list(tmp_path.iterdir())

@@ -1,0 +1,267 @@
+"""Pixels -> metres: normalisation of every shape of image, lifting in chunks, and run_inference.py from end to end."""
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import run_inference
+from common.camera import pixels_to_normalised, pixels_to_padded
+from common.skeleton import H36M_16
+from function_baseline.evaluate import CHUNK, predict_flipped
+from function_inference import lifting as inference
+from function_inference.keypoint_formats import COCO_17
+from function_inference.lifting import lift
+from models_baseline import LIFTERS, build_lifter
+
+FRAMES = 6
+# a standing person who faces the camera, pixels, in COCO's order
+STANDING = np.array([(200, 60), (205, 55), (195, 55), (212, 58), (188, 58), (230, 100), (170, 100), (240, 150), (160, 150),
+                     (245, 200), (155, 200), (220, 210), (180, 210), (222, 290), (178, 290), (224, 370), (176, 370)], float)
+
+
+def random_pixels(count, width=640, height=480):
+    return (np.random.default_rng(0).uniform(0, 1, (count, 16, 2)) * [width, height]).astype(np.float32)
+
+
+@pytest.fixture(scope='module')
+def lifter():
+    torch.manual_seed(0)
+    return build_lifter('mlp', stages=1, dropout=.5)
+
+
+@pytest.fixture(scope='module')
+def checkpoint(lifter, tmp_path_factory):
+    path = tmp_path_factory.mktemp('lifter') / 'ckpt_best.pth.tar'
+    torch.save({'state_dict': lifter.state_dict(), 'epoch': 1}, path)
+    return path
+
+
+# normalisation
+
+@pytest.mark.parametrize('width,height', [(1000, 1002), (1000, 1000), (1920, 1080)])
+def test_landscape_images_and_human36ms_own_are_normalised_as_in_training(width, height):
+    pose2d_px = random_pixels(5, width, height)
+    expected = pixels_to_normalised(pose2d_px.copy(), width, height)
+    np.testing.assert_array_equal(pixels_to_padded(pose2d_px, width, height), expected)
+
+
+def test_a_portrait_image_reaches_from_edge_to_edge_in_height():
+    corners = np.array([[0, 0], [1080, 1920], [540, 960]], np.float32)
+    np.testing.assert_allclose(pixels_to_padded(corners, 1080, 1920), [[-.5625, -1], [.5625, 1], [0, 0]], atol=1e-6)
+
+
+def test_padding_an_image_to_a_square_changes_nothing():
+    for width, height in ((480, 640), (640, 480)):
+        pose2d_px = random_pixels(5, width, height)
+        margin = np.array([640 - width, 640 - height], np.float32) / 2
+        np.testing.assert_allclose(pixels_to_padded(pose2d_px, width, height), pixels_to_padded(pose2d_px + margin, 640, 640),
+                                   atol=1e-6)
+
+
+def test_the_pixels_given_are_left_alone():
+    pose2d_px = random_pixels(2)
+    before = pose2d_px.copy()
+    pixels_to_padded(pose2d_px, 640, 640)
+    np.testing.assert_array_equal(pose2d_px, before)
+
+
+# lifting
+
+@pytest.mark.parametrize('name', LIFTERS)
+def test_every_lifter_gives_root_relative_metres(name):
+    pose3d_rel = lift(build_lifter(name, 1, .5), random_pixels(3), 640, 480, 'cpu')
+    assert pose3d_rel.shape == (3, 16, 3) and pose3d_rel.dtype == np.float32 and np.isfinite(pose3d_rel).all()
+    assert not pose3d_rel[:, 0].any() and pose3d_rel[:, 1:].any()
+
+
+@pytest.mark.parametrize('flip', [False, True])
+def test_chunks_and_flip_give_what_the_lifter_gives(lifter, flip):
+    pose2d_px = random_pixels(CHUNK + 1)
+    lifter.train()      # a lifter may come straight from training; dropout must not show
+    found = lift(lifter, pose2d_px, 640, 480, 'cpu', flip)
+    pose2d_norm = torch.from_numpy(pixels_to_normalised(pose2d_px, 640, 480))
+    with torch.no_grad():
+        expected = predict_flipped(lifter, pose2d_norm) if flip else lifter(pose2d_norm)
+    np.testing.assert_allclose(found, (expected - expected[:, :1]).numpy(), atol=1e-5)
+    assert not np.allclose(found[0], found[-1])
+
+
+# the script
+
+def clip_json(folder, width=640, height=480, **changes):
+    """A clip of FRAMES frames: a person who walks to the right, whose left wrist is missing once, and one for two frames."""
+    frames = []
+    for frame in range(FRAMES):
+        walker = np.insert(STANDING + [5 * frame, 0], 2, .9, axis=1)
+        walker[COCO_17.joints.index('LWrist'), 2] = .1 if frame == 3 else .9
+        passer_by = np.insert(STANDING / 2 + [350, 200], 2, .9, axis=1)
+        frames.append([walker.tolist()] + [passer_by.tolist()] * (frame < 2))
+    path = folder / 'clip.json'
+    path.write_text(json.dumps(dict(dict(width=width, height=height, fps=24, frames=frames), **changes)))
+    return path
+
+
+@pytest.fixture
+def run(tmp_path, checkpoint):
+    """A function: run the script on a file with these flags, without a film; its Motion, or a list of them for all."""
+    def of_flags(path, *flags):
+        argv = ['--input', path, '--evaluate', checkpoint, '--output', tmp_path / 'out', '--video', 'none', '--device', 'cpu']
+        motions = run_inference.main([str(each) for each in (*argv, *flags)])
+        return motions if 'all' in flags else motions[0]
+    return of_flags
+
+
+@pytest.fixture
+def refusal(run, tmp_path, capsys):
+    """A function: the one line with which the script refuses these; nothing is written."""
+    def of_flags(*arguments):
+        before = sorted(tmp_path.rglob('*'))
+        with pytest.raises(SystemExit) as stopped:
+            run(*arguments)
+        assert stopped.value.code == 2 and sorted(tmp_path.rglob('*')) == before
+        line, = capsys.readouterr().err.splitlines()
+        return line
+    return of_flags
+
+
+def test_the_script_writes_every_kind_of_file(run, tmp_path, lifter, capsys):
+    motion = run(clip_json(tmp_path), '--video', 'gif')
+    out = tmp_path / 'out'
+    files = [f'motion.{kind}' for kind in ('npz', 'json', 'bvh', 'html', 'gif')]
+    assert sorted(path.name for path in out.iterdir()) == sorted(files) and all((out / name).stat().st_size for name in files)
+    said = capsys.readouterr().out
+    assert 'mlp, 1 stages' in said and 'coco17, 640x480, 6 frames' in said and 'person 0 of 2' in said and 'seen in 6 of 6 frames' in said
+    assert [line for line in said.splitlines() if line.startswith(str(out))] == [str(out / name) for name in files]
+    with np.load(out / 'motion.npz') as arrays:
+        for name, value in motion._asdict().items():
+            np.testing.assert_array_equal(arrays[name], value)
+    assert (motion.fps, motion.width, motion.height, motion.person) == (24, 640, 480, 'person 0')
+
+
+def test_the_motion_is_the_lifters_and_says_what_was_guessed(run, tmp_path, lifter):
+    motion = run(clip_json(tmp_path))
+    assert motion.pose3d_rel.shape == (FRAMES, 16, 3) and motion.pose2d_px.shape == (FRAMES, 16, 2)
+    assert np.argwhere(motion.guessed).tolist() == [[3, *H36M_16.joints('LWrist')]]
+    hip, thorax, head, foot = H36M_16.joints('Hip', 'Thorax', 'Head', 'LFoot')
+    np.testing.assert_allclose(motion.pose2d_px[2, [hip, thorax, head, foot]], [(210, 210), (210, 100), (210, 56), (234, 370)],
+                               atol=1e-3)
+    np.testing.assert_allclose(motion.pose3d_rel, lift(lifter, motion.pose2d_px, 640, 480, 'cpu'), atol=1e-6)
+
+
+def test_a_motion_can_be_lifted_again(run, tmp_path):
+    first = run(clip_json(tmp_path))
+    again = run(tmp_path / 'out' / 'motion.npz', '--output', tmp_path / 'again')
+    np.testing.assert_allclose(again.pose3d_rel, first.pose3d_rel, atol=1e-5)
+    assert again.fps == first.fps
+
+
+def test_flags_choose_the_person_the_head_and_the_rate(run, tmp_path, capsys):
+    path = clip_json(tmp_path)
+    motion = run(path, '--person', '1', '--head', 'nose', '--fps', '12.5', '--smooth', '5', '--flip', 'true')
+    assert motion.person == 'person 1' and motion.fps == 12.5
+    np.testing.assert_allclose(motion.pose2d_px[0, H36M_16.joints('Head')], [(450, 230)], atol=1e-3)
+    assert motion.guessed[2:].all() and not motion.guessed[:2].any()
+    assert '66.7% of the joints were missing or unsure and are guessed' in capsys.readouterr().out
+
+
+def test_a_rate_that_nobody_tells_is_assumed_aloud(run, tmp_path, capsys):
+    motion = run(clip_json(tmp_path, fps=None))
+    assert motion.fps == inference.ASSUMED_FPS == 25
+    assert '25 is assumed' in capsys.readouterr().out
+
+
+def test_nothing_is_overwritten_unless_asked_for(run, refusal, tmp_path):
+    path = clip_json(tmp_path)
+    run(path)
+    before = (tmp_path / 'out' / 'motion.npz').stat().st_mtime_ns
+    assert 'motion.bvh exists already; give another --output, or --overwrite' in refusal(path)
+    assert (tmp_path / 'out' / 'motion.npz').stat().st_mtime_ns == before
+    run(path, '--overwrite', '--head', 'eyes')
+    assert (tmp_path / 'out' / 'motion.npz').stat().st_mtime_ns > before
+
+
+def test_flags_that_do_nothing_for_this_input_are_named(run, tmp_path, capsys):
+    run(clip_json(tmp_path), '--weights', 'x', '--detector', 'rtmpose')
+    assert capsys.readouterr().err.splitlines() == ['warning: --detector does nothing for this input',
+                                                    'warning: --weights does nothing for this input']
+
+
+# everybody
+
+def crossing_json(folder, frames=30):
+    """Two people who cross in the picture, listed in another order in every other frame, and one of whom no wrist is seen."""
+    def found(place, size=1.):
+        return np.insert(STANDING * size + place, 2, .9, axis=1)
+    content = []
+    for frame in range(frames):
+        stranger = found([480, 30], .4)
+        stranger[COCO_17.joints.index('LWrist')] = 0
+        people = [found([-120 + 12 * frame, 0]), found([240 - 12 * frame, 20], .9)][::1 if frame % 2 else -1]
+        content.append([person.tolist() for person in people + [stranger] * (frame > 2)])
+    path = folder / 'crossing.json'
+    path.write_text(json.dumps(dict(width=640, height=480, fps=24, frames=content)))
+    return path
+
+
+def test_everybody_is_lifted_and_keeps_their_number_where_two_cross(run, tmp_path, lifter, capsys):
+    path = crossing_json(tmp_path)
+    motions = run(path, '--person', 'all', '--video', 'gif')
+    out, said = tmp_path / 'out', capsys.readouterr()
+    own = [f'motion_{number}.{kind}' for number in (0, 1) for kind in ('npz', 'json', 'bvh')]
+    assert sorted(each.name for each in out.iterdir()) == sorted([*own, 'motion.html', 'motion.gif'])
+    assert [motion.person for motion in motions] == ['person 0', 'person 1']
+    assert said.err.splitlines() == ['warning: person 2 is left out: LWrist found in no frame']
+    hip, = H36M_16.joints('Hip')
+    steps = [np.diff(motion.pose2d_px[:, hip, 0]) for motion in motions]      # the first listed in frame 0 goes left
+    assert np.allclose(steps[0], -12, atol=1e-3) and np.allclose(steps[1], 12, atol=1e-3)
+    for number, motion in enumerate(motions):
+        np.testing.assert_allclose(motion.pose3d_rel, lift(lifter, motion.pose2d_px, 640, 480, 'cpu'), atol=1e-6)
+        with np.load(out / f'motion_{number}.npz') as arrays:
+            np.testing.assert_array_equal(arrays['pose3d_rel'], motion.pose3d_rel)
+            assert arrays['person'] == f'person {number}'
+
+
+def test_ones_file_of_all_is_the_file_of_this_one_alone(run, tmp_path):
+    path = crossing_json(tmp_path)
+    run(path, '--person', 'all')
+    run(path, '--person', '1', '--output', tmp_path / 'one')
+    for kind in ('npz', 'json', 'bvh'):
+        assert (tmp_path / 'out' / f'motion_1.{kind}').read_bytes() == (tmp_path / 'one' / f'motion.{kind}').read_bytes()
+
+
+def test_files_of_one_and_of_all_are_in_each_others_way(run, refusal, tmp_path, capsys):
+    path = crossing_json(tmp_path)
+    run(path, '--person', 'all')
+    capsys.readouterr()
+    assert 'exists already' in refusal(path)
+    run(path, '--overwrite')
+    left = [line for line in capsys.readouterr().err.splitlines()]
+    assert len(left) == 6 and left[0] == f'warning: {tmp_path / "out" / "motion_0.bvh"} is of an earlier run'
+
+
+def test_all_of_whom_a_joint_is_never_seen_are_nobody(refusal, tmp_path):
+    person = np.insert(STANDING, 2, .9, axis=1)
+    person[-1] = 0
+    path = tmp_path / 'legless.json'
+    path.write_text(json.dumps(dict(width=640, height=480, fps=24, frames=[[person.tolist()]] * 3)))
+    assert '--person all: nobody was found with the whole body' in refusal(path, '--person', 'all')
+
+
+REFUSED = [(['--head', 'joint'], '--head joint: coco17 has no joints for it'),
+           (['--person', '2'], '--person 2: 2 people were tracked'),
+           (['--person', 'both'], "'both' is neither all nor a whole number"),
+           (['--smooth', '7'], '--smooth 7: the clip has only 6 frames'), (['--smooth', '4'], "'4' is no odd number of frames"),
+           (['--format', 'halpe26'], 'holds 17 joints where --format halpe26 has 26'), (['--size', '640'], "'640' is no size"),
+           (['--size', '640x481'], 'clip.json says 640x480'), (['--fps', '0'], '0 frames per second is no rate'),
+           (['--fps', '1e-5'], 'give --fps from 0.01 to 10,000'), (['--fps', '1e9'], 'is no rate of a clip'),
+           (['--min_confidence', 'much'], "'much' is no finite number"),
+           (['--tilt', '91'], "'91': the camera looks down by 90"), (['--evaluate', 'none.tar'], 'none.tar is no file'),
+           (['--input', 'none.json'], 'none.json is neither a file nor a folder'),
+           (['--format', 'coco18'], "invalid choice: 'coco18'"), (['--output', __file__], 'is a file; give a folder')]
+
+
+@pytest.mark.parametrize('flags,reason', REFUSED)
+def test_what_cannot_be_done_is_refused_in_one_line(refusal, tmp_path, flags, reason):
+    line = refusal(clip_json(tmp_path), *flags)
+    assert line.startswith('error: ') and reason in line

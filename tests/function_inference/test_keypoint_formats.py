@@ -1,0 +1,117 @@
+"""Detectors' joints -> ours: the numbers of every format written out by hand, the head rules, and what is refused."""
+import numpy as np
+import pytest
+
+from common.errors import InputError
+from common.skeleton import H36M_16
+from function_inference.keypoint_formats import FORMATS, HEAD_RULES, format_of, matrix_of, to_h36m_16
+
+HIP, THORAX, HEAD = H36M_16.joints('Hip', 'Thorax', 'Head')
+# each format's numbers for our 16 joints in order, Head left out: a number, or those whose mean it is
+TABLE = dict(
+    coco17=[(11, 12), 12, 14, 16, 11, 13, 15, (5, 6, 11, 12), (5, 6), None, 5, 7, 9, 6, 8, 10],
+    body25=[8, 9, 10, 11, 12, 13, 14, (1, 8), 1, None, 5, 6, 7, 2, 3, 4],
+    mediapipe33=[(23, 24), 24, 26, 28, 23, 25, 27, (11, 12, 23, 24), (11, 12), None, 11, 13, 15, 12, 14, 16],
+    halpe26=[19, 12, 14, 16, 11, 13, 15, (18, 19), 18, None, 5, 7, 9, 6, 8, 10],
+    h36m16=[0, 1, 2, 3, 4, 5, 6, 7, 8, None, 10, 11, 12, 13, 14, 15],
+    h36m17=[0, 1, 2, 3, 4, 5, 6, 7, 8, None, 11, 12, 13, 14, 15, 16])
+HEADS = dict(coco17=dict(eyes=(1, 2), nose=0), body25=dict(eyes=(15, 16), nose=0), mediapipe33=dict(eyes=(2, 5), nose=0),
+             halpe26=dict(joint=17, eyes=(1, 2), nose=0), h36m16=dict(joint=9), h36m17=dict(joint=10))
+EVERY = pytest.mark.parametrize('name', FORMATS)
+
+
+def some_people(name, count=3):
+    """(count, J, 3): random places, confidences from 0.5 to 1."""
+    rng, joints = np.random.default_rng(0), len(FORMATS[name].joints)
+    return np.concatenate([rng.uniform(0, 1000, (count, joints, 2)), rng.uniform(.5, 1, (count, joints, 1))], axis=-1)
+
+
+def mean_of(values, numbers):
+    return values[:, np.atleast_1d(numbers)].mean(1)
+
+
+@EVERY
+def test_every_joint_comes_from_the_numbers_of_the_format(name):
+    people = some_people(name)
+    ours = to_h36m_16(people, matrix_of(FORMATS[name]))
+    assert ours.shape == (3, 16, 3) and ours.dtype == np.float32
+    for joint, numbers in enumerate(TABLE[name]):
+        if joint != HEAD:
+            np.testing.assert_allclose(ours[:, joint, :2], mean_of(people[..., :2], numbers), rtol=1e-5)
+            np.testing.assert_allclose(ours[:, joint, 2], people[:, np.atleast_1d(numbers), 2].min(1), rtol=1e-6)
+
+
+@EVERY
+def test_the_heads_joint_comes_from_the_numbers_of_the_format(name):
+    people = some_people(name)
+    for rule, numbers in HEADS[name].items():
+        head = to_h36m_16(people, matrix_of(FORMATS[name], rule))[:, HEAD, :2]
+        np.testing.assert_allclose(head, mean_of(people[..., :2], numbers), rtol=1e-5)
+
+
+@EVERY
+def test_the_authors_rule_goes_on_from_the_hip_beyond_the_thorax(name):
+    ours = to_h36m_16(some_people(name), matrix_of(FORMATS[name], 'thorax'))
+    hip, thorax = ours[:, HIP], ours[:, THORAX]
+    np.testing.assert_allclose(ours[:, HEAD, :2], (thorax + .4 * (thorax - hip))[:, :2], rtol=1e-4, atol=1e-2)
+    np.testing.assert_array_equal(ours[:, HEAD, 2], np.minimum(hip, thorax)[:, 2])
+
+
+@EVERY
+def test_the_default_is_the_formats_own_joint_or_else_the_authors_rule(name):
+    own = 'joint' if 'joint' in HEADS[name] else 'thorax'
+    np.testing.assert_array_equal(matrix_of(FORMATS[name]), matrix_of(FORMATS[name], own))
+
+
+@EVERY
+def test_a_rule_that_a_format_cannot_serve_is_refused(name):
+    served = {'thorax', *HEADS[name]}
+    for rule in set(HEAD_RULES) - served:
+        with pytest.raises(InputError, match=f'--head {rule}: {name} has no joints for it; choose .*thorax'):
+            matrix_of(FORMATS[name], rule)
+    for rule in served:
+        np.testing.assert_allclose(matrix_of(FORMATS[name], rule).sum(1), 1, rtol=1e-6)
+
+
+@EVERY
+def test_left_stays_left(name):
+    """Mirroring the format by its names mirrors ours by ours."""
+    joints = FORMATS[name].joints
+    swap = {'L': 'R', 'R': 'L'}
+    mirror = [joints.index(swap[joint[0]] + joint[1:]) if joint[0] in swap and joint[1].isupper() else place
+              for place, joint in enumerate(joints)]
+    matrix = matrix_of(FORMATS[name])
+    assert mirror != list(range(len(joints)))
+    np.testing.assert_array_equal(matrix[:, mirror], matrix[H36M_16.mirror])
+
+
+def test_a_joint_whose_source_is_missing_is_missing():
+    people = some_people('coco17')
+    people[0, 11] = 0      # the left hip: no hip, no spine, no left hip, and no head by the authors' rule
+    confidence = to_h36m_16(people, matrix_of(FORMATS['coco17']))[..., 2]
+    assert [H36M_16.names[joint] for joint in np.flatnonzero(confidence[0] == 0)] == ['Hip', 'LHip', 'Spine', 'Head']
+    assert (confidence[1:] > 0).all()
+
+
+def test_nobody_gives_nobody():
+    assert to_h36m_16(np.zeros((0, 17, 3)), matrix_of(FORMATS['coco17'])).shape == (0, 16, 3)
+
+
+@pytest.mark.parametrize('joints,name', [(25, 'body25'), (33, 'mediapipe33'), (26, 'halpe26'), (16, 'h36m16')])
+def test_a_format_is_told_by_its_number_of_joints(joints, name):
+    assert format_of(joints, 'a file').name == name
+
+
+def test_seventeen_joints_are_told_by_the_files_layout_or_by_the_user_alone():
+    assert format_of(17, 'a file', layout='coco').name == 'coco17'
+    assert format_of(17, 'a file', layout='h36m').name == 'h36m17'
+    assert format_of(17, 'a file', 'h36m17', layout='coco').name == 'h36m17'
+    with pytest.raises(InputError, match='a file .* 17 joints, which may be coco17 or h36m17; say which with --format'):
+        format_of(17, 'a file')
+
+
+def test_joints_that_no_format_has_are_refused():
+    with pytest.raises(InputError, match=r'a file holds people of 133 joints; the formats are coco17 \(17\), body25'):
+        format_of(133, 'a file')
+    with pytest.raises(InputError, match='a file holds 25 joints where --format halpe26 has 26'):
+        format_of(25, 'a file', 'halpe26')

@@ -1,0 +1,254 @@
+"""Files of a motion: what is written can be read by others, BVH moves as the motion does, up is up and left is left."""
+import json
+import warnings
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from common.errors import InputError
+from common.files.atomic import written_whole
+from common.skeleton import H36M_16
+from function_inference.motion import Motion, in_sight
+from function_inference.motion_files import level, require_motion, upright, write_bvh, write_json, write_npz
+from motions import BONES, FACING, motion_of, posed, random_motion, turned
+
+WRITERS = pytest.mark.parametrize('write', [write_npz, write_json, write_bvh])
+# An independent reader of BVH
+
+
+def read_bvh(path):
+    """(names, parents, offsets (N, 3), channels, table (T, sum of channels), frame time); end sites are called NAME_end."""
+    names, parents, offsets, channels, open_joints = [], [], [], [], []
+    hierarchy, motion = path.read_text().split('MOTION\n')
+    for words in map(str.split, hierarchy.splitlines()):
+        if words[0] in ('ROOT', 'JOINT', 'End'):
+            parents.append(open_joints[-1] if open_joints else -1)
+            names.append(names[parents[-1]] + '_end' if words[0] == 'End' else words[1])
+            channels.append([])
+        elif words[0] == '{':
+            open_joints.append(len(names) - 1)
+        elif words[0] == '}':
+            open_joints.pop()
+        elif words[0] == 'OFFSET':
+            offsets.append([float(word) for word in words[1:]])
+        elif words[0] == 'CHANNELS':
+            channels[-1] = words[2:]
+            assert int(words[1]) == len(words) - 2
+    frames, frame_time, *rows = motion.splitlines()
+    table = np.array([row.split() for row in rows], dtype=float)
+    assert not open_joints and frames == f'Frames: {len(table)}' and table.shape[1] == sum(map(len, channels))
+    return names, parents, np.array(offsets), channels, table, float(frame_time.removeprefix('Frame Time: '))
+
+
+def played(path):
+    """BVH -> (name -> (T, 3) place, name -> (T, 3, 3) turn from the rest pose)."""
+    names, parents, offsets, channels, table, _ = read_bvh(path)
+    places, turns, columns = {}, {}, iter(table.T)
+    for name, parent, offset, kinds in zip(names, parents, offsets, channels):
+        place, turn = np.tile(offset, (len(table), 1)), np.tile(np.eye(3), (len(table), 1, 1))
+        for kind in kinds:
+            axis, what = 'XYZ'.index(kind[0]), kind[1:]
+            column = next(columns)
+            if what == 'position':
+                place[:, axis] += column
+            else:
+                turn = turn @ Rotation.from_euler('xyz'[axis], column[:, None], degrees=True).as_matrix()
+        if parent >= 0:
+            place = places[names[parent]] + (turns[names[parent]] @ place[..., None])[..., 0]
+            turn = turns[names[parent]] @ turn
+        places[name], turns[name] = place, turn
+    return places, turns
+
+
+def bones_of(places):
+    """name -> (T, 3), parent to child, of our bones."""
+    return {name: places[name] - places[H36M_16.parent_names[1:][number]] for number, name in enumerate(BONES)}
+
+
+def unit(vectors):
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+# npz and json
+
+def test_npz_holds_the_motion_and_the_skeleton_without_pickles(tmp_path):
+    motion = random_motion()
+    write_npz(tmp_path / 'new' / 'it.npz', motion)
+    with np.load(tmp_path / 'new' / 'it.npz', allow_pickle=False) as read:
+        assert set(read) == {*Motion._fields, 'joints', 'parents'}
+        for field, value in motion._asdict().items():
+            assert np.array_equal(read[field], value) and read[field].dtype == np.asarray(value).dtype
+        assert tuple(read['joints']) == H36M_16.names and tuple(read['parents']) == H36M_16.parents
+
+
+def test_json_says_everything(tmp_path):
+    motion = random_motion()
+    write_json(tmp_path / 'it.json', motion)
+    read = json.loads((tmp_path / 'it.json').read_text())
+    assert (read['joints'], read['parents']) == (list(H36M_16.names), list(H36M_16.parents))
+    assert (read['fps'], read['width'], read['height'], read['person'], read['frames']) == (25, 640, 480, 'person 0', 12)
+    assert np.abs(np.array(read['pose3d_rel']) - motion.pose3d_rel).max() < 5.1e-5
+    assert np.abs(np.array(read['pose2d_px']) - motion.pose2d_px).max() < 5.1e-3
+    assert np.array_equal(read['guessed'], motion.guessed) and read['guessed'][0][0] is False
+    assert 'metres' in read['units']['pose3d_rel'] and 'y down' in read['units']['pose3d_rel']
+
+
+# The upright frame
+
+def test_upright_is_up_on_the_floor_and_not_mirrored():
+    pose3d = dict(zip(H36M_16.names, upright(np.stack([FACING, turned(90)])).swapaxes(0, 1)))
+    assert (pose3d['Head'][:, 1] > 1.5).all() and np.allclose(pose3d['LFoot'][:, 1], 0, atol=1e-6)
+    assert pose3d['LWrist'][0, 0] > .1 > pose3d['RWrist'][0, 0]            # face to face: their left is on our right
+    assert pose3d['LWrist'][1, 2] < -.1 < pose3d['RWrist'][1, 2]           # turned to their left: it is away from us
+    assert np.isclose(np.linalg.det(level(np.eye(3))), 1)
+
+
+def test_every_frame_stands_on_the_floor():
+    pose3d = random_motion().pose3d_rel
+    assert np.allclose(upright(pose3d)[..., 1].min(axis=1), 0, atol=1e-7)
+    assert np.allclose(np.ptp(upright(pose3d)[..., 1], axis=1), np.ptp(pose3d[..., 1], axis=1))
+
+
+@pytest.mark.parametrize('tilt_deg', [-20, 35])
+def test_a_tilted_camera_is_levelled(tilt_deg):
+    """A camera that looks down by the angle sees what is up lean towards it, by the same angle."""
+    axis_up = np.array([0, -np.cos(np.radians(tilt_deg)), -np.sin(np.radians(tilt_deg))])
+    assert np.allclose(level(axis_up, tilt_deg), [0, 1, 0])
+    seen = FACING @ Rotation.from_euler('x', tilt_deg, degrees=True).as_matrix().T
+    assert np.allclose(upright(seen[None], tilt_deg), upright(FACING[None]), atol=1e-9)
+
+
+# BVH
+
+@pytest.mark.parametrize('tilt_deg', [0, 15])
+def test_bvh_keeps_every_direction_and_the_median_lengths(tmp_path, tilt_deg):
+    motion = random_motion(frames=30)
+    write_bvh(tmp_path / 'it.bvh', motion, tilt_deg)
+    places, _ = played(tmp_path / 'it.bvh')
+    expected = -H36M_16.bone_matrix @ upright(motion.pose3d_rel, tilt_deg)
+    lengths_cm = 100 * np.median(np.linalg.norm(expected, axis=-1), axis=0)
+    for number, (name, vectors) in enumerate(bones_of(places).items()):
+        assert np.abs(unit(vectors) - unit(expected[:, number])).max() < 2e-5, name
+        assert np.allclose(np.linalg.norm(vectors, axis=-1), lengths_cm[number], atol=2e-3), name
+
+
+def test_bvh_of_constant_bones_is_the_motion_itself_in_centimetres(tmp_path):
+    motion = motion_of([turned(angle) for angle in range(0, 90, 10)], fps=50)
+    write_bvh(tmp_path / 'it.bvh', motion)
+    places, _ = played(tmp_path / 'it.bvh')
+    expected_cm = 100 * upright(motion.pose3d_rel)
+    for number, name in enumerate(H36M_16.names):
+        expected = expected_cm[:, number] - expected_cm[:, 0] * [1, 0, 1]
+        assert np.abs(places[name] - expected).max() < 2e-3, name
+    assert read_bvh(tmp_path / 'it.bvh')[-1] == pytest.approx(.02)
+
+
+def test_bvh_has_our_joints_by_name_and_a_body_that_can_be_drawn(tmp_path):
+    write_bvh(tmp_path / 'it.bvh', random_motion())
+    names, parents, offsets, channels, _, _ = read_bvh(tmp_path / 'it.bvh')
+    ends = [name for name in names if name.endswith('_end')]
+    assert set(H36M_16.names) <= set(names) and len(names) == len(set(names))
+    assert ends == [f'{name}_end' for name in ('RFoot', 'LFoot', 'Head', 'LWrist', 'RWrist')]
+    assert channels[0] == ['Xposition', 'Yposition', 'Zposition', 'Zrotation', 'Xrotation', 'Yrotation']
+    assert all(kinds == ([] if name in ends else ['Zrotation', 'Xrotation', 'Yrotation'])
+               for name, kinds in list(zip(names, channels))[1:])
+    for name, parent, offset in zip(names[1:], parents[1:], offsets[1:]):      # no length only where a branch begins
+        assert np.linalg.norm(offset) > 0 or names[parent] in ('Hip', 'Thorax'), name
+
+
+def test_the_rest_pose_is_a_t_seen_from_the_front(tmp_path):
+    pose = posed(Spine=(0, -1, 0), Thorax=(0, -1, 0), Head=(0, -1, 0),
+                 **{side + name: (0, 1, 0) for side in 'LR' for name in ('Knee', 'Foot')},
+                 **{'L' + name: (1, 0, 0) for name in ('Hip', 'Shoulder', 'Elbow', 'Wrist')},
+                 **{'R' + name: (-1, 0, 0) for name in ('Hip', 'Shoulder', 'Elbow', 'Wrist')})
+    write_bvh(tmp_path / 'it.bvh', motion_of([pose, pose]))
+    _, _, _, _, table, _ = read_bvh(tmp_path / 'it.bvh')
+    assert np.abs(table[:, 3:]).max() < 1e-3 and table[0, 1] > 85
+
+
+def test_the_torso_turns_with_hips_and_shoulders(tmp_path):
+    """Shoulders, and what hangs from them, turned by 40 degrees to the left; the hips stay."""
+    upper = ('LShoulder', 'LElbow', 'LWrist', 'RShoulder', 'RElbow', 'RWrist', 'Head')
+    write_bvh(tmp_path / 'it.bvh', motion_of([FACING, turned(40, upper), turned(40)]))
+    _, turns = played(tmp_path / 'it.bvh')
+    about_y = {name: np.degrees(np.arctan2(turns[name][:, 0, 2], turns[name][:, 0, 0])) for name in turns}
+    assert np.allclose(about_y['Hip'], [0, 0, 40], atol=.1)
+    assert np.allclose(about_y['LHip'], [0, 0, 40], atol=1)
+    for name in ('Spine', 'Thorax'):
+        assert np.allclose(about_y[name], [0, 40, 40], atol=3), name
+
+
+def test_angles_do_not_jump_when_a_person_turns_round_and_round(tmp_path):
+    write_bvh(tmp_path / 'it.bvh', motion_of([turned(angle) for angle in range(0, 720, 20)]))
+    _, _, _, _, table, _ = read_bvh(tmp_path / 'it.bvh')
+    assert np.abs(np.diff(table, axis=0)).max() < 30 and np.ptp(table[:, 5]) > 650
+
+
+SQUARE = dict(RHip=(-1, 0, 0), LHip=(1, 0, 0), Spine=(0, -1, 0), Thorax=(0, -1, 0), RShoulder=(-1, 0, 0), LShoulder=(1, 0, 0))
+
+
+@pytest.mark.parametrize('pose', [
+    posed(**SQUARE, LElbow=(-1, 0, 0), RKnee=(0, -1, 0)), posed(**SQUARE, LKnee=(0, 0, -1), RElbow=(0, 0, 1)),
+    posed(LHip=(0, 0, 1), RHip=(0, 0, -1)), posed(LHip=(1, 0, 0), RHip=(-1, 0, 0), Spine=(1, 0, 0))],
+    ids=['limbs turned right about', 'gimbal lock', 'hips in line with the view', 'spine along the hips'])
+def test_poses_at_the_edge_of_what_angles_can_say(tmp_path, pose):
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        write_bvh(tmp_path / 'it.bvh', motion_of([pose, pose]))
+    places, _ = played(tmp_path / 'it.bvh')
+    expected = unit(-H36M_16.bone_matrix @ upright(pose[None]))
+    for number, (name, vectors) in enumerate(bones_of(places).items()):
+        assert np.abs(unit(vectors) - expected[:, number]).max() < 2e-5, name
+
+
+def test_a_frame_in_which_all_joints_coincide_harms_no_other(tmp_path):
+    motion = motion_of([FACING, np.zeros((16, 3)), FACING])
+    write_bvh(tmp_path / 'it.bvh', motion)
+    places, _ = played(tmp_path / 'it.bvh')
+    assert all(np.isfinite(place).all() for place in places.values())
+    assert np.abs(places['LFoot'][[0, 2]] - 100 * upright(motion.pose3d_rel)[[0, 2], H36M_16.joints('LFoot')[0]]).max() < 2e-3
+
+
+# Who is in sight
+
+def test_people_are_in_sight_from_the_first_to_the_last_frame_in_which_a_joint_was_sure():
+    motions = [random_motion(6) for _ in range(3)]
+    for motion, frames in zip(motions, ([0, 1, 3, 5], [], range(6))):
+        motion.guessed[list(frames)] = True
+    assert [list(np.flatnonzero(shown)) for shown in in_sight(motions)] == [[2, 3, 4], [0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5]]
+    assert in_sight(motions[:1])[0].all()                    # alone: throughout
+
+
+# Writing
+
+@WRITERS
+def test_one_frame_is_enough(tmp_path, write):
+    write(tmp_path / 'it', motion_of([FACING]))
+    assert [path.name for path in tmp_path.iterdir()] == ['it']
+
+
+@WRITERS
+@pytest.mark.parametrize('broken', [dict(fps=0.), dict(fps=float('nan')), dict(pose3d_rel=np.full((2, 16, 3), np.nan)),
+                                    dict(pose2d_px=np.full((2, 16, 2), np.inf)), dict(pose3d_rel=np.zeros((0, 16, 3)))],
+                         ids=str)
+def test_a_motion_that_is_none_is_refused_and_nothing_is_touched(tmp_path, write, broken):
+    (tmp_path / 'it').write_text('as it was')
+    with pytest.raises(InputError, match='person 0'):
+        write(tmp_path / 'it', motion_of([FACING, FACING])._replace(**broken))
+    assert (tmp_path / 'it').read_text() == 'as it was' and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path):
+    path = tmp_path / 'folder' / 'it.txt'
+    with written_whole(path) as partial:
+        partial.write_text('first')
+        assert partial.suffix == '.txt' and not path.exists()
+    with pytest.raises(ZeroDivisionError), written_whole(path) as partial:
+        partial.write_text('second')
+        1 / 0
+    assert path.read_text() == 'first' and len(list(path.parent.iterdir())) == 1
+
+
+def test_a_good_motion_is_not_refused():
+    assert require_motion(random_motion()) is None

@@ -1,0 +1,192 @@
+"""The page: one file that asks no network, holds the motion truly and safely, and works in a browser."""
+import html
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from common.errors import InputError
+from common.skeleton import H36M_16
+from function_inference.motion_files import upright
+from function_inference.page import write_page
+from motions import FACING, motion_of, random_motion
+from utils.pictures.drawing import LEFT, RIGHT, bone_colours
+
+BROWSER = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
+
+
+class Scripts(HTMLParser):
+    """What a browser takes for scripts, and for the attributes of all elements."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.scripts, self.attributes, self.tag = [], [], None
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tag = tag
+        self.attributes += attributes
+        self.scripts += [''] * (tag == 'script')
+
+    def handle_endtag(self, tag):
+        self.tag = None
+
+    def handle_data(self, data):
+        if self.tag == 'script':
+            self.scripts[-1] += data
+
+
+def page_of(tmp_path, *motions, tilt_deg=0.0):
+    """(page, what its JSON holds)."""
+    write_page(tmp_path / 'it.html', motions, tilt_deg)
+    page = (tmp_path / 'it.html').read_text(encoding='utf-8')
+    data, _ = Scripts(page).scripts
+    return page, json.loads(data)
+
+
+def test_the_page_holds_the_motion(tmp_path):
+    motion = random_motion()
+    _, data = page_of(tmp_path, motion, tilt_deg=12)
+    expected_mm = 1000 * motion.pose3d_rel * [1, -1, -1]
+    person, = data['people']
+    assert np.abs(np.reshape(person['pose3d_mm'], (12, 16, 3)) - expected_mm).max() <= .501
+    assert np.abs(np.reshape(person['pose2d_px'], (12, 16, 2)) - motion.pose2d_px).max() <= .0501
+    assert [set(joints) for joints in person['guessed']] == [set(np.flatnonzero(joints)) for joints in motion.guessed]
+    assert (person['name'], person['first'], person['last']) == ('person 0', 0, 11)
+    assert (data['fps'], data['width'], data['height'], data['title'], data['tilt']) == (25, 640, 480, 'person 0', 12)
+
+
+def test_the_page_holds_everybody_and_who_is_in_sight_when(tmp_path):
+    one, other = random_motion(), random_motion(seed=1)._replace(person='person 4')
+    other.guessed[[0, 1, 5, 11]] = True
+    _, data = page_of(tmp_path, one, other)
+    assert data['title'] == '2 people' and data['frames'] == 12
+    assert [(each['name'], each['first'], each['last']) for each in data['people']] == [('person 0', 0, 11), ('person 4', 2, 10)]
+    assert np.abs(np.reshape(data['people'][1]['pose2d_px'], (12, 16, 2)) - other.pose2d_px).max() <= .0501
+
+
+def test_bones_and_colours_are_those_of_the_pictures(tmp_path):
+    _, data = page_of(tmp_path, random_motion())
+    assert [tuple(bone) for bone in data['bones']] == list(H36M_16.edges)
+    assert [data['colours'][joint] for joint, _ in data['bones']] == bone_colours()
+    assert (data['left'], data['right']) == (LEFT, RIGHT)
+
+
+@pytest.mark.parametrize('person', ['</script><script>alert(1)</script>', '<!--<script>', '"\\\u2028&amp;', 'Zoë 舞'])
+def test_a_name_cannot_break_out_of_its_script(tmp_path, person):
+    page, data = page_of(tmp_path, random_motion()._replace(person=person))      # more than two scripts would not unpack
+    assert data['title'] == data['people'][0]['name'] == person and 'alert(1)</script>' not in page
+
+
+def test_nothing_is_fetched(tmp_path):
+    page, _ = page_of(tmp_path, random_motion())
+    assert not re.search(r'https?:|@import|url\(|fetch\(|XMLHttpRequest|import\(', page)
+    attributes = Scripts(page).attributes
+    assert not {'src', 'href', 'srcset', 'data'} & {name for name, _ in attributes}
+    assert any(name == 'content' and value.startswith("default-src 'none'") for name, value in attributes)
+    assert [path.name for path in tmp_path.iterdir()] == ['it.html']
+
+
+def test_a_long_motion_makes_a_small_file(tmp_path):
+    write_page(tmp_path / 'it.html', [motion_of(np.tile(FACING, (5000, 1, 1)))])
+    assert (tmp_path / 'it.html').stat().st_size < 2.5e6
+
+
+def test_a_motion_that_is_none_is_refused(tmp_path):
+    with pytest.raises(InputError, match='NaN'):
+        write_page(tmp_path / 'it.html', [motion_of(np.full((2, 16, 3), np.nan))])
+    assert not list(tmp_path.iterdir())
+
+
+# In a browser
+
+def in_browser(tmp_path, motions, program, tilt_deg=0.0):
+    """What the JavaScript `program`, the body of a function that runs after the page's own, returns in headless Chromium."""
+    if not BROWSER:
+        pytest.skip('no Chromium here')
+    page, _ = page_of(tmp_path, *motions, tilt_deg=tilt_deg)
+    program = ('<script>document.body.dataset.result = JSON.stringify((() => {'
+               f'try {{ {program} }} catch (error) {{ return String(error); }} }})());</script></body>')
+    (tmp_path / 'it.html').write_text(page.replace('</body>', program), encoding='utf-8')
+    done = subprocess.run([BROWSER, '--headless', '--no-sandbox', '--disable-gpu', f'--user-data-dir={tmp_path / "profile"}',
+                           '--window-size=1000,700', '--dump-dom', f'file://{tmp_path / "it.html"}'],
+                          capture_output=True, text=True, timeout=60)
+    return json.loads(html.unescape(re.search(r'data-result="([^"]*)"', done.stdout)[1]))
+
+
+def test_in_a_browser_everything_answers(tmp_path):
+    """One visit, as starting a browser takes seconds: what is drawn, and what keys, mouse, sliders and buttons do."""
+    motion = random_motion()
+    seen = in_browser(tmp_path, [motion], tilt_deg=20, program='''
+        const seen = {playing: player.playing, title: document.title, tilt: tilt.value, pose: uprightPose(people[0], 3, 20)};
+        const key = (key, options) => document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, ...options}));
+        const frame = () => { const text = element('time').value; return Number(text.match(/frame (\\d+) of 12/)[1]); };
+        const colours = canvas => {
+            const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height), found = new Set();
+            for (let i = 0; i < data.length; i += 4) {
+                found.add('#' + [0, 1, 2].map(k => data[i + k].toString(16).padStart(2, '0')).join('').toUpperCase());
+            }
+            return [motion.left, motion.right].map(colour => found.has(colour));
+        };
+        key(' '); seen.paused = !player.playing;
+        seen.frames = [];
+        for (const [name, options] of [['Home'], ['ArrowRight'], ['ArrowRight', {shiftKey: true}], ['ArrowRight'], ['ArrowLeft'],
+                                       ['End'], ['ArrowRight']]) {
+            key(name, options); seen.frames.push(frame());
+        }
+        scrub.value = 4; scrub.dispatchEvent(new Event('input')); seen.frames.push(frame());
+        seen.colours = [colours(image), colours(space)];
+        const pointer = (type, x, y) => space.dispatchEvent(new PointerEvent(type, {pointerId: 1, clientX: x, clientY: y}));
+        space.setPointerCapture = () => {};
+        const before = {...view};
+        pointer('pointerdown', 700, 300); pointer('pointermove', 760, 312); pointer('pointerup', 760, 312);
+        pointer('pointermove', 900, 312);
+        seen.turned = [view.yaw - before.yaw, view.pitch - before.pitch];
+        space.dispatchEvent(new WheelEvent('wheel', {deltaY: -300, cancelable: true})); seen.zoom = view.zoom;
+        element('camera').click(); seen.camera = [view.yaw, view.pitch];
+        const [right, , near] = [[1000, 0, 0], [0, 0, 0], [0, 0, 1000]].map(projection(400, 400));
+        seen.right = right[0]; seen.nearness = near[2];
+        element('play').click(); seen.again = player.playing;
+        return seen;''')
+    assert isinstance(seen, dict), seen
+    assert seen['playing'] and seen['paused'] and seen['again'] and seen['title'] == 'person 0' and seen['tilt'] == '20'
+    assert np.abs(np.array(seen['pose']) - 1000 * upright(motion.pose3d_rel, 20)[3]).max() < 2
+    assert seen['frames'] == [1, 2, 12, 12, 11, 12, 12, 5]
+    assert seen['colours'] == [[True, True], [True, True]]
+    assert seen['turned'] == pytest.approx([.5, .1]) and seen['zoom'] == pytest.approx(np.exp(.5))
+    assert seen['camera'] == pytest.approx([0, np.radians(20)]) and seen['right'] > 200 and seen['nearness'] > 0
+
+
+def test_in_a_browser_a_single_pose_can_be_turned_but_not_played(tmp_path):
+    seen = in_browser(tmp_path, [motion_of([FACING])], '''
+        return [element('play').disabled, scrub.disabled, player.playing, element('time').value];''')
+    assert seen == [True, True, False, 'frame 1 of 1, 0.00 s']
+
+
+def test_in_a_browser_people_stand_side_by_side_while_they_are_in_sight(tmp_path):
+    motions = [motion_of([FACING] * 3, person=f'person {number}') for number in range(3)]
+    motions[1].guessed[2] = True
+    motions[1].pose2d_px[:] -= 200
+    seen = in_browser(tmp_path, motions, '''
+        const coloured = (canvas, left, right, top, bottom) => {
+            const {data} = canvas.getContext('2d').getImageData(left, top, right - left, bottom - top);
+            let count = 0;
+            for (let i = 0; i < data.length; i += 4) count += data[i] === 0 && data[i + 1] === 114 && data[i + 2] === 178;
+            return count > 20;
+        };
+        const {rows, columns} = grid(space.clientWidth, space.clientHeight), seen = [rows, columns];
+        for (const frame of [0, 2]) {
+            show(frame);
+            for (const place of [0, 1, 2]) {
+                const [x, y] = [place % columns, Math.floor(place / columns)];
+                const [width, height] = [space.width / columns, space.height / rows];
+                seen.push(coloured(space, x * width, (x + 1) * width, y * height, (y + 1) * height));
+            }
+        }
+        return [...seen, grid(900, 200).rows, grid(200, 900).columns, people.map(person => inSight(person, 2))];''')
+    assert seen[0] * seen[1] >= 3
+    assert seen[2:] == [True, True, True, True, False, True, 1, 1, [True, False, True]]

@@ -1,0 +1,25 @@
+"""How commands refuse bad input, and a file that no one should trust."""
+import pytest
+
+
+def refused(capsys, command, *arguments):
+    """Run a command that must refuse its input: exit code 2 and one line on stderr, which is returned."""
+    with pytest.raises(SystemExit) as stopped:
+        command.main([str(argument) for argument in arguments])
+    lines = capsys.readouterr().err.splitlines()
+    assert stopped.value.code == 2
+    assert len(lines) == 1 and lines[0].startswith('error: '), lines
+    return lines[0]
+
+
+def files_below(root):
+    return sorted(str(path.relative_to(root)) for path in root.rglob('*') if path.is_file())
+
+
+class RunsCode:
+    """Its pickle asks for a file to be made."""
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), 'w'))

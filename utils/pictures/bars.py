@@ -1,0 +1,97 @@
+"""Errors of several lifters side by side, as bars: per joint, and per action or sequence."""
+from typing import NamedTuple
+
+import numpy as np
+
+from common.skeleton import H36M_16
+from utils.pictures.drawing import SERIES, joint_colours, new_figure
+
+ALL = 'all'
+FOOTNOTE = ('Bars: mean over poses; beside the names, over all poses and joints (MPJPE). Thin lines: the middle half '
+            'of the poses.')
+BAR_SHARE = .8      # of the room between two names, shared by the lifters
+
+
+class Spread(NamedTuple):
+    """What a bar shows of the errors of some poses, mm: their mean and the quartiles around the median."""
+    mean_mm: float
+    low_mm: float
+    high_mm: float
+
+
+class ErrorBars(NamedTuple):
+    """A lifter's errors on one test set: by joint's name and by group's name -> Spread; `ALL` is over the whole set."""
+    joints: dict
+    groups: dict
+
+
+def error_bars(errors, group, group_names):
+    """ErrorBars of joint errors (N, 16), metres; pose i belongs to `group_names[group[i]]`. Empty groups are left out.
+
+    The root is left out too: its error is zero by definition. `ALL` counts it, as MPJPE does.
+    """
+    errors_mm, group = 1000 * np.asarray(errors, dtype=np.float64), np.asarray(group)
+    poses_mm = errors_mm.mean(1)
+    joints = {H36M_16.names[joint]: spread(errors_mm[:, joint]) for joint in joint_order()}
+    groups = {name: spread(poses_mm[group == place])
+              for place, name in enumerate(group_names) if (group == place).any()}
+    return ErrorBars({**joints, ALL: spread(poses_mm)}, {**groups, ALL: spread(poses_mm)})
+
+
+def spread(errors_mm):
+    """Spread of errors (N,) mm."""
+    low, high = np.percentile(errors_mm, [25, 75])
+    return Spread(float(errors_mm.mean()), float(low), float(high))
+
+
+def joint_order(skeleton=H36M_16):
+    """Joints but the root, those of the trunk first, then left beside right."""
+    groups, mirror, right = skeleton.bone_groups, skeleton.mirror, skeleton.right_joints
+    return sorted(range(1, skeleton.num_joints),
+                  key=lambda joint: (mirror[joint] != joint, groups[joint - 1], joint in right))
+
+
+def joints_figure(panels):
+    """`panels` test set -> {lifter: ErrorBars}: a row each, names of joints in the colour of their side."""
+    colours = dict(zip(H36M_16.names, joint_colours()))
+    figure, rows = _rows(panels)
+    for axes, (title, lifters) in zip(rows, panels.items()):
+        draw_bars(axes, {name: errors.joints for name, errors in lifters.items()}, title)
+        for label in axes.get_xticklabels():
+            label.set_color(colours.get(label.get_text(), 'black'))
+    figure.supxlabel(f'{FOOTNOTE}\nLeft is blue, right vermilion. The root, zero by definition, counts only in "all".',
+                     fontsize=8)
+    return figure
+
+
+def groups_figure(panels):
+    """`panels` test set -> {lifter: ErrorBars}: a row each, by action or sequence."""
+    figure, rows = _rows(panels)
+    for axes, (title, lifters) in zip(rows, panels.items()):
+        draw_bars(axes, {name: errors.groups for name, errors in lifters.items()}, title)
+    figure.supxlabel(FOOTNOTE, fontsize=8)
+    return figure
+
+
+def draw_bars(axes, lifters, title):
+    """Bars of `lifters`, name -> {category: Spread}, `ALL` set apart; thin lines span the middle half of the poses."""
+    categories = list(next(iter(lifters.values())))
+    places = np.arange(len(categories)) + .5 * (np.array(categories) == ALL)
+    width = BAR_SHARE / len(lifters)
+    for number, (colour, (name, spreads)) in enumerate(zip(SERIES, lifters.items())):
+        mean, low, high = np.array([spreads[category] for category in categories]).T
+        middles = places + width * (number - (len(lifters) - 1) / 2)
+        axes.bar(middles, mean, width, color=colour, label=f'{name}: {spreads[ALL].mean_mm:.1f} mm', zorder=2)
+        axes.vlines(middles, low, high, color='black', linewidth=.8, zorder=3)
+    axes.set_title(title, fontsize=11, weight='bold', loc='left')
+    axes.set_xticks(places, categories, rotation=35, ha='right', rotation_mode='anchor', fontsize=9)
+    axes.set(ylabel='error, mm', xlim=(places[0] - .7, places[-1] + .7), ylim=(0, None))
+    axes.spines[['top', 'right']].set_visible(False)
+    axes.grid(axis='y', color='0.9', linewidth=.8, zorder=0)
+    axes.tick_params(axis='x', length=0)
+    axes.legend(frameon=False, fontsize=9, ncols=len(lifters), loc='lower right', bbox_to_anchor=(1, 1))
+
+
+def _rows(panels):
+    figure = new_figure(figsize=(9, 3.3 * len(panels) + .5), layout='constrained')
+    return figure, [figure.add_subplot(len(panels), 1, row + 1) for row in range(len(panels))]

@@ -1,0 +1,264 @@
+"""Checkpoints: written whole or not at all, describing themselves; one place that knows every format."""
+import io
+import math
+import os
+import re
+import warnings
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from common.errors import InputError, in_short
+from common.files.npz import member_bytes, members, open_archive
+from common.files.safe_pickle import LimitedFile, checkpoint_records
+from models_baseline import LIFTERS, STAGELESS, build_lifter
+
+LAST = 'ckpt_last.pth.tar'
+HEALTHY = 'ckpt_healthy.pth.tar'     # PoseAug's, of the last epoch before the game showed signs of a collapse
+BASELINE_BEST = 'ckpt_best.pth.tar'
+# what each trainer calls the lifter's weights (others read these)
+BASELINE_KEY, POSEAUG_KEY = 'state_dict', 'model_pos'
+MAX_BYTES = 3 << 28     # of a checkpoint, which is held in memory twice; our largest takes 200 MB
+MAX_STAGES = 64
+LEGACY_MAGIC = 0x1950a86a20f9469cfc6c   # torch before 1.6
+
+# lifter -> (a weight only it has, pattern whose highest number + 1 counts its units, units per stage)
+_SIGNATURES = dict(
+    gcn=('gconv_output.W', r'gconv_layers\.(\d+)\.', 1),
+    mlp=('batch_norm1.weight', r'linear_stages\.(\d+)\.', 1),
+    stgcn=('stgcn.data_bn.weight', None, 1),
+    videopose=('expand_conv.weight', r'layers_conv\.(\d+)\.', 2))
+
+
+class LifterWeights(NamedTuple):
+    """A lifter as a checkpoint holds it."""
+    posenet_name: str
+    stages: int
+    state: dict
+    epoch: int
+
+
+def snapshot_name(epoch):
+    """Of the copy of a lifter that is kept every --snapshot epochs."""
+    return f'ckpt_epoch_{epoch:04d}.pth.tar'
+
+
+def save_checkpoint(path, content):
+    """Write beside the final name, flush to the disk, rename: a reader finds the old file or the new one."""
+    path = Path(path)
+    partial = path.with_name(path.name + '.partial')
+    try:
+        with open(partial, 'wb') as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:
+        raise InputError(f'{path} cannot be written ({error}); make room or choose another --checkpoint') from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_checkpoint(path):
+    """The dict of a checkpoint file, on the CPU, read with weights_only=True; InputError where it is none."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f'{path} is no file; give the path of a checkpoint (ckpt_best.pth.tar or the like)')
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f'it has {path.stat().st_size:,} bytes')
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')     # torch's, of an unusual protocol
+            content = torch.load(_checked(path), map_location='cpu', weights_only=True)
+    except PermissionError:
+        raise InputError(f'{path} may not be read; permit it, or give another checkpoint') from None
+    except Exception as error:      # damage can raise nearly anything; nothing was called on the way
+        raise InputError(f'{path} is no checkpoint that can be read safely ({in_short(error)}); fetch or train it '
+                         'again') from None
+    if not isinstance(content, dict):
+        raise InputError(f'{path} holds a {type(content).__name__} where a checkpoint holds a dict; give another')
+    return content
+
+
+def _checked(path):
+    """A file in memory with the checkpoint's content, every size and checksum in it true, for torch to read.
+
+    weights_only=True keeps torch from calling what a file asks for, but not from believing the sizes that it declares.
+    Errors of nearly any type tell that it is no checkpoint.
+    """
+    with open(path, 'rb') as file:
+        is_zip = file.read(4) == b'PK\3\4'
+    return _checked_zip(path) if is_zip else _checked_legacy(path.read_bytes())
+
+
+def _checked_zip(path):
+    """A new archive of the same members, so that torch's reader and Python's cannot see different ones in it."""
+    buffer = io.BytesIO()
+    with open_archive(path) as archive, zipfile.ZipFile(buffer, 'w') as copy:
+        infos = members(archive, archive.namelist())
+        sizes = {info.filename: info.file_size for info in infos}
+        name = next((name for name in sizes if name.endswith('/data.pkl')), 'data.pkl')
+        if sum(sizes.values()) > MAX_BYTES or any(info.compress_type != zipfile.ZIP_STORED for info in infos):
+            raise ValueError('it is packed, or larger than any checkpoint')
+        with archive.open(name) as file:
+            _, storages = checkpoint_records(LimitedFile(file, sizes[name]))
+        for key, size in storages.items():
+            if sizes.get(name.removesuffix('data.pkl') + f'data/{key}') != size:
+                raise ValueError(f'storage {in_short(key)} has not the declared {size:,} bytes')
+        for info in infos:
+            copy.writestr(info.filename, member_bytes(archive, info))
+    buffer.seek(0)
+    return buffer
+
+
+def _checked_legacy(content):
+    """The format before torch 1.6: five pickles, of which the fourth is the checkpoint, and the storages' bytes."""
+    file = LimitedFile(io.BytesIO(content), len(content))
+    (magic, _), _, _, (_, storages), (keys, _) = [checkpoint_records(file) for _ in range(5)]
+    if magic != LEGACY_MAGIC or not isinstance(keys, list) or sorted(keys) != sorted(storages):
+        raise ValueError('it is damaged, or none at all')
+    if file.left != sum(8 + size for size in storages.values()):
+        raise ValueError('its storages have not the declared sizes')
+    return io.BytesIO(content)
+
+
+def read_lifter(path):
+    """LifterWeights of a checkpoint of either trainer, the reference's or ours; the file tells its architecture."""
+    content = read_checkpoint(path)
+    state = content.get(BASELINE_KEY, content.get(POSEAUG_KEY))
+    if not isinstance(state, dict):
+        raise InputError(f'{path} holds neither {BASELINE_KEY!r} nor {POSEAUG_KEY!r} '
+                         f'(it has {sorted(map(str, content))}); it is no checkpoint of a lifter')
+    posenet_name, stages = _described(content) or _recognised(state)
+    if posenet_name not in LIFTERS or not 0 < stages <= MAX_STAGES:
+        raise InputError(f'{path} holds weights of no known lifter ({", ".join(LIFTERS)}) of up to {MAX_STAGES} '
+                         'stages; give another checkpoint')
+    epoch = content.get('epoch')
+    return LifterWeights(posenet_name, stages, state, epoch if isinstance(epoch, int) else -1)
+
+
+def _described(content):
+    """(name, stages) as our own checkpoints say it; None for those of the reference, which do not."""
+    arguments = content.get('arguments')
+    if not isinstance(arguments, dict) or not isinstance(arguments.get('stages'), int):
+        return None
+    return str(arguments.get('posenet_name')), arguments['stages']
+
+
+def _recognised(state):
+    """(name, stages) read off the names of the weights; the name is None where no lifter has such weights."""
+    name = next((name for name, (key, _, _) in _SIGNATURES.items() if key in state), None)
+    return name, name and _count_stages(name, state)
+
+
+def load_lifter(path, args):
+    """(The lifter with the checkpoint's weights, built as the file says with `args.dropout`, on the CPU; its LifterWeights).
+
+    InputError where --posenet_name or --stages was typed and says otherwise, or where the weights do not fit.
+    """
+    weights = read_lifter(path)
+    for flag, found in (('posenet_name', weights.posenet_name), ('stages', weights.stages)):
+        idle = flag == 'stages' and weights.posenet_name in STAGELESS
+        if flag in args.explicit and getattr(args, flag) != found and not idle:
+            raise InputError(f'{path} holds a lifter with {flag} {found}, but --{flag} says {getattr(args, flag)}; '
+                             'leave the flag out or give another checkpoint')
+    lifter = build_lifter(weights.posenet_name, weights.stages, args.dropout)
+    _fit(lifter, weights.state, path)
+    return lifter, weights
+
+
+def _count_stages(posenet_name, state):
+    _, pattern, units_per_stage = _SIGNATURES[posenet_name]
+    if pattern is None:
+        return 4      # the default of --stages, and without meaning
+    numbers = [int(match[1]) for match in map(re.compile(pattern).match, map(str, state)) if match]
+    return (max(numbers, default=-1) + 1) // units_per_stage
+
+
+def _fit(lifter, state, path):
+    """Load strictly; InputError naming the first weight that is missing, unknown, of another shape or not finite."""
+    own = lifter.state_dict()
+    for name in sorted(own.keys() | state.keys(), key=str):
+        shapes = [tuple(table[name].shape) if isinstance(table.get(name), torch.Tensor) else 'nothing'
+                  for table in (own, state)]
+        if shapes[0] != shapes[1]:
+            raise InputError(f'{path}: {name} has shape {shapes[1]} where this lifter has {shapes[0]}; '
+                             'it is a checkpoint of another lifter or of another width')
+        if not torch.isfinite(state[name].to(own[name].dtype)).all():
+            raise InputError(f'{path}: {name} holds NaN or inf; the run that wrote it had diverged')
+    lifter.load_state_dict(state)
+
+
+def load_network(network, state):
+    """Load strictly; ValueError, KeyError, ... where a tensor is missing, or is not what such a network holds."""
+    for name, own in network.state_dict().items():
+        if isinstance(own, torch.Tensor):
+            _require_like(own, state[name], name)
+    network.load_state_dict(state)
+
+
+def load_adam(optimizer, state):
+    """Take over moments and learning rate; all else about an optimizer is the code's, whatever the file says.
+
+    ValueError, KeyError, ... where a moment is not what belongs to its parameter, or the rate is none. (torch itself takes
+    anything, and fails at the first step.)
+    """
+    parameters = dict(enumerate(optimizer.param_groups[0]['params']))
+    for place, moments in state['state'].items():
+        expected = dict(step=torch.zeros(()), exp_avg=parameters[place], exp_avg_sq=parameters[place])
+        if moments.keys() != expected.keys():
+            raise ValueError('the moments of an optimizer are others')
+        for name, own in expected.items():
+            _require_like(own, moments[name], f'moment {name}')
+        if moments['step'] < 0 or (moments['exp_avg_sq'] < 0).any():
+            raise ValueError('a moment of an optimizer is negative')
+    lr, own = state['param_groups'][0]['lr'], optimizer.state_dict()['param_groups'][0]
+    if type(lr) is not float or not 0 <= lr < math.inf:
+        raise ValueError('a learning rate is no number')
+    # copies: the fused kernels believe that a moment lies in memory as its parameter does, and alone
+    moments_alone = {place: {name: value.clone(memory_format=torch.contiguous_format) for name, value in moments.items()}
+                     for place, moments in state['state'].items()}
+    optimizer.load_state_dict({'state': moments_alone, 'param_groups': [{**own, 'lr': lr}]})
+
+
+def _require_like(own, value, name):
+    """ValueError unless `value` is a finite tensor of the shape and type of `own`."""
+    alike = (isinstance(value, torch.Tensor) and value.layout == torch.strided and not value.is_meta
+             and value.dtype == own.dtype and value.shape == own.shape)
+    if not (alike and value.isfinite().all()):
+        raise ValueError(f'{name} is no finite {own.dtype} of shape {tuple(own.shape)}')
+
+
+def take_over(state, content, path):
+    """`state.load_state_dict(content)`; InputError where the content of the checkpoint `path` does not fit."""
+    try:
+        state.load_state_dict(content)
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f'{path} cannot be continued: it does not hold what this run needs ({in_short(error)}); '
+                         'start a new run') from None
+
+
+def find_pretrained(posenet_name, keypoints, place=''):
+    """The newest baseline checkpoint of this lifter and 2D source in the folder `place`, or that of `place`, a file or a run.
+
+    InputError where there is none.
+    """
+    for candidate in (Path(place), Path(place) / BASELINE_BEST) if place else ():
+        if candidate.is_file():
+            return candidate
+    folder = Path(place or 'checkpoint/pretrain_baseline').absolute()
+    found = sorted(folder.glob(f'{posenet_name}/{keypoints}/*/{BASELINE_BEST}'), key=lambda path: path.stat().st_mtime)
+    if found:
+        return found[-1]
+    if place and not folder.exists():
+        raise InputError(f'--pretrain_path {place} is missing; give a checkpoint, a baseline run, or a folder of baseline runs')
+    others = sorted(path.name for path in folder.glob('*.pth.tar'))
+    if others:
+        raise InputError(f'--pretrain_path {place} holds no {BASELINE_BEST}; give the path of a checkpoint that it does hold '
+                         f'({", ".join(others)}), or a baseline run')
+    raise InputError(f'no pretrained lifter {folder}/{posenet_name}/{keypoints}/*/{BASELINE_BEST}; train one '
+                     f"first: python3 run_baseline.py --note pretrain --posenet_name '{posenet_name}' "
+                     f"--keypoints {keypoints} --checkpoint '{place or './checkpoint/pretrain_baseline'}' "
+                     "(README.md has each lifter's flags)")

@@ -1,0 +1,135 @@
+"""The runs under a folder, their scores, and which PoseAug run belongs to which baseline.
+
+An experiment is a lifter and a source of 2D, as the folders say: .../<lifter>/<2D>/<run>/. Runs of ours and of the
+reference are read alike.
+"""
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from common.errors import InputError
+from utils.runs.events import PATTERN, read_scalars
+from utils.runs.published import PUBLISHED_KEYPOINTS, PUBLISHED_MM
+from utils.runs.score_names import SCORE_COLUMNS, TAGS
+
+
+class Metric(NamedTuple):
+    """A score of a test set: its key in TAGS, the tag's second half, how it is called, and whether less is better."""
+    test_set: str
+    tag: str
+    title: str
+    less_is_better: bool
+
+    @property
+    def stem(self):
+        return f'{TAGS[self.test_set]}/{self.tag}'
+
+    def best(self, values):
+        return (min if self.less_is_better else max)(values, default=None)
+
+
+TITLES = dict(h36m='Human3.6M', dhp='MPI-INF-3DHP')
+_ERRORS = dict(p1score='MPJPE, mm', p2score='P-MPJPE, mm')
+_PERCENTS = dict(pck16='PCK, %, 16 joints', auc16='AUC, %, 16 joints', pck14='PCK, %, official 14 joints',
+                 auc14='AUC, %, official 14 joints')
+METRICS = (*(Metric(test_set, tag, title, True) for test_set in TAGS for tag, title in _ERRORS.items()),
+           *(Metric('dhp', tag, title, False) for tag, title in _PERCENTS.items()))
+MPJPES = [metric for metric in METRICS if metric.tag == 'p1score']
+H36M_P1 = MPJPES[0]
+SAME_MM = 0.01      # float32 evaluations of one lifter differ by far less, two lifters by far more
+
+
+class Run(NamedTuple):
+    """One run: its scores as tag -> {epoch: number}, and when the first of them was written (seconds since 1970)."""
+    path: Path
+    scores: dict
+    started: float
+
+    @property
+    def experiment(self):
+        """(lifter, 2D), as the folders above the run are called."""
+        lifter, keypoints = ('', '', *self.path.resolve().parts)[-3:-1]
+        return lifter, keypoints
+
+    @property
+    def is_poseaug(self):
+        return f'{H36M_P1.stem}_real' in self.scores
+
+    def curve(self, metric, suffix=''):
+        """epoch -> number, in order."""
+        return dict(sorted(self.scores.get(metric.stem + suffix, {}).items()))
+
+
+def read_baseline_log(path):
+    """The scores in a baseline's log.txt, tag -> {epoch: number}: the reference's baseline writes no event files."""
+    stems = [metric.stem for metric in METRICS[:len(SCORE_COLUMNS)]]
+    names, scores = [], {}
+    for line in path.read_text(errors='replace').splitlines():
+        cells = line.rstrip('\t').split('\t')
+        if cells[:1] == ['epoch']:
+            names = cells
+        elif 'loss_train' in names and len(cells) == len(names):
+            row = dict(zip(names, map(float, cells)))
+            for column, stem in zip(SCORE_COLUMNS, stems):
+                if column in row:
+                    scores.setdefault(stem, {})[int(row['epoch'])] = row[column]
+    return scores
+
+
+# Runs and their pairs
+
+def find_runs(folder):
+    """Every Run with scores under `folder`, the oldest first; InputError where there is none."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f'{folder} is no folder; give the one that holds the runs')
+    files = [*folder.rglob(PATTERN), *folder.rglob('log.txt')]
+    runs = [_read_run(path) for path in tqdm(sorted({file.parent for file in files}), desc='runs', unit='run',
+                                             leave=False, disable=None)]
+    found = sorted((run for run in runs if H36M_P1.stem in run.scores or run.is_poseaug), key=lambda run: run.started)
+    if not found:
+        raise InputError(f'{folder} holds no run with scores; give the folder of the runs, as --checkpoint had it')
+    return found
+
+
+def _read_run(path):
+    scores, started = read_scalars(path, TAGS.values())
+    log = path / 'log.txt'
+    if not scores and log.is_file():
+        scores, started = read_baseline_log(log), log.stat().st_mtime
+    return Run(path, scores, started)
+
+
+def pairs(runs, every=False):
+    """[(baseline Run or None, PoseAug Run or None)] of each experiment, in the published table's order.
+
+    A PoseAug run goes with the baseline whose lifter it started from, if that is among the runs. Only the newest
+    PoseAug run is kept, or, without any, the newest baseline; `every` keeps all, and the baselines that go with none.
+    """
+    experiments = {}
+    for run in runs:
+        experiments.setdefault(run.experiment, ([], []))[run.is_poseaug].append(run)
+    paired = []
+    for _, (baselines, poseaugs) in sorted(experiments.items(), key=lambda item: _order(item[0])):
+        own = [(_baseline_of(run, baselines), run) for run in poseaugs]
+        lonely = [(run, None) for run in baselines if all(run is not baseline for baseline, _ in own)]
+        paired += own + lonely if every else (own or lonely)[-1:]
+    return paired
+
+
+def _order(experiment):
+    """The published ones first, in their table's order."""
+    return [(known.index(name) if name in known else len(known), name)
+            for name, known in zip(experiment, (list(PUBLISHED_MM), PUBLISHED_KEYPOINTS))]
+
+
+def _baseline_of(poseaug, baselines):
+    """The newest baseline that in some epoch had both MPJPEs of PoseAug's epoch 0, which are those of its lifter."""
+    start = [poseaug.curve(metric, '_real').get(0, math.nan) for metric in MPJPES]
+    for run in reversed(baselines):
+        for scores in zip(*(run.curve(metric).values() for metric in MPJPES)):
+            if all(abs(one - other) < SAME_MM for one, other in zip(scores, start)):
+                return run
+    return None

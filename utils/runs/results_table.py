@@ -1,0 +1,166 @@
+"""The table of all experiments: best and last epochs beside the published figures. NOTES says what the columns mean."""
+import csv
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+from common.errors import InputError
+from utils.runs.published import PUBLISHED_KEYPOINTS, PUBLISHED_MM
+from utils.runs.results import H36M_P1, METRICS, TITLES
+
+NOTES = """\
+- baseline: the lifter that PoseAug started from (its epoch 0); without a PoseAug run, the baseline's best epoch on
+  Human3.6M. PoseAug, best: each score's best epoch, found on the test set as the authors did; on Human3.6M after the
+  real pairs, on 3DHP after the real or the fake ones.
+- last: the last epoch of the PoseAug run, and that of the baseline run whose lifter it started from, where that is here
+  (the scores of epoch 0 tell). Neither is chosen on the test set.
+- published: the authors' best epochs, on the real data sets.
+- 3DHP's 2D is ground truth in every row. Of several runs of an experiment the newest is shown; --all shows each.
+- difference: PoseAug minus baseline. A dash: there is no such run, or no such figure."""
+
+
+class Row(NamedTuple):
+    """One score of one experiment, mm or percent; None where there is none. `*_run`: where it comes from."""
+    lifter: str
+    keypoints: str
+    test_set: str
+    score: str
+    baseline: float
+    poseaug_best: float
+    difference_best: float
+    best_epoch: int
+    published_baseline: float
+    published_poseaug: float
+    published_difference: float
+    baseline_last: float
+    poseaug_last: float
+    difference_last: float
+    last_epoch: int
+    poseaug_run: Path
+    baseline_run: Path
+
+
+def table(paired):
+    """Rows of `pairs`, by METRICS; a score that neither run of a pair has is left out."""
+    rows = [_row(metric, baseline, poseaug) for metric in METRICS for baseline, poseaug in paired]
+    return [row for row in rows if any(value is not None for value in (row.baseline, row.poseaug_best))]
+
+
+def _row(metric, baseline, poseaug):
+    before = baseline.curve(metric) if baseline else {}
+    after = poseaug.curve(metric, '_real') if poseaug else {}
+    start = after.get(0) if poseaug else before.get(best_baseline_epoch(baseline))
+    best, best_epoch = _best_of(metric, poseaug) if poseaug else (None, None)
+    (_, baseline_last), (last_epoch, poseaug_last) = _last(before), _last(after)
+    experiment = (poseaug or baseline).experiment
+    theirs = published(*experiment, metric)
+    return Row(*experiment, TITLES[metric.test_set], metric.title,
+               start, best, difference(best, start), best_epoch, *theirs, difference(*reversed(theirs)),
+               baseline_last, poseaug_last, difference(poseaug_last, baseline_last), last_epoch,
+               poseaug and poseaug.path, baseline and baseline.path)
+
+
+def best_baseline_epoch(baseline):
+    """The epoch of ckpt_best.pth.tar: lowest MPJPE on Human3.6M, the first of equals."""
+    curve = {epoch: value for epoch, value in baseline.curve(H36M_P1).items() if math.isfinite(value)}
+    return min(curve, key=curve.get, default=None)
+
+
+def _best_of(metric, poseaug):
+    """(number, epoch), the authors' way: on 3DHP the scores after the fake pairs count too."""
+    suffixes = ('_real', '_fake') if metric.test_set == 'dhp' else ('_real',)
+    scored = [(value, epoch) for suffix in suffixes for epoch, value in poseaug.curve(metric, suffix).items()
+              if math.isfinite(value)]
+    value = metric.best([value for value, _ in scored])
+    return value, min((epoch for other, epoch in scored if other == value), default=None)
+
+
+def _last(curve):
+    return max(curve.items(), default=(None, None))
+
+
+def published(lifter, keypoints, metric):
+    """(baseline, PoseAug) as the authors give them, mm; (None, None) where they do not."""
+    if lifter not in PUBLISHED_MM or keypoints not in PUBLISHED_KEYPOINTS or metric.tag != H36M_P1.tag:
+        return None, None
+    return PUBLISHED_MM[lifter][metric.test_set][PUBLISHED_KEYPOINTS.index(keypoints)]
+
+
+def difference(after, before):
+    return None if after is None or before is None else after - before
+
+
+# column -> the Row's field and how to write it
+_COLUMNS = {'baseline': ('baseline', '.1f'), 'PoseAug best': ('poseaug_best', '.1f'),
+            'difference': ('difference_best', '+.1f'), 'at epoch': ('best_epoch', 'd'),
+            'published baseline': ('published_baseline', '.1f'), 'published PoseAug': ('published_poseaug', '.1f'),
+            'published difference': ('published_difference', '+.1f'),
+            'baseline last': ('baseline_last', '.1f'), 'PoseAug last': ('poseaug_last', '.1f'),
+            'difference last': ('difference_last', '+.1f'), 'last epoch': ('last_epoch', 'd')}
+
+
+def markdown(rows):
+    """One table per score, the notes, and where the numbers come from."""
+    runs = list(dict.fromkeys((row.poseaug_run, row.baseline_run) for row in rows))
+    parts = []
+    for test_set, score in dict.fromkeys((row.test_set, row.score) for row in rows):
+        lines = [{'run': str(runs.index((row.poseaug_run, row.baseline_run)) + 1), **_cells(row)} for row in rows
+                 if (row.test_set, row.score) == (test_set, score)]
+        parts.append(f'### {test_set}: {score}\n\n{_aligned(lines)}')
+    sources = [f'{number}. PoseAug {_shown(poseaug)}, baseline {_shown(baseline)}'
+               for number, (poseaug, baseline) in enumerate(runs, start=1)]
+    return '\n\n'.join([*parts, NOTES, 'Runs:\n\n' + '\n'.join(sources)])
+
+
+def _cells(row):
+    """Column -> text; the published ones only where the score is one that was published."""
+    columns = {name: (field, form) for name, (field, form) in _COLUMNS.items()
+               if row.score == H36M_P1.title or not field.startswith('published')}
+    figures = {name: _text(getattr(row, field), form) for name, (field, form) in columns.items()}
+    return {'lifter': row.lifter, '2D': row.keypoints, **figures}
+
+
+def _text(number, form):
+    return '–' if number is None else format(number, form)
+
+
+def _shown(path):
+    return '–' if path is None else f'`{path}`'
+
+
+def _aligned(rows):
+    """Dicts column -> text, all with the same columns, as a markdown table that can be read as it is."""
+    names = list(rows[0])
+    widths = [max(len(name), *(len(row[name]) for row in rows)) for name in names]
+    is_text = [name in ('lifter', '2D') for name in names]
+    lines = [[text.ljust(width) if left else text.rjust(width) for text, width, left in zip(line, widths, is_text)]
+             for line in [names, *(row.values() for row in rows)]]
+    rule = ['-' * width if left else '-' * (width - 1) + ':' for width, left in zip(widths, is_text)]
+    return '\n'.join(f'| {" | ".join(line)} |' for line in (lines[0], rule, *lines[1:]))
+
+
+def write_csv(rows, path):
+    """The Rows as they are, four decimals, empty where there is none."""
+    with open(path, 'w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(Row._fields)
+        for row in rows:
+            writer.writerow(f'{value:.4f}' if isinstance(value, float) else value for value in row)
+
+
+def require_csv_place(path, overwrite):
+    """InputError where `path` cannot be written, or holds something else than an earlier table and `overwrite` is False."""
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise InputError(f'--csv {path}: the folder {path.parent} is missing; make it or give another')
+    if path.is_dir():
+        raise InputError(f'--csv {path} is a folder; give the name of a file in it')
+    if path.is_file() and not (overwrite or _is_table(path)):
+        raise InputError(f'{path} exists already and is no table of these; give another --csv, or --overwrite')
+
+
+def _is_table(path):
+    """Whether a file begins as `write_csv` does."""
+    header = ','.join(Row._fields).encode()
+    with open(path, 'rb') as file:
+        return file.readline(len(header) + 2).rstrip() == header
