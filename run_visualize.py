@@ -119,7 +119,8 @@ def gallery_figure(args):
     sample, _ = sample_of_run(args)
     return dict(gallery=sheets.augmentation_figure(
         {stage: poses.numpy() for stage, poses in sample.pose3d_cam.items()},
-        {stage: poses.numpy() for stage, poses in sample.pose2d.items()}, statistics.captions(sample)))
+        {stage: poses.numpy() for stage, poses in sample.pose2d.items()}, statistics.captions(sample),
+        skeleton=sample.skeleton))
 
 
 def sample_of_run(args):

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from common.skeleton import H36M_16, H36M_17
 from models_baseline.gcn import normalised_adjacency
-from models_baseline.stgcn import NUM_KINDS, OWN_DROPOUT, PARTS, joint_adjacency, part_adjacency
+from models_baseline.stgcn import NUM_KINDS, OWN_DROPOUT, joint_adjacency, part_adjacency
 
 WIDTH = 1024
 GCN_WIDTH = 128
@@ -199,7 +199,7 @@ class PlainStGcnBody(nn.Module):
         self.conv2 = conv_unit(1024, 256, rate['merge'])
         self.non_local = PlainNonLocal(512, 256)
         self.fcn = nn.Sequential(nn.Dropout(rate['head']), nn.Conv2d(512, 3, 1))
-        self.part_joints = [H36M_17.joints(*names) for names in PARTS.values()]
+        self.part_joints = [H36M_17.joints(*names) for names in H36M_17.graph_parts.values()]
 
     def forward(self, pose2d):
         features = self.data_bn(pose2d.flatten(1)).view(pose2d.shape).transpose(1, 2)[:, :, None]

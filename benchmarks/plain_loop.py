@@ -16,7 +16,6 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.plain_lifters import plain_copy
 from benchmarks.plain_networks import PlainAugmentor, PlainCritic2D, PlainCritic3D, bone_vectors, pose_from_bones, project, unit
 from common.skeleton import H36M_16
-from function_poseaug.losses import FEEDBACK_GROUPS, FEEDBACK_WEIGHTS
 from function_poseaug.steps import DEGREES, Game, GameOptimizers
 from utils.device import MMAP_THRESHOLD, TOP_PAD, TRIM_THRESHOLD
 
@@ -187,9 +186,9 @@ def hardness_of(lifter, pose2d, pose3d):
     """(B, 3): means of the weighted errors of the three groups of joints, metres."""
     errors = torch.norm(lifter(pose2d) - (pose3d - pose3d[:, :1]), dim=-1)
     groups = []
-    for names in FEEDBACK_GROUPS:
-        weights = torch.tensor([FEEDBACK_WEIGHTS.get(name, 1.) for name in names]).to(errors)
-        groups.append(torch.mean(errors[:, H36M_16.joints(*names)] * weights, dim=1, keepdim=True))
+    for weight_of in H36M_16.feedback_groups:
+        weights = torch.tensor([float(weight) for weight in weight_of.values()]).to(errors)
+        groups.append(torch.mean(errors[:, H36M_16.joints(*weight_of)] * weights, dim=1, keepdim=True))
     return torch.cat(groups, dim=1)
 
 

@@ -8,8 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from common.skeleton import H36M_16
-from models_poseaug.augmentor import BACKBONE, MAX_ANGLE, NOISE_SIZE, NUM_GROUPS, AugmentedPoses
-from models_poseaug.discriminator import BODY_PARTS
+from models_poseaug.augmentor import MAX_ANGLE, NOISE_SIZE, AugmentedPoses
 
 NUM_BONES = H36M_16.num_bones
 
@@ -100,7 +99,7 @@ class PlainAugmentor(nn.Module):
         pose_size = 3 * H36M_16.num_joints
         self.bl_limit = bl_limit
         self.bone_angle = PlainTrunk(pose_size, 3 * NUM_BONES)
-        self.bone_length = PlainTrunk(pose_size + NUM_BONES, NUM_GROUPS)
+        self.bone_length = PlainTrunk(pose_size + NUM_BONES, H36M_16.num_groups)
         self.rotation, self.translation = PlainTrunk(pose_size, 3), PlainTrunk(pose_size, 3)
 
     def forward(self, pose3d_cam, noise=None):
@@ -117,7 +116,7 @@ class PlainAugmentor(nn.Module):
         lengths, old = torch.norm(vectors, dim=-1, keepdim=True), unit(vectors)
         change = self.bone_angle(source, noise).view(-1, NUM_BONES, 3)
         turned = unit(old + change)
-        kept = [old[:, b] if b in H36M_16.bones(*BACKBONE) else turned[:, b] for b in range(NUM_BONES)]
+        kept = [old[:, b] if b in H36M_16.bones(*H36M_16.backbone) else turned[:, b] for b in range(NUM_BONES)]
         new = torch.stack(kept, dim=1)
         return pose_from_bones(new * lengths) + pose3d_cam[:, :1], 1 - torch.sum(old * new, dim=-1)
 
@@ -125,7 +124,7 @@ class PlainAugmentor(nn.Module):
         """BL: (B, 16, 3), relative change per group of bones (B, 9)."""
         source_lengths = torch.norm(bone_vectors(pose3d_cam), dim=-1)
         raw = self.bone_length(torch.cat([source, source_lengths], dim=1), noise)
-        mask = torch.ones(NUM_GROUPS)
+        mask = torch.ones(H36M_16.num_groups)
         mask[H36M_16.bone_groups[H36M_16.bones('Thorax')[0]]] = 0
         ratio = torch.tanh(raw * mask.to(raw)) * self.bl_limit
         per_bone = torch.stack([ratio[:, group] for group in H36M_16.bone_groups], dim=1)
@@ -162,12 +161,12 @@ class PlainCritic3D(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.branches = nn.ModuleDict({part: PlainKcsBranch() for part in BODY_PARTS})
+        self.branches = nn.ModuleDict({part: PlainKcsBranch() for part in H36M_16.critic_parts})
 
     def forward(self, pose3d):
         directions = unit(bone_vectors(pose3d))
         scores = []
-        for part, names in BODY_PARTS.items():
+        for part, names in H36M_16.critic_parts.items():
             mask = torch.zeros(NUM_BONES, 1)
             mask[H36M_16.bones(*names)] = 1
             seen = directions * mask.to(directions)

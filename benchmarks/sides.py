@@ -36,7 +36,7 @@ PUBLISHED = poseaug_parser('').parse_args([])
 def part_of(poses, start, count):
     """`count` consecutive poses of a PoseSet."""
     tensors = {field.name: getattr(poses, field.name)[start:start + count] for field in fields(poses)
-               if field.name not in ('intrinsics', 'group_names')}
+               if field.name not in ('intrinsics', 'group_names', 'skeleton')}
     return replace(poses, **tensors)
 
 

@@ -1,4 +1,4 @@
-"""Cameras: Human3.6M's convention, as VideoPose3D's calibration file publishes it.
+"""Cameras in Human3.6M's convention, as VideoPose3D's calibration file publishes them.
 
 Frames and units
     world    metres, z up
@@ -6,19 +6,19 @@ Frames and units
     image    pixels, or NORMALISED: x / width * 2 - 1 and y / width * 2 - height / width (the width scales both axes,
              so a normalised x lies in [-1, 1] and a normalised y in [-height / width, height / width])
 A camera's intrinsic vector holds 9 numbers in normalised units: focal length (2), centre (2), radial distortion k (3),
-tangential distortion p (2). Its orientation is a quaternion, w first, camera to world; its translation is its place in
-the world.
+tangential distortion p (2). Its orientation is a unit quaternion, w first, from camera to world; its translation is its
+position in the world, metres.
 """
 import torch
 
 from common.rotation import quaternion_to_matrix
 
-NEARLY_SQUARE = 1.01     # height by width; Human3.6M's images of 1000 x 1002 are scaled by their width in training
+NEARLY_SQUARE = 1.01     # height / width; Human3.6M's images of 1000 x 1002 pixels are scaled by their width in training
 
 
 def world_to_camera(pose3d_world, orientation, translation):
     """(..., 3) world metres -> camera metres; `orientation` (4,) camera to world, `translation` (3,) metres."""
-    return (pose3d_world - translation) @ quaternion_to_matrix(orientation)      # the inverse, from the right
+    return (pose3d_world - translation) @ quaternion_to_matrix(orientation)      # row vectors: this is the inverse rotation
 
 
 def camera_to_world(pose3d_cam, orientation, translation):
@@ -35,10 +35,11 @@ def pixels_to_normalised(pose2d_px, width, height):
 
 
 def pixels_to_padded(pose2d_px, width, height):
-    """(..., 2) pixels -> normalised coordinates, portrait images padded to a square on both sides alike; numpy or torch.
+    """(..., 2) pixels -> normalised coordinates of the image, a portrait image padded left and right to a square.
 
-    The height is the unit there instead of the width, so that nothing in the image leaves [-1, 1], where the lifters
-    were trained, and mirroring it still is negating x. All other images are `pixels_to_normalised`, as in training.
+    For a portrait image the height is the unit instead of the width, so that all of it lies within [-1, 1], the range on
+    which lifters were trained, and a flip still negates x. All other images as in training, by `pixels_to_normalised`.
+    Takes numpy arrays and tensors.
     """
     if height <= NEARLY_SQUARE * width:
         return pixels_to_normalised(pose2d_px, width, height)
@@ -58,8 +59,8 @@ def normalised_to_pixels(pose2d_norm, width, height):
 def perspective_divide(pose3d_cam):
     """(..., 3) camera metres -> (..., 2) on the plane z = 1, each coordinate clamped to [-1, 1].
 
-    PoseAug: the clamp (VideoPose3D's) also bends what lies more than 45 degrees off the axis and keeps points beside or
-    behind the camera finite; nothing tells them apart afterwards.
+    PoseAug: the clamp comes from VideoPose3D. It also changes points more than 45 degrees off the optical axis, and gives
+    points beside or behind the camera finite coordinates, which then look like those of points in front of it.
     """
     return torch.clamp(pose3d_cam[..., :2] / pose3d_cam[..., 2:], min=-1, max=1)
 
@@ -67,8 +68,8 @@ def perspective_divide(pose3d_cam):
 def project(pose3d_cam, intrinsic):
     """Project with lens distortion: (B, J, 3) camera metres, (B, 9) intrinsic vectors -> (B, J, 2) normalised.
 
-    f * (xy * (1 + k . (r2, r2^2, r2^3) + p . xy) + p * r2) + c. The tangential term is Brown's without
-    its factor 2: p . xy where Brown, with p in this order, has 2 p . xy.
+    f * (xy * (1 + k . (r2, r2^2, r2^3) + p . xy) + p * r2) + c. PoseAug: Brown's model has 2 p . xy in the place of
+    p . xy, with p in this order.
     """
     focal, centre, k, p = _split(intrinsic)
     xy = perspective_divide(pose3d_cam)

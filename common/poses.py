@@ -4,11 +4,14 @@ from typing import NamedTuple
 
 import torch
 
+from common.skeleton import H36M_16, Skeleton
+
 
 class PoseBatch(NamedTuple):
     """One batch of paired poses.
 
-    pose3d_cam (B, 16, 3) camera metres, pose2d (B, 16, 2) normalised, camera (B, 9) intrinsic vectors (None: unknown).
+    pose3d_cam (B, 16, 3) metres, camera frame; pose2d (B, 16, 2) normalised image coordinates; camera (B, 9) intrinsic
+    vectors, None where the cameras are unknown.
     """
     pose3d_cam: torch.Tensor
     pose2d: torch.Tensor
@@ -17,11 +20,11 @@ class PoseBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class PoseSet:
-    """N paired poses, their cameras, and what they are scored by.
+    """N paired poses with their cameras, subjects, and the groups by which their errors are tabulated.
 
-    pose3d_cam (N, 16, 3) float32 camera metres, not root-relative; pose2d (N, 16, 2) float32 normalised image;
-    camera (N,) int64 rows of `intrinsics` (C, 9), both None where the cameras are unknown; subject (N,) int64;
-    group (N,) int64 places in `group_names` (actions of Human3.6M, sequences of MPI-INF-3DHP).
+    pose3d_cam (N, 16, 3) float32 metres, camera frame, not root-relative; pose2d (N, 16, 2) float32 normalised image
+    coordinates; camera (N,) int64 rows of `intrinsics` (C, 9), both None where the cameras are unknown; subject (N,)
+    int64; group (N,) int64 indices of `group_names` (actions of Human3.6M, sequences of MPI-INF-3DHP); the skeleton.
     """
     pose3d_cam: torch.Tensor
     pose2d: torch.Tensor
@@ -30,6 +33,7 @@ class PoseSet:
     subject: torch.Tensor
     group: torch.Tensor
     group_names: tuple
+    skeleton: Skeleton = H36M_16
 
     def __len__(self):
         return len(self.pose3d_cam)
@@ -45,9 +49,9 @@ class PoseSet:
                                 if isinstance(value, torch.Tensor)})
 
     def resident(self, device, spare=0.15):
-        """The set on `device`, or left on the host where it would take more than `spare` of a GPU's free memory.
+        """The set on `device`, or on the host if it would take more than the share `spare` of a GPU's free memory.
 
-        PoseAug needs up to five times the set: with other bones, and what the augmentor makes of it, twice.
+        PoseAug needs up to five times the set's size: for the poses with swapped bone lengths and for augmented poses.
         """
         device = torch.device(device)
         too_large = device.type == 'cuda' and self.num_bytes > spare * torch.cuda.mem_get_info(device)[0]
@@ -58,19 +62,19 @@ class PoseSet:
         return sum(value.nbytes for value in (self.pose3d_cam, self.pose2d))
 
     def take(self, index, device=None):
-        """PoseBatch of the poses at `index` (B,) int64, on `device` (default: where the set lies)."""
+        """PoseBatch of the poses at `index` (B,) int64, on `device` (by default the set's own)."""
         index, camera = index.to(self.device), None
         if self.camera is not None:
             camera = _gathered(self.intrinsics, self.camera.index_select(0, index), device)
         return PoseBatch(self.take_only('pose3d_cam', index, device), self.take_only('pose2d', index, device), camera)
 
     def take_only(self, name, index, device=None):
-        """'pose3d_cam' (B, 16, 3) or 'pose2d' (B, 16, 2) alone of what `take` gives."""
+        """Like `take`, but one field alone: 'pose3d_cam' (B, 16, 3) or 'pose2d' (B, 16, 2)."""
         return _gathered(getattr(self, name), index.to(self.device), device)
 
 
 def _gathered(values, rows, device):
-    """values[rows] on `device` (None: where they lie). What goes to a GPU waits in pinned memory, and the host goes on."""
+    """values[rows] on `device` (None: their own). A copy to a GPU goes through pinned memory, so the host need not wait."""
     device = torch.device(device or values.device)
     if values.device.type == device.type:
         return values.index_select(0, rows)

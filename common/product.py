@@ -1,19 +1,19 @@
-"""Matrix products of geometry, which TF32 would bend: 0.16 mm in the mean where poses pass through it."""
+"""Matrix products in full float32 precision for geometry: TF32 would move poses by 0.16 mm on average."""
 from contextlib import contextmanager
 
 import torch
 
 
 def product(left, right):
-    """left @ right in fp32 proper, forward and backward, also where `allow_tf32` has let the networks' products be less.
+    """left @ right in full precision, forward and backward, also where `allow_tf32` permits TF32 to the networks.
 
-    Shapes broadcast as in `@`, from two dimensions on.
+    Shapes broadcast as in `@`; both factors have at least two dimensions.
     """
     return _FullPrecisionProduct.apply(left, right) if torch.backends.cuda.matmul.allow_tf32 else left @ right
 
 
 class _FullPrecisionProduct(torch.autograd.Function):
-    """The setting is the process's, and autograd runs the backward later: each looks after itself."""
+    """Sets the precision in forward and in backward, which autograd calls later: the setting is one of the whole process."""
 
     @staticmethod
     def forward(ctx, left, right):
@@ -32,14 +32,14 @@ class _FullPrecisionProduct(torch.autograd.Function):
 
 
 def allow_tf32(allowed=True):
-    """Whether a GPU may round the factors of matrix products to 10 bits: faster, and about a thousandth off."""
+    """Permit a GPU to round the factors of matrix products to 10 bits: faster, with errors of about a thousandth."""
     torch.backends.cuda.matmul.allow_tf32 = allowed
     torch.backends.cudnn.allow_tf32 = allowed
 
 
 @contextmanager
 def full_precision():
-    """Within the block products are fp32 proper, whatever `allow_tf32` said."""
+    """Within the block, products have full float32 precision, whatever `allow_tf32` permitted."""
     allowed = torch.backends.cuda.matmul.allow_tf32
     allow_tf32(False)
     try:

@@ -1,11 +1,11 @@
-"""Rotations. Quaternions are (w, x, y, z), unit length; axis-angle vectors are in radians."""
+"""Rotations. Quaternions are (w, x, y, z) and of unit length; axis-angle vectors are in radians. Vectors are columns."""
 import torch
 
 
 def quaternion_rotate(quaternion, vector):
     """Rotate `vector` (..., 3) by the unit `quaternion` (..., 4), w first; leading shapes broadcast.
 
-    v + 2 (w (u x v) + u x (u x v)) with quaternion = (w, u): Rodrigues' formula without a matrix.
+    With quaternion = (w, u) this is v + 2 (w (u x v) + u x (u x v)), Rodrigues' formula without a matrix.
     """
     w, u = quaternion[..., :1], quaternion[..., 1:]
     u, vector = torch.broadcast_tensors(u, vector)
@@ -19,9 +19,9 @@ def quaternion_inverse(quaternion):
 
 
 def quaternion_to_matrix(quaternion):
-    """(..., 4) unit quaternions, w first -> (..., 3, 3): I + 2 w [u]x + 2 [u]x^2, `quaternion_rotate` as a product.
+    """(..., 4) unit quaternions, w first -> (..., 3, 3) rotation matrices: I + 2 w [u]x + 2 [u]x^2.
 
-    One product rotates a million points ten times faster than two cross products.
+    One product by the matrix rotates a million points ten times faster than the cross products of `quaternion_rotate`.
     """
     w, cross = quaternion[..., :1, None], skew(quaternion[..., 1:])
     return torch.eye(3, dtype=quaternion.dtype, device=quaternion.device) + 2 * (w * cross + cross @ cross)
@@ -30,12 +30,12 @@ def quaternion_to_matrix(quaternion):
 def axis_angle_to_matrix(axis_angle):
     """(B, 3) axis-angle, radians -> (B, 3, 3) rotation matrices.
 
-    PoseAug: Rodrigues with the axis r / (angle + 1e-6) where angle**2 > 1e-6, so the axis is a hair short of unit
-    length; the first-order I + [r]x below.
+    PoseAug: where angle^2 > 1e-6, Rodrigues' formula with the axis r / (angle + 1e-6), slightly shorter than one;
+    elsewhere the first-order I + [r]x.
     """
     angle_squared = (axis_angle ** 2).sum(-1, keepdim=True)
     large = angle_squared > 1e-6
-    # a zero would make sqrt's gradient NaN
+    # the gradient of sqrt(0) would be NaN
     angle = torch.where(large, angle_squared, torch.ones_like(angle_squared)).sqrt()
     axis = axis_angle / (angle + 1e-6)
     cos, sin = angle.cos()[..., None], angle.sin()[..., None]

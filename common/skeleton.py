@@ -1,9 +1,11 @@
-"""The skeleton as a value: names and parents, from which every index, matrix and grouping is derived by joint NAME.
+"""Skeletons as values: joint names and parents, from which indices, matrices and groups of bones are derived by name.
 
-Convention (Human3.6M, 16 joints): a joint hangs from its parent; bone b ends in joint b + 1 and carries that joint's
-name; a bone's vector is PARENT MINUS CHILD. No joint number but the root's, 0, is written elsewhere.
+Conventions: the root is the first joint. A bone runs from a joint's parent to the joint; bone b ends in joint b + 1 and
+has that joint's name. A bone's vector is PARENT MINUS CHILD (PoseAug's sign). Left and right joints have the same name
+but for a leading L or R. No joint number but the root's, 0, is written anywhere else in the project.
 """
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -11,13 +13,29 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Joint names and the parent of each joint (by name; None for the root, which comes first)."""
+    """Joint names, the parent of each joint, and what PoseAug and ST-GCN need to know that does not follow from these.
+
+    `names`, `parent_names`: one per joint; the root comes first and has the parent None; parents precede children.
+    `backbone`: bones whose direction the augmentor keeps (BA). `fixed_length`: bones whose length it keeps (BL).
+    `critic_parts`: part of the body -> the bones that this branch of the 3D critic sees.
+    `feedback_groups`: for each group of joints, joint -> weight of its error in the lifter's feedback.
+    `graph_parts`: part of the body -> its joints, as ST-GCN pools them. `graph_centre`: the joint from which its graph
+    is measured. `completed`: the skeleton on which ST-GCN works where it needs more joints; each additional joint is
+    put midway between its parent and its child.
+    """
     names: tuple
     parent_names: tuple
+    backbone: tuple = ()
+    fixed_length: tuple = ()
+    critic_parts: Mapping = field(default_factory=dict, hash=False)
+    feedback_groups: tuple = field(default=(), hash=False)
+    graph_parts: Mapping = field(default_factory=dict, hash=False)
+    graph_centre: str = ''
+    completed: 'Skeleton' = None
 
     @cached_property
     def parents(self):
-        """Parent index per joint, -1 for the root."""
+        """Index of each joint's parent, -1 for the root."""
         return tuple(-1 if name is None else self.names.index(name) for name in self.parent_names)
 
     @property
@@ -51,10 +69,7 @@ class Skeleton:
 
     @cached_property
     def chain_matrix(self):
-        """(joints, bones): root-relative pose = chain_matrix @ bone vectors.
-
-        Minus one for each bone on the way to the root.
-        """
+        """(joints, bones): root-relative pose = chain_matrix @ bone vectors; -1 for each bone between joint and root."""
         matrix = np.zeros((self.num_joints, self.num_bones), dtype=np.float32)
         for joint, parent in self.edges:
             matrix[joint] = matrix[parent]
@@ -78,10 +93,20 @@ class Skeleton:
 
     @cached_property
     def bone_groups(self):
-        """Group of each bone: left and right share one, numbered by first appearance (9 groups for H36M_16)."""
+        """The group of each bone. A left bone and its right twin share one; numbered by first appearance."""
         kinds = [_without_side(name) for name in self.names[1:]]
         order = list(dict.fromkeys(kinds))
         return [order.index(kind) for kind in kinds]
+
+    @property
+    def num_groups(self):
+        """How many bone groups there are (9 for H36M_16)."""
+        return max(self.bone_groups) + 1
+
+    @cached_property
+    def fixed_groups(self):
+        """The groups of the bones in `fixed_length`."""
+        return [self.bone_groups[bone] for bone in self.bones(*self.fixed_length)]
 
     @cached_property
     def left_joints(self):
@@ -99,8 +124,22 @@ class Skeleton:
             matrix[joint, parent] = matrix[parent, joint] = 1
         return matrix
 
+    def completion_matrix(self):
+        """(joints of `completed`, joints): copies this skeleton's joints and puts the others midway; see `completed`."""
+        whole = self.completed or self
+        matrix = np.zeros((whole.num_joints, self.num_joints), dtype=np.float32)
+        for row, name in zip(matrix, whole.names):
+            sources = (name,) if name in self.names else whole.neighbours(name)
+            row[self.joints(*sources)] = 1 / len(sources)
+        return matrix
+
+    def neighbours(self, name):
+        """The names of a joint's parent and children."""
+        children = [child for child, parent in zip(self.names, self.parent_names) if parent == name]
+        return (self.parent_names[self.names.index(name)], *children)
+
     def hops_from(self, name):
-        """Number of bones between each joint and the named one, walking `adjacency`."""
+        """Number of bones on the way from each joint to the named one."""
         distance = {self.names.index(name): 0}
         frontier = list(distance)
         while frontier:
@@ -125,29 +164,55 @@ def _other_side(name):
     return {'L': 'R', 'R': 'L', '': ''}[_side(name)] + _without_side(name)
 
 
-H36M_16 = Skeleton(
-    names=('Hip', 'RHip', 'RKnee', 'RFoot', 'LHip', 'LKnee', 'LFoot', 'Spine', 'Thorax', 'Head',
-           'LShoulder', 'LElbow', 'LWrist', 'RShoulder', 'RElbow', 'RWrist'),
-    parent_names=(None, 'Hip', 'RHip', 'RKnee', 'Hip', 'LHip', 'LKnee', 'Hip', 'Spine', 'Thorax',
-                  'Thorax', 'LShoulder', 'LElbow', 'Thorax', 'RShoulder', 'RElbow'))
+_LIMBS = dict(left_arm=('LShoulder', 'LElbow', 'LWrist'), right_arm=('RShoulder', 'RElbow', 'RWrist'),
+              left_leg=('LHip', 'LKnee', 'LFoot'), right_leg=('RHip', 'RKnee', 'RFoot'))
 
-# Human3.6M's 17 moving joints: the same with Neck (also called Nose) between Thorax and Head.
-H36M_17 = Skeleton(
-    names=('Hip', 'RHip', 'RKnee', 'RFoot', 'LHip', 'LKnee', 'LFoot', 'Spine', 'Thorax', 'Neck', 'Head',
-           'LShoulder', 'LElbow', 'LWrist', 'RShoulder', 'RElbow', 'RWrist'),
-    parent_names=(None, 'Hip', 'RHip', 'RKnee', 'Hip', 'LHip', 'LKnee', 'Hip', 'Spine', 'Thorax', 'Neck',
-                  'Thorax', 'LShoulder', 'LElbow', 'Thorax', 'RShoulder', 'RElbow'))
 
-# Where the 17 stand among the 32 of Human3.6M's files, in the order of H36M_17.
+def _human36m(torso_to_head, **options):
+    """Human3.6M's skeleton; `torso_to_head` are the joints above Thorax, each the parent of the next."""
+    arms = [side + joint for side in 'LR' for joint in ('Shoulder', 'Elbow', 'Wrist')]
+    above = ('Thorax', *torso_to_head)
+    return Skeleton(
+        names=('Hip', 'RHip', 'RKnee', 'RFoot', 'LHip', 'LKnee', 'LFoot', 'Spine', *above, *arms),
+        parent_names=(None, 'Hip', 'RHip', 'RKnee', 'Hip', 'LHip', 'LKnee', 'Hip', 'Spine', *above[:-1],
+                      'Thorax', 'LShoulder', 'LElbow', 'Thorax', 'RShoulder', 'RElbow'),
+        backbone=('Spine', 'Thorax'), fixed_length=('Thorax',),
+        # PoseAug: the reference calls the third branch the left leg and the fourth the right leg. Here they have the
+        # names of their joints. Each leg's branch also sees the hip bone of the other side. The order of the parts is
+        # that of the columns of the critic's output.
+        critic_parts=dict(left_arm=('Thorax', 'LShoulder', 'LElbow', 'LWrist'),
+                          right_arm=('Thorax', 'RShoulder', 'RElbow', 'RWrist'),
+                          right_leg=('RHip', 'RKnee', 'RFoot', 'LHip', 'Spine'),
+                          left_leg=('RHip', 'LHip', 'LKnee', 'LFoot', 'Spine'),
+                          torso=('RHip', 'LHip', 'Spine', *above, 'LShoulder', 'RShoulder')),
+        # PoseAug: three groups by distance from the trunk. Hip, Spine and Thorax belong to none; Head (with Neck, where
+        # there is one) counts with the knees and elbows, with a smaller weight.
+        feedback_groups=(dict(RHip=5, LHip=5, LShoulder=5, RShoulder=5),
+                         dict(RKnee=2, LKnee=2, LElbow=2, RElbow=2, **dict.fromkeys(torso_to_head, 1)),
+                         dict(RFoot=1, LFoot=1, LWrist=1, RWrist=1)),
+        graph_parts=dict(_LIMBS, torso=('Hip', 'Spine', *above)), graph_centre='Spine', **options)
+
+
+# Human3.6M's 17 moving joints. Neck (also called Nose) stands between Thorax and Head.
+H36M_17 = _human36m(('Neck', 'Head'))
+# PoseAug's 16 joints: the same without Neck.
+H36M_16 = _human36m(('Head',), completed=H36M_17)
+
+# The places of the 17 joints among the 32 of Human3.6M's files, in the order of H36M_17.
 H36M_32_NUM_JOINTS = 32
 H36M_17_IN_32 = dict(zip(H36M_17.names, (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)))
 H36M_16_IN_32 = [H36M_17_IN_32[name] for name in H36M_16.names]
 H36M_16_IN_17 = H36M_17.joints(*H36M_16.names)
 
-# SPIN's 24 joints that are ours, and the same by name for the 3DHP file (DATASETS.md has the table).
+# The places of our joints among the 24 of SPIN's files, which the 3DHP file has too (DATASETS.md has the table).
 SPIN_24 = dict(Hip=14, RHip=2, RKnee=1, RFoot=0, LHip=3, LKnee=4, LFoot=5, Spine=16, Thorax=12, Head=18,
                LShoulder=9, LElbow=10, LWrist=11, RShoulder=8, RElbow=7, RWrist=6)
 H36M_16_IN_SPIN_24 = [SPIN_24[name] for name in H36M_16.names]
 
-# The official protocol of MPI-INF-3DHP scores 14 joints: neither pelvis nor spine.
-OFFICIAL_14 = H36M_16.joints(*(name for name in H36M_16.names if name not in ('Hip', 'Spine')))
+# MPI-INF-3DHP's official protocol scores 14 joints: neither pelvis nor spine.
+OFFICIAL_14_NAMES = tuple(name for name in H36M_16.names if name not in ('Hip', 'Spine'))
+
+
+def official_14(skeleton):
+    """Indices of the official 14 joints in a skeleton that has them all."""
+    return [joint for joint, name in enumerate(skeleton.names) if name in OFFICIAL_14_NAMES]

@@ -1,4 +1,4 @@
-"""Command-line flags, by theme; each script composes what it needs. Names and defaults are the reference's."""
+"""Command-line flags in groups, of which each script takes what it needs. Names and defaults are the reference's."""
 import argparse
 import sys
 
@@ -13,13 +13,13 @@ NO_NOTE = 'debug'
 
 
 class TrainerParser(Parser):
-    """A parser of flags that describe a lifter."""
+    """A Parser of flags that describe a lifter."""
 
     @staticmethod
     def require_consistent(args):
-        """InputError where flags that are right by themselves contradict each other."""
+        """InputError where two flags contradict each other."""
         if args.dropout < 0 and args.posenet_name != 'stgcn' and not args.evaluate:
-            raise InputError(f'--dropout {args.dropout} is for stgcn alone, whose layers have rates of their own; give a '
+            raise InputError(f'--dropout {args.dropout} works with stgcn only, whose layers have rates of their own; give a '
                              f'rate of at least 0 for {args.posenet_name}')
 
 
@@ -40,18 +40,18 @@ def batch_size(text):
 
 
 def add_data_args(parser, datasets=('h36m',)):
-    """Which poses: flags of every script that loads training poses. Returns their group, for more of the kind."""
+    """Flags that choose the poses, for scripts that load training poses. Returns their group, for further flags."""
     group = add_test_args(parser)
     group.add_argument('--dataset', default='h36m', choices=datasets,
                        help='h36m: Human3.6M and MPI-INF-3DHP' + '; 3dpw: its test split alone' * ('3dpw' in datasets))
     group.add_argument('--s1only', default=False, type=boolean, metavar='BOOL', help='train on subject S1 alone')
     group.add_argument('--num_workers', default=2, type=int, metavar='N',
-                       help='idle: poses are resident, nothing is loaded')
+                       help='does nothing: all poses are in memory')
     return group
 
 
 def add_test_args(parser):
-    """Which test poses: flags of every script that loads any. Returns their group."""
+    """Flags that choose the poses, for scripts that load test poses. Returns their group."""
     group = parser.add_argument_group('data')
     group.add_argument('--keypoints', default='gt', choices=KEYPOINTS, metavar='NAME',
                        help=f'source of the 2D poses: {", ".join(KEYPOINTS)} (default %(default)s)')
@@ -62,25 +62,28 @@ def add_test_args(parser):
 
 
 def add_lifter_args(parser):
-    """Which lifter, and how large."""
+    """Flags that choose the lifter and its size."""
     group = parser.add_argument_group('lifter')
     group.add_argument('--posenet_name', default='videopose', choices=sorted(LIFTERS), metavar='NAME',
                        help=f'{", ".join(sorted(LIFTERS))} (default %(default)s)')
-    group.add_argument('--stages', default=4, type=positive, metavar='N', help='residual blocks (idle for stgcn)')
+    group.add_argument('--stages', default=4, type=positive, metavar='N', help='residual blocks (does nothing for stgcn)')
     group.add_argument('--dropout', default=0.25, type=dropout_rate, metavar='RATE',
-                       help='dropout rate; -1 for stgcn: each layer its own (default %(default)s)')
+                       help='dropout rate; with stgcn, -1 stands for each layer\'s own rate (default %(default)s)')
     return group
 
 
 def add_run_args(parser, snapshot, pretrain):
-    """Where a run goes and what it starts from; the trainers differ in the defaults `snapshot` and `pretrain`."""
+    """Flags for where a run is written and what it starts from. The trainers differ in two defaults.
+
+    Returns the group, for further flags.
+    """
     group = parser.add_argument_group('run')
     group.add_argument('--checkpoint', default='checkpoint/debug', metavar='DIR', help='folder of all runs')
     group.add_argument('--note', default=NO_NOTE, metavar='TEXT', help='ends the name of the run directory')
     group.add_argument('--snapshot', default=snapshot, type=positive, metavar='N',
                        help='keep a checkpoint every N epochs')
     group.add_argument('--resume', default='', metavar='PATH', help='run directory or checkpoint to continue')
-    group.add_argument('--evaluate', default='', metavar='FILE', help='score this checkpoint, train nothing')
+    group.add_argument('--evaluate', default='', metavar='FILE', help='score this checkpoint instead of training')
     group.add_argument('--pretrain', default=pretrain, type=boolean, metavar='BOOL',
                        help='start from a pretrained lifter (default %(default)s)')
     group.add_argument('--pretrain_path', default='', metavar='PATH',
@@ -91,24 +94,25 @@ def add_run_args(parser, snapshot, pretrain):
 
 
 def add_training_args(parser):
-    """What both trainers' loops share. Returns their group, for more of the kind."""
+    """Flags that both trainers' loops share. Returns their group, for further flags."""
     group = parser.add_argument_group('training')
     group.add_argument('--batch_size', default=1024, type=batch_size, metavar='N')
     group.add_argument('--epochs', default=50, type=positive, metavar='N')
     group.add_argument('--graphs', default=True, type=boolean, metavar='BOOL',
-                       help='on an NVIDIA GPU: record each update once an epoch and replay it; the same numbers, faster '
-                            '(default %(default)s)')
-    group.add_argument('--compile', action='store_true', help='let torch.compile fuse the lifter (other rounding)')
+                       help='on an NVIDIA GPU: record each update as a CUDA graph once an epoch and replay it: the same '
+                            'numbers, faster (default %(default)s)')
+    group.add_argument('--compile', action='store_true',
+                       help='compile the lifter with torch.compile: faster, rounds differently')
     group.add_argument('--tf32', action='store_true',
-                       help='on an NVIDIA GPU: TF32 in the networks while they train, never in geometry or evaluation '
-                            '(other numbers, faster)')
+                       help='on an NVIDIA GPU: permit TF32 in the networks while they train, never in geometry or '
+                            'evaluation: faster, other numbers')
     group.add_argument('--no_max', dest='max_norm', default=True, action='store_false',
-                       help='do not clip gradients (the baseline; PoseAug always clips)')
+                       help='do not clip gradients (baseline only: PoseAug always clips)')
     return group
 
 
 def baseline_parser(description, datasets=('h36m',)):
-    """Flags of run_baseline.py, and of run_evaluate.py, which takes them all and has more `datasets`."""
+    """Flags of run_baseline.py, and of run_evaluate.py, which accepts all of them and knows more `datasets`."""
     parser = TrainerParser(description)
     add_data_args(parser, datasets)
     add_lifter_args(parser)
@@ -118,14 +122,14 @@ def baseline_parser(description, datasets=('h36m',)):
     group.add_argument('--lr_decay', default=100000, type=positive, metavar='STEPS', help='steps between decays')
     group.add_argument('--lr_gamma', default=0.96, type=number, help='factor of a decay')
     group.add_argument('--action-wise', default=True, type=boolean, metavar='BOOL',
-                       help='idle: the table is always made')
+                       help='does nothing: the table per action is always printed')
     return parser
 
 
 def parse(parser, argv, idle=(), used=None):
-    """Parse, remember in `args.explicit` which flags were typed, and warn of those that do nothing.
+    """Parse the command line; keep in `args.explicit` which flags were typed, and warn of typed flags that do nothing.
 
-    By dest: `idle` do nothing; where `used` is given, all others do nothing too.
+    `idle`: names of flags that do nothing in this script; where `used` is given, all flags not in it do nothing either.
     """
     args = parser.parse_args(argv)
     args.explicit = explicit_flags(parser, argv)

@@ -1,7 +1,7 @@
-"""What TensorBoard shows of a run beside its scalars: made once an epoch from a bounded sample of poses.
+"""What TensorBoard shows of a run beside its scalars, made once an epoch from a limited sample of poses.
 
-What is shown comes back as a Summary for the event file, or as tag -> number; nothing is drawn from torch's own random numbers,
-and no network changes but that the lifter is left in eval mode, as an evaluation leaves it.
+The functions return a Summary for the event file, or tag -> number. They do not draw from torch's global random numbers
+and change no network, except that the lifter is left in eval mode, as after an evaluation.
 """
 from dataclasses import replace
 
@@ -19,15 +19,15 @@ from function_baseline.evaluate import per_pose_errors
 from utils.pictures.sheets import Lifted, hardness_figure
 from utils.runs.score_names import SCORE_COLUMNS, TAGS
 
-SAMPLE = 1024      # poses looked at
-SHOWN = 6          # of the hardest, and of the easiest
-SCORES = [f'scores/{column}' for column in SCORE_COLUMNS]     # named alike by both trainers: one table for all runs
-# arguments that say where a run lies or do nothing
+SAMPLE = 1024      # poses in the sample
+SHOWN = 6          # poses drawn: as many of the hardest as of the easiest
+SCORES = [f'scores/{column}' for column in SCORE_COLUMNS]     # the same names in both trainers, for one table of all runs
+# arguments without influence on the numbers
 NO_HYPER_PARAMETERS = ('action_wise', 'checkpoint', 'data_root', 'dataset', 'decay_epoch', 'device', 'evaluate',
                        'graphs', 'keep_snapshots', 'num_workers', 'pretrain_path', 'snapshot')
 
-# Charts of several curves: title -> charts -> patterns, each of which the start of a scalar's tag has to match. The
-# same title in another run's layout means the same chart, so both trainers' errors stand in one.
+# Charts of several curves: title -> chart -> patterns for the beginning of the tags of its curves. Charts of the same
+# title in the layouts of several runs are one chart, so the errors of both trainers appear together.
 SET_NAMES = dict(h36m='Human3.6M S9, S11', dhp='MPI-INF-3DHP')
 ERRORS = {f'{SET_NAMES[place]}, {protocol}': ['Multiline', [f'{tag}/{score}(_real)?$']]
           for place, tag in TAGS.items() for protocol, score in (('MPJPE', 'p1score'), ('P-MPJPE', 'p2score'))}
@@ -37,9 +37,9 @@ LAYOUT = {'Errors, mm': ERRORS, 'Errors of joints, mm': JOINTS,
 
 
 def start_summary(arguments, layout=LAYOUT):
-    """Written when a run starts: its hyper-parameters, the scores they shall be judged by, the charts.
+    """The Summary for a run's start: its hyper-parameters, the names of the scores to compare runs by, the charts.
 
-    `arguments` name -> string, number or boolean. TensorBoard takes each score's last value for the final one.
+    `arguments`: name -> string, number or boolean. TensorBoard takes each score's last value.
     """
     chosen = {name: value for name, value in arguments.items() if name not in NO_HYPER_PARAMETERS}
     experiment, session, _ = summary.hparams(chosen, dict.fromkeys(SCORES))
@@ -47,43 +47,44 @@ def start_summary(arguments, layout=LAYOUT):
 
 
 def end_summary():
-    """Written when a run has ended well."""
+    """The Summary for the end of a run that has finished."""
     return summary.hparams({}, {})[2]
 
 
 def epoch_summary(lifter, training, tests, row, device):
-    """The lifter after an epoch: scores, errors of joints on both test sets, its hardest and easiest training poses.
+    """The Summary of an epoch: scores, errors per joint on both test sets, the hardest and easiest training poses.
 
-    `row` are the log's four scores, mm. The same poses are looked at after every epoch.
+    `row`: the four scores of the log, mm. The sample of poses is the same after every epoch.
     """
     batch = training.take(spread_out(len(training)), device)
     return merged(scalars(dict(zip(SCORES, row))), scalars(joint_errors(lifter, tests, device)),
-                  hardness_image('lifter/hardest_and_easiest', lifter, batch.pose2d, batch.pose3d_cam))
+                  hardness_image('lifter/hardest_and_easiest', lifter, batch.pose2d, batch.pose3d_cam, training.skeleton))
 
 
 def joint_errors(lifter, tests, device):
-    """Mean error of every joint but the root, mm, on SAMPLE poses of each test set: joint_error_<set>/<joint> -> mm."""
+    """Mean error of every joint except the root on SAMPLE poses of each test set: joint_error_<set>/<joint> -> mm."""
     figures = {}
     for place, name, poses in (('h36m', 'h36m', tests.h36m), ('dhp', '3dhp', tests.dhp)):
         errors, _ = per_pose_errors(lifter, thinned(poses), device, TEST_SETS[name].flip)
         means_mm = (1000 * errors.mean(0)).tolist()
-        figures.update({f'joint_error_{place}/{name}': mean for name, mean in zip(H36M_16.names[1:], means_mm[1:])})
+        figures.update({f'joint_error_{place}/{joint}': mean
+                        for joint, mean in zip(poses.skeleton.names[1:], means_mm[1:])})
     return figures
 
 
-def hardness_image(tag, lifter, pose2d, pose3d_cam):
-    """A picture of `hardest_and_easiest`; an empty Summary where there are no poses."""
+def hardness_image(tag, lifter, pose2d, pose3d_cam, skeleton=H36M_16):
+    """Summary with a picture of `hardest_and_easiest`; an empty one where there are no poses."""
     if len(pose2d) == 0:
         return Summary()
-    return figure_summary(tag, hardness_figure(*hardest_and_easiest(lifter, pose2d, pose3d_cam)))
+    return figure_summary(tag, hardness_figure(*hardest_and_easiest(lifter, pose2d, pose3d_cam), skeleton=skeleton))
 
 
 @torch.no_grad()
 @full_precision()
 def hardest_and_easiest(lifter, pose2d, pose3d_cam):
-    """The poses on which the lifter errs most, and those on which it errs least, worst and best first: two Lifted.
+    """Two Lifted: the SHOWN poses with the largest errors of the lifter, and those with the smallest.
 
-    Of (B, 16, 2) normalised and (B, 16, 3) camera metres.
+    `pose2d` (B, 16, 2) normalised, `pose3d_cam` (B, 16, 3) metres, camera frame.
     """
     lifter.eval()
     truth, predicted = root_relative(pose3d_cam), root_relative(lifter(pose2d))
@@ -94,26 +95,26 @@ def hardest_and_easiest(lifter, pose2d, pose3d_cam):
 
 
 def figure_summary(tag, figure):
-    """A matplotlib Figure as an image."""
+    """Summary with a matplotlib Figure as an image."""
     figure.canvas.draw()
     return summary.image(tag, np.asarray(figure.canvas.buffer_rgba())[..., :3], dataformats='HWC')
 
 
 def thinned(poses):
-    """SAMPLE poses of a PoseSet, or all where there are fewer, evenly spread over it."""
+    """SAMPLE evenly spread poses of a PoseSet, or all where there are fewer."""
     index = spread_out(len(poses)).to(poses.device)
     parts = {name: getattr(poses, name) for name in ('pose3d_cam', 'pose2d', 'camera', 'subject', 'group')}
     return replace(poses, **{name: part[index] for name, part in parts.items() if part is not None})
 
 
 def spread_out(count):
-    """(SAMPLE,) int64, or (count,) where that is less: places from 0 to count - 1, evenly spread."""
+    """(SAMPLE,) int64, or (count,) where that is less: evenly spread indices from 0 to count - 1."""
     sample = min(SAMPLE, count)
     return torch.arange(sample) * count // sample
 
 
 def scalars(figures):
-    """A Summary of tag -> number."""
+    """Summary of tag -> number."""
     return merged(*(summary.scalar(tag, value) for tag, value in figures.items()))
 
 

@@ -1,4 +1,4 @@
-"""The evaluation that every script uses (docs: 'What the numbers mean' in README.md)."""
+"""The evaluation of a lifter, which all scripts share. README.md says what the scores mean."""
 from typing import NamedTuple
 
 import torch
@@ -6,17 +6,17 @@ import torch
 from common import metrics
 from common.camera import root_relative
 from common.product import full_precision
-from common.skeleton import H36M_16, OFFICIAL_14
+from common.skeleton import H36M_16, official_14
 from utils import interrupts
 
-CHUNK = 1024   # larger chunks fall out of a CPU's cache and are slower there; a GPU has more to do at once
-GPU_CHUNK = 16384
+CHUNK, GPU_CHUNK = 1024, 16384     # poses at once; more do not fit into a CPU's cache and are slower there
 
 
 class PoseErrors(NamedTuple):
-    """Scores of a lifter on a PoseSet. Millimetres and percent; `*_16` counts all joints, the root included.
+    """Scores of a lifter on a PoseSet: means over the poses, in millimetres and percent.
 
-    `groups`: group's name -> PoseErrors of that group alone (actions, or test sequences); empty in those.
+    `*_16` counts all joints, including the root; `*_14` counts MPI-INF-3DHP's official joints. `groups`: name of an
+    action or a test sequence -> PoseErrors of this group alone, whose own `groups` are empty.
     """
     mpjpe_mm: float
     p_mpjpe_mm: float
@@ -29,11 +29,12 @@ class PoseErrors(NamedTuple):
 
 
 def evaluate(lifter, poses, device, flip):
-    """Score `lifter` on a PoseSet; `flip`: average with the prediction for the mirrored image (for MPI-INF-3DHP).
+    """PoseErrors of `lifter` on a PoseSet.
 
-    Predictions are re-rooted after the average, so the root counts as zero error and as a hit.
+    `flip`: test-time flip, the average with the prediction for the mirrored image (the protocol of MPI-INF-3DHP). The
+    root is subtracted from the average, so it has no error and counts as a hit.
     """
-    figures = _figures(*per_pose_errors(lifter, poses, device, flip))
+    figures = _figures(*per_pose_errors(lifter, poses, device, flip), official_14(poses.skeleton))
     group, num_groups = poses.group.to(figures.device), len(poses.group_names)
     sums = figures.new_zeros(num_groups, figures.shape[1]).index_add_(0, group, figures).tolist()
     counts = torch.bincount(group, minlength=num_groups).tolist()
@@ -42,7 +43,7 @@ def evaluate(lifter, poses, device, flip):
 
 
 def scoring_device(device):
-    """Where errors are computed: Procrustes needs float64, which Apple's GPUs lack."""
+    """The device on which errors are computed: Procrustes analysis needs float64, which Apple's GPUs lack."""
     device = torch.device(device)
     return torch.device('cpu') if device.type == 'mps' else device
 
@@ -58,30 +59,30 @@ def per_pose_errors(lifter, poses, device, flip):
     for index in torch.arange(len(poses), device=poses.device).split(chunk):
         interrupts.obey()
         batch = poses.take(index, device)
-        predicted = root_relative(predict_flipped(lifter, batch.pose2d) if flip else lifter(batch.pose2d))
+        predicted = root_relative(predict_flipped(lifter, batch.pose2d, poses.skeleton) if flip else lifter(batch.pose2d))
         predicted, target = (pose.to(scored_on) for pose in (predicted, root_relative(batch.pose3d_cam)))
         errors.append(metrics.joint_errors(predicted, target))
         aligned.append(metrics.p_mpjpe(predicted, target))
     return torch.cat(errors), torch.cat(aligned)
 
 
-def predict_flipped(lifter, pose2d):
-    """Mean of the prediction for `pose2d` (B, 16, 2) and of the mirrored-back one for its mirror image: (B, 16, 3)."""
-    return (lifter(pose2d) + mirror(lifter(mirror(pose2d)))) / 2
+def predict_flipped(lifter, pose2d, skeleton=H36M_16):
+    """(B, 16, 2) -> (B, 16, 3): mean of the prediction and of that for the mirrored image, mirrored back."""
+    return (lifter(pose2d) + mirror(lifter(mirror(pose2d, skeleton)), skeleton)) / 2
 
 
-def mirror(pose):
-    """(B, 16, D): x negated, left and right exchanged."""
-    flipped = torch.stack([pose[:, joint] for joint in H36M_16.mirror], dim=1)     # a list as index makes a GPU wait
+def mirror(pose, skeleton=H36M_16):
+    """(B, 16, D) -> the mirrored poses: x negated, left and right joints exchanged."""
+    flipped = torch.stack([pose[:, joint] for joint in skeleton.mirror], dim=1)     # a list as index makes a GPU wait
     flipped[..., 0] *= -1
     return flipped
 
 
-def _figures(errors, aligned):
-    """Joint errors (N, 16) and aligned errors (N,), metres -> (N, 6) float64: PoseErrors' figures of each pose."""
+def _figures(errors, aligned, official):
+    """Joint errors (N, 16) and aligned errors (N,), metres -> (N, 6) float64: each pose's own six scores."""
     hits = metrics.thresholds_above(errors)
     percentages = []
-    for joints in (hits, hits[:, OFFICIAL_14]):
+    for joints in (hits, hits[:, official]):
         percentages += [100 * (joints > 0).double().mean(1), 100 * joints.double().mean(1) / len(metrics.AUC_THRESHOLDS)]
     return torch.stack([1000 * errors.double().mean(1), 1000 * aligned.double(), *percentages], dim=1)
 

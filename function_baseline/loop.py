@@ -1,4 +1,5 @@
-"""The baseline: pretrain a lifter on Human3.6M."""
+"""The baseline: supervised training of a lifter."""
+from common.skeleton import H36M_16
 from function_baseline import dashboard, scores
 from function_baseline.batches import shuffled_batches
 from function_baseline.start import starting_lifter
@@ -15,7 +16,7 @@ COLUMNS = ('epoch', 'lr', 'loss_train') + SCORE_COLUMNS
 
 
 class StepDecay:
-    """lr * gamma^(step / decay), set at step 1 and at every multiple of `decay`: SimpleBaseline's schedule."""
+    """SimpleBaseline's schedule: lr * gamma^(step / decay), set at step 1 and at every multiple of `decay`."""
 
     def __init__(self, optimizer, lr, gamma, decay):
         self.optimizer, self.initial, self.gamma, self.decay = optimizer, lr, gamma, decay
@@ -38,10 +39,11 @@ class StepDecay:
 class BaselineState:
     """Everything that changes while a baseline trains."""
 
-    def __init__(self, args, device):
-        """A new or a pretrained lifter; a pretrained one writes its own name and stages into `args`."""
+    def __init__(self, args, device, skeleton=H36M_16):
+        """Start from `starting_lifter`, which may write a pretrained lifter's name and stages into `args`."""
         seed_everything(args.random_seed)
-        self.lifter = starting_lifter(args, pretrained=args.pretrain or bool(args.pretrain_path)).to(device)
+        pretrained = args.pretrain or bool(args.pretrain_path)
+        self.lifter = starting_lifter(args, pretrained, skeleton).to(device)
         self.optimizer = adam(self.lifter, args.lr)
         self.schedule = StepDecay(self.optimizer, args.lr, args.lr_gamma, args.lr_decay)
         self.epoch, self.best_h36m = 0, float('inf')
@@ -53,7 +55,7 @@ class BaselineState:
                 'history': self.history}
 
     def load_state_dict(self, state):
-        """Take over, in place, what `state_dict` gave; ValueError, KeyError, ... where it cannot have given that."""
+        """Load, in place, what `state_dict` gave; ValueError, KeyError or the like where the content is something else."""
         load_network(self.lifter, state[BASELINE_KEY])
         load_adam(self.optimizer, state['optimizer'])
         self.schedule.load_state_dict(state['schedule'])
@@ -68,8 +70,8 @@ class BaselineState:
 
 @interrupts.after_the_step()
 def train_baseline(args, training, tests, device, resumed=None):
-    """Train for args.epochs, evaluating after each; returns the run directory's path."""
-    state = BaselineState(args, device)
+    """Train for args.epochs and evaluate after each; returns the path of the run directory."""
+    state = BaselineState(args, device, training.skeleton)
     if resumed:
         take_over(state, resumed.content, resumed.directory)
         run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'], _room(state, args))
@@ -94,8 +96,8 @@ def train_baseline(args, training, tests, device, resumed=None):
 
 
 def _room(state, args):
-    """Bytes of disk for what is to come: the last checkpoint and the best one, each twice (a new one is written beside the
-    old), and the snapshots.
+    """Bytes of disk that the run still needs: for the last and the best checkpoint, each twice, as a new one is written
+    beside the old one, and for the snapshots.
     """
     epochs = args.epochs - state.epoch
     return bool(epochs) * (2 * trained_bytes(state.lifter) + (2 + epochs // args.snapshot) * weight_bytes(state.lifter))
@@ -105,8 +107,8 @@ def _train_epoch(state, args, training, device):
     seed_everything(args.random_seed, state.epoch, 'dropout')
     order = generator(device, args.random_seed, state.epoch, 'order')
     return train_lifter(state.lifter, state.optimizer, shuffled_batches(len(training), args.batch_size, order),
-                        supervised_pairs(training, device), task=f'epoch {state.epoch}', max_norm=1.0 if args.max_norm else None,
-                        before_step=state.schedule.advance, graphs=args.graphs)
+                        supervised_pairs(training, device), task=f'epoch {state.epoch}',
+                        max_norm=1.0 if args.max_norm else None, before_step=state.schedule.advance, graphs=args.graphs)
 
 
 def _keep_checkpoints(run, state, args, error_h36m):

@@ -1,4 +1,4 @@
-"""The evaluation of one checkpoint as a person reads it."""
+"""The evaluation of one checkpoint, printed as tables."""
 from common.datasets import TEST_SETS
 from common.datasets.h36m_protocol import GT
 from common.datasets.pw3d import OPENPOSE
@@ -7,16 +7,17 @@ from function_baseline.evaluate import evaluate
 from function_baseline.scores import score
 from utils.runs.checkpoint import load_lifter
 
-_NAME_WIDTH = 28       # of the longest name of a sequence, one of 3DPW's
+_NAME_WIDTH = 28       # the longest name of a sequence, in 3DPW
 _HEADER = f'{"":<{_NAME_WIDTH}}{"poses":>9}{"MPJPE":>9}{"P-MPJPE":>9}{"PCK16":>8}{"AUC16":>8}{"PCK14":>8}{"AUC14":>8}'
 
 
 def report_checkpoint(args, device):
-    """Load args.evaluate, score it on args.dataset's test sets, print the tables; returns the PoseErrors of both.
+    """Score the checkpoint args.evaluate on the test sets of args.dataset and print the tables.
 
-    'h36m': Human3.6M and MPI-INF-3DHP, and 3DPW is printed too where it is prepared; '3dpw': its two kinds of 2D.
+    'h36m': returns the PoseErrors on Human3.6M and MPI-INF-3DHP, and also prints 3DPW where it is prepared. '3dpw':
+    returns the PoseErrors with its two sources of 2D. InputError where a file is missing or does not fit.
     """
-    args.dropout = 0.0      # none in evaluation, whatever was typed
+    args.dropout = 0.0      # an evaluation has no dropout
     lifter, weights = load_lifter(args.evaluate, args)
     tests = None if args.dataset == '3dpw' else load_test(args, device)
     epoch = weights.epoch if weights.epoch >= 0 else 'unknown'
@@ -35,9 +36,9 @@ def report_checkpoint(args, device):
 
 
 def report_3dpw(lifter, data_root, device):
-    """Print 3DPW's tables, per sequence, flip averaged (DATASETS.md has the protocol).
+    """Print 3DPW's tables per sequence, with test-time flip (DATASETS.md has the protocol).
 
-    Returns the PoseErrors for projected 2D and for the data set's detections.
+    Returns the PoseErrors with projected 2D and with the data set's detections.
     """
     pw3d, both = TEST_SETS['3dpw'], []
     for keypoints, title in ((GT, 'its 3D projected'), (OPENPOSE, 'its OpenPose detections, poses found whole')):
@@ -48,7 +49,7 @@ def report_3dpw(lifter, data_root, device):
 
 
 def table(errors):
-    """Rows per group, their mean, and the mean over all poses (PoseErrors with groups -> text)."""
+    """PoseErrors as text: a row per group, the mean over the groups, and the mean over all poses."""
     groups = errors.groups
     figures = [figures_of(part) for part in groups.values()]
     mean = [sum(column) / len(column) for column in zip(*figures)]
@@ -58,6 +59,7 @@ def table(errors):
 
 
 def figures_of(errors):
+    """The six scores of PoseErrors, in the order of the table."""
     return errors.mpjpe_mm, errors.p_mpjpe_mm, errors.pck_16, errors.auc_16, errors.pck_14, errors.auc_14
 
 

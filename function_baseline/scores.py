@@ -1,4 +1,4 @@
-"""Evaluation results as event tags and log columns: the names that dashboards and the summary read."""
+"""Evaluation results under the names that they have in event files and log.txt."""
 from common.datasets import TEST_SETS
 from function_baseline.evaluate import evaluate
 from utils.runs.score_names import TAGS
@@ -6,8 +6,8 @@ from utils.runs.score_names import TAGS
 
 def score(lifter, tests, device):
     """PoseErrors on both EvaluationSets, each with or without test-time flip as its protocol says."""
-    return tuple(evaluate(lifter, poses, device, TEST_SETS[name].flip)
-                 for name, poses in zip(('h36m', '3dhp'), tests))
+    return (evaluate(lifter, tests.h36m, device, TEST_SETS['h36m'].flip),
+            evaluate(lifter, tests.dhp, device, TEST_SETS['3dhp'].flip))
 
 
 def columns(h36m, dhp):
@@ -16,7 +16,7 @@ def columns(h36m, dhp):
 
 
 def tagged(h36m, dhp, suffix=''):
-    """tag -> number; `suffix` is '', '_fake' or '_real'."""
+    """Event tag -> number; `suffix` is '', '_fake' or '_real'."""
     figures = {}
     for place, errors in ((TAGS['h36m'], h36m), (TAGS['dhp'], dhp)):
         figures.update({f'{place}/p1score{suffix}': errors.mpjpe_mm, f'{place}/p2score{suffix}': errors.p_mpjpe_mm,
@@ -26,5 +26,6 @@ def tagged(h36m, dhp, suffix=''):
 
 
 def one_line(h36m, dhp):
+    """The scores as the trainers print them after each epoch."""
     return (f'H36M {h36m.mpjpe_mm:.2f} / {h36m.p_mpjpe_mm:.2f} mm   3DHP {dhp.mpjpe_mm:.2f} / {dhp.p_mpjpe_mm:.2f} mm, '
             f'PCK {dhp.pck_16:.2f} (16 joints) {dhp.pck_14:.2f} (official 14)')

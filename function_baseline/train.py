@@ -1,4 +1,4 @@
-"""Supervised training of a lifter: one epoch, for the baseline and for PoseAug's lifter epochs alike."""
+"""Supervised training of a lifter for one epoch, in the baseline and in PoseAug."""
 from typing import NamedTuple
 
 import torch
@@ -11,21 +11,21 @@ from utils.gradients import descend
 from utils.graphs import Replayed
 from utils.runs.scalar_log import ScalarLog
 
-CHECK_EVERY = 100   # steps between looks at the losses: each look waits for the device
+CHECK_EVERY = 100   # steps between two checks of the losses; the host waits for the device at each
 
 
 class LifterStep(NamedTuple):
-    """What a step found, 0-d tensors: the loss, and the gradient's norm before clipping."""
+    """Results of a step, 0-d tensors: the loss, and the gradient's norm before clipping."""
     loss: torch.Tensor
     gradient: torch.Tensor
 
 
 def train_lifter(lifter, optimizer, batches, take, task, max_norm=1.0, before_step=None, graphs=True):
-    """One epoch of MSE on root-relative metres; returns the mean loss over poses.
+    """Train for one epoch with the mean squared error of root-relative poses in metres; returns the mean loss over poses.
 
-    `batches` are index tensors, `take(index)` gives (pose2d (B, 16, 2), pose3d_rel (B, 16, 3)); `before_step()` may set
-    the learning rate; `graphs`: on a GPU, record the step and replay it. Raises Diverged, naming task and iteration,
-    where loss or gradient is not finite; such a step leaves the weights alone.
+    `batches`: index tensors. `take(index)`: (pose2d (B, 16, 2) normalised, pose3d_rel (B, 16, 3) metres). `before_step()`
+    may set the learning rate. `graphs`: on a GPU, record the step once and replay it. Raises Diverged, which names task
+    and iteration, where loss or gradient is not finite; such a step does not change the weights.
     """
     lifter.train()
     losses = []
@@ -46,7 +46,7 @@ def train_lifter(lifter, optimizer, batches, take, task, max_norm=1.0, before_st
 
 
 def supervised_pairs(poses, device):
-    """`take` of a PoseSet: index (B,) -> pose2d (B, 16, 2) and root-relative pose3d (B, 16, 3), on `device`."""
+    """The `take` of `train_lifter` for a PoseSet: index (B,) -> pose2d (B, 16, 2), pose3d_rel (B, 16, 3), on `device`."""
     def take(index):
         batch = poses.take(index, device)
         return batch.pose2d, root_relative(batch.pose3d_cam)
@@ -54,7 +54,7 @@ def supervised_pairs(poses, device):
 
 
 def lifter_step(lifter, optimizer, pose2d, pose3d_rel, max_norm):
-    """Forward, backward, clip, update -> LifterStep."""
+    """Forward and backward pass, gradient clipping, and one step of the optimizer -> LifterStep."""
     loss = F.mse_loss(lifter(pose2d), pose3d_rel)
     gradient = descend(loss, lifter, optimizer, max_norm)
     return LifterStep(loss.detach(), gradient)

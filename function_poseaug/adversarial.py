@@ -1,4 +1,4 @@
-"""One adversarial epoch: augmentor against critics over all poses, collecting RT pairs for the lifter."""
+"""One adversarial epoch: augmentor against discriminators over all poses, while RT pairs are collected for the lifter."""
 from typing import NamedTuple
 
 import torch
@@ -14,49 +14,49 @@ from utils import interrupts
 from utils.graphs import Replayed
 from utils.seeding import generator, seed_everything
 
-FLUSH_EVERY = 100     # iterations between looks at the log's figures: each look waits for the device
-PICTURE_EVERY = 400
+FLUSH_EVERY = 100     # iterations between two flushes of the log, at which the host waits for the device
+PICTURE_EVERY = 400   # iterations
 
 
 class FakePairs(NamedTuple):
-    """RT poses kept for the lifter: pose3d_rel (M, 16, 3) metres and pose2d (M, 16, 2) normalised, on the device."""
+    """The RT poses kept for the lifter: pose3d_rel (M, 16, 3) metres and pose2d (M, 16, 2) normalised, on the device."""
     pose3d_rel: torch.Tensor
     pose2d: torch.Tensor
 
 
 class AdversarialEpoch(NamedTuple):
-    """The settings of one epoch. `iteration` counts over the whole run, from 0."""
+    """The settings of one epoch. `iteration`: its first iteration, counted over the whole run from 0."""
     epoch: int
     iteration: int
     batch_size: int
     df: int
-    seed: object      # a number, or text after a restart
+    seed: object      # a number; after a restart a string
     symmetric_filter: bool
     weights: LossWeights
     feedback: FeedbackTerms
-    graphs: bool = True     # on a GPU: record the updates and replay them
+    graphs: bool = True     # on a GPU: record the updates as CUDA graphs and replay them
 
 
 class Updates(NamedTuple):
-    """The three steps of one epoch's iterations, functions of tensors alone; what one returns holds until its next call."""
+    """The three updates of an iteration, as functions of tensors. What one returns is valid until its next call."""
     augmentor: Replayed
     critic3d: Replayed
     critic2d: Replayed
 
 
 def adversarial_epoch(game, optimizers, pools, poses, settings, log, picture):
-    """Play one epoch on bone-swapped `poses` (PoseSet). Returns (FakePairs, the next iteration's number).
+    """Play one epoch on `poses`, a PoseSet with swapped bone lengths. Returns (FakePairs, number of the next iteration).
 
-    `log.add(figures, iteration)` takes each iteration's dict of device scalars; `picture(source, fake, iteration)` makes a
-    picture now and then.
+    `log.add(figures, iteration)` takes the log of each iteration, 0-d tensors by tag. `picture(source, fake, iteration)`
+    is called every PICTURE_EVERY iterations. Raises Diverged, from the log, where a figure is not finite.
     """
     for network in game:
         network.train()
     device = next(game.augmentor.parameters()).device
-    seed_everything(settings.seed, settings.epoch, 'adversarial')   # the lifter's dropout draws from it
+    seed_everything(settings.seed, settings.epoch, 'adversarial')   # for the lifter's dropout
     source, target3d, target2d = (_order(poses, settings, device, name) for name in ('source', 'target3d', 'target2d'))
     noise_draws, pool_draws = (generator(device, settings.seed, settings.epoch, name) for name in ('noise', 'pool'))
-    updates, kept = updates_of(game, optimizers, settings), KeptPairs(len(poses), device)
+    updates, kept = updates_of(game, optimizers, settings), KeptPairs(len(poses), device, poses.skeleton)
     iteration = settings.iteration
     bar = tqdm(zip(source, target3d, target2d), total=len(source), desc=f'epoch {settings.epoch}: adversarial',
                unit='batch', leave=False, disable=None)
@@ -79,7 +79,7 @@ def adversarial_epoch(game, optimizers, pools, poses, settings, log, picture):
 
 
 def updates_of(game, optimizers, settings):
-    """Updates of an AdversarialEpoch: the terms of its losses stay what they are for as long."""
+    """The Updates of an AdversarialEpoch, whose loss terms are fixed for the epoch."""
     def augmentor(pose3d_cam, pose2d, camera, noise):
         return generator_step(game, optimizers.augmentor, PoseBatch(pose3d_cam, pose2d, camera), settings.weights,
                               settings.feedback, noise)
@@ -95,9 +95,9 @@ def updates_of(game, optimizers, settings):
 
 
 def critics_step(updates, pools, targets, fake, pool_draws):
-    """Update the 3D critic, then the 2D one, on unpaired real batches and on fakes from the pools.
+    """Update the 3D and then the 2D discriminator on real batches and on fake poses from the pools. Returns their log.
 
-    `targets`: the real 3D batch (B, 16, 3) and the real 2D batch (B, 16, 2). Returns the critics' log.
+    `targets`: real 3D poses (B, 16, 3) and real 2D poses (B, 16, 2), drawn independently of each other.
     """
     real3d, real2d = targets
     figures = updates.critic3d(real3d, pools.fake3d.exchange(fake.poses.ba, pool_draws))
@@ -105,16 +105,16 @@ def critics_step(updates, pools, targets, fake, pool_draws):
 
 
 class KeptPairs:
-    """An epoch's RT pairs in preallocated tensors, with a mask; the host learns how many were kept only at the end."""
+    """The RT pairs of an epoch in preallocated tensors, with a mask, so that the host need not count them meanwhile."""
 
-    def __init__(self, capacity, device):
-        self.pose3d_rel = torch.empty(capacity, H36M_16.num_joints, 3, device=device)
-        self.pose2d = torch.empty(capacity, H36M_16.num_joints, 2, device=device)
+    def __init__(self, capacity, device, skeleton=H36M_16):
+        self.pose3d_rel = torch.empty(capacity, skeleton.num_joints, 3, device=device)
+        self.pose2d = torch.empty(capacity, skeleton.num_joints, 2, device=device)
         self.mask = torch.zeros(capacity, dtype=torch.bool, device=device)
         self.count = 0
 
     def add(self, fake, keep):
-        """Append a GeneratorOutput; `keep` (B,) bool."""
+        """Append the RT poses of a GeneratorOutput; `keep` (B,) bool marks those to be kept."""
         span = slice(self.count, self.count + len(keep))
         self.pose3d_rel[span] = root_relative(fake.poses.rt)
         self.pose2d[span] = fake.rt_pose2d

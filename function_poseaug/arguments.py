@@ -1,4 +1,4 @@
-"""Flags of run_poseaug.py: the shared ones, and the adversarial game's. Names and defaults are the reference's."""
+"""Flags of run_poseaug.py: those it shares, and those of the adversarial game. Names and defaults are the reference's."""
 from function_baseline.arguments import TrainerParser, add_data_args, add_lifter_args, add_run_args, add_training_args
 from function_poseaug.losses import FEEDBACKS, HardnessBand
 from function_poseaug.steps import FeedbackTerms, LossWeights
@@ -11,7 +11,7 @@ def poseaug_parser(description):
     """Flags of run_poseaug.py."""
     parser = TrainerParser(description)
     add_data_args(parser).add_argument('--bl_templates', default='', metavar='FILE',
-                                       help='.npy of bone lengths, (rows, 15) metres '
+                                       help='.npy file of bone lengths, (rows, 15) metres '
                                             '(default: the training subjects\')')
     add_lifter_args(parser)
     add_run_args(parser, snapshot=2, pretrain=True)
@@ -22,59 +22,61 @@ def poseaug_parser(description):
 
 
 def add_game_args(parser):
-    """Schedules of the game: learning rates, warm-up, how often the critics train, what the lifter is given."""
+    """Flags for the game: learning rates, warm-up, how often the discriminators train, which poses the lifter gets."""
     group = parser.add_argument_group('adversarial game')
-    group.add_argument('--lr_g', default=1e-4, type=number, help='augmentor')
-    group.add_argument('--lr_d', default=1e-4, type=number, help='both discriminators')
-    group.add_argument('--lr_p', default=1e-4, type=number, help='lifter')
-    group.add_argument('--decay_epoch', default=0, type=int, help='idle')
-    group.add_argument('--warmup', default=2, type=whole, metavar='EPOCHS', help='epochs before the lifter trains')
+    group.add_argument('--lr_g', default=1e-4, type=number, help='learning rate of the augmentor')
+    group.add_argument('--lr_d', default=1e-4, type=number, help='learning rate of both discriminators')
+    group.add_argument('--lr_p', default=1e-4, type=number, help='learning rate of the lifter')
+    group.add_argument('--decay_epoch', default=0, type=int, help='does nothing')
+    group.add_argument('--warmup', default=2, type=whole, metavar='EPOCHS', help='epochs before the lifter is trained')
     group.add_argument('--df', default=2, type=positive, metavar='N',
                        help='train the discriminators every N iterations')
     group.add_argument('--symmetric_filter', action='store_true',
-                       help='keep for the lifter only poses whose 2D lies within [-1, 1] '
-                            '(default: only the upper bound)')
+                       help='give the lifter only poses whose 2D lies within [-1, 1] '
+                            '(default: only the upper bound is checked)')
     group.add_argument('--feedback', default='range', choices=sorted(FEEDBACKS),
                        help="form of the lifter's feedback: range (released code) or exp (the paper's equation 9)")
     group.add_argument('--on_collapse', default='warn', choices=['warn', 'restart', 'stop'],
-                       help='when the game collapses: say so and go on, go back to the last healthy epoch with other '
-                            'random numbers, also where the lifter meets NaN, or stop (default %(default)s)')
+                       help='when the game collapses: print a warning and go on, restart from the last healthy epoch with '
+                            'other random numbers (also when the lifter meets NaN), or stop (default %(default)s)')
     group.add_argument('--max_restarts', default=5, type=whole, metavar='N',
-                       help='of --on_collapse restart; from the second on the rates of augmentor and critics fall to a '
-                            'tenth each time (default %(default)s)')
+                       help='limit of --on_collapse restart; each restart after the first divides the learning rates of '
+                            'augmentor and discriminators by ten (default %(default)s)')
 
 
 def add_loss_args(parser):
-    """Terms of the generator's loss: see `loss_weights` and `feedback_terms`."""
+    """Flags for the terms of the generator's loss, of which `loss_weights` and `feedback_terms` are made."""
     group = parser.add_argument_group('generator loss')
     group.add_argument('--hardratio_std_ba', default=2.0, type=number, help='half-width of BA\'s hardness band')
-    group.add_argument('--hardratio_ba_s', default=3.0, type=number, help='its centre at the start')
-    group.add_argument('--hardratio_ba', default=5.0, type=number, help='its centre at the end')
+    group.add_argument('--hardratio_ba_s', default=3.0, type=number, help='centre of this band at the start')
+    group.add_argument('--hardratio_ba', default=5.0, type=number, help='centre of this band at the end')
     group.add_argument('--hardratio_std_rt', default=15.0, type=number, help='half-width of RT\'s hardness band')
-    group.add_argument('--hardratio_rt_s', default=17.0, type=number, help='its centre at the start')
-    group.add_argument('--hardratio_rt', default=17.0, type=number, help='its centre at the end')
-    group.add_argument('--ba_range_m', default=0.205, type=number, help='centre of the mean 1 - cos of bone angles')
-    group.add_argument('--ba_range_w', default=0.165, type=number, help='its half-width')
-    group.add_argument('--blr_tanhlimit', default=0.2, type=number, help='bound of the relative bone-length change')
-    group.add_argument('--blr_limit', default=0.1, type=number, help='change beyond this is penalised')
-    group.add_argument('--gloss_factord2d', default=1.0, type=number, help='weight of the 2D critic')
-    group.add_argument('--gloss_factord3d', default=6.0, type=number, help='weight of the 3D critic')
-    group.add_argument('--gloss_factordiff', default=3.0, type=number, help='weight of angle and length losses')
+    group.add_argument('--hardratio_rt_s', default=17.0, type=number, help='centre of this band at the start')
+    group.add_argument('--hardratio_rt', default=17.0, type=number, help='centre of this band at the end')
+    group.add_argument('--ba_range_m', default=0.205, type=number,
+                       help='centre of the band for the mean of 1 - cos over the bone angles')
+    group.add_argument('--ba_range_w', default=0.165, type=number, help='half-width of this band')
+    group.add_argument('--blr_tanhlimit', default=0.2, type=number, help='bound of the relative change of bone lengths')
+    group.add_argument('--blr_limit', default=0.1, type=number, help='a larger change of bone lengths is penalised')
+    group.add_argument('--gloss_factord2d', default=1.0, type=number, help='weight of the 2D discriminator')
+    group.add_argument('--gloss_factord3d', default=6.0, type=number, help='weight of the 3D discriminator')
+    group.add_argument('--gloss_factordiff', default=3.0, type=number, help='weight of the angle and length losses together')
     group.add_argument('--gloss_factorblr', default=1.0, type=number,
-                       help='weight of the length loss within (idle in the reference)')
-    group.add_argument('--gloss_factorfeedback_ba', default=0.1, type=number)
-    group.add_argument('--gloss_factordiv_ba', default=0.0, type=number)
-    group.add_argument('--gloss_factorfeedback_rt', default=0.01, type=number)
-    group.add_argument('--gloss_factordiv_rt', default=0.0, type=number)
+                       help='weight of the length loss among these two (does nothing in the reference)')
+    group.add_argument('--gloss_factorfeedback_ba', default=0.1, type=number, help='weight of the feedback on BA')
+    group.add_argument('--gloss_factordiv_ba', default=0.0, type=number, help='weight of the spread of this feedback')
+    group.add_argument('--gloss_factorfeedback_rt', default=0.01, type=number, help='weight of the feedback on RT')
+    group.add_argument('--gloss_factordiv_rt', default=0.0, type=number, help='weight of the spread of this feedback')
 
 
 def loss_weights(args):
+    """LossWeights of the command line."""
     return LossWeights(args.gloss_factord3d, args.gloss_factord2d, args.gloss_factordiff, args.ba_range_m,
                        args.ba_range_w, args.blr_limit, args.gloss_factorblr)
 
 
 def feedback_terms(args, epoch):
-    """This epoch's FeedbackTerms: the bands' centres move linearly in epoch / epochs."""
+    """FeedbackTerms of an epoch. The centres of the bands move linearly with epoch / epochs."""
     progress = epoch / args.epochs
     ba_centre = args.hardratio_ba_s + (args.hardratio_ba - args.hardratio_ba_s) * progress
     rt_centre = args.hardratio_rt_s + (args.hardratio_rt - args.hardratio_rt_s) * progress

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a PoseAug run: what function_baseline/dashboard.py makes, and the augmentation."""
+"""What TensorBoard shows of a PoseAug run: the augmentation, beside what function_baseline/dashboard.py makes."""
 from tensorboardX import summary
 
 from function_baseline.dashboard import (ERRORS, JOINTS, SAMPLE, SCORES, SET_NAMES, figure_summary, hardness_image,
@@ -33,25 +33,26 @@ LAYOUT = {
 
 
 def epoch_summary(game, training, templates, tests, row, draws, symmetric_filter=False):
-    """A Game after an epoch: what its augmentor makes of SAMPLE poses of `training`, and how its lifter takes it.
+    """The Summary of an epoch: SAMPLE augmented poses, their statistics, and the hardest and easiest for the lifter.
 
-    `templates` (S, 15) metres, `row` the log's four scores, mm, `draws` a generator on the game's device. The hardest
-    and the easiest poses are of those that the filter lets through to the lifter.
+    `templates` (S, 15) metres; `row`: the four scores of the log, mm; `draws`: a generator on the game's device. The
+    hardest and easiest poses are chosen among those that pass the filter and train the lifter.
     """
     sample = sample_augmentations(game.augmentor, training, templates, SAMPLE, draws)
     pose2d, pose3d_cam = sample.pose2d['RT'], sample.pose3d_cam['RT']
     kept = inside_image(pose2d, symmetric_filter)
     return merged(scalars(dict(zip(SCORES, row))), scalars(joint_errors(game.lifter, tests, draws.device)),
                   augmentation_image(sample), histograms(sample),
-                  hardness_image('augmentation/hardest_and_easiest', game.lifter, pose2d[kept], pose3d_cam[kept]))
+                  hardness_image('augmentation/hardest_and_easiest', game.lifter, pose2d[kept], pose3d_cam[kept],
+                                 training.skeleton))
 
 
 def augmentation_image(sample):
-    """The first poses of an AugmentedSample, stage by stage."""
+    """Summary with a picture of the first poses of an AugmentedSample after each stage."""
     pose3d_cam, pose2d = ({stage: poses[:SHOWN].cpu().numpy() for stage, poses in stages.items()}
                           for stages in (sample.pose3d_cam, sample.pose2d))
     return figure_summary('augmentation/source_BA_BL_RT',
-                          augmentation_figure(pose3d_cam, pose2d, captions(sample)[:SHOWN]))
+                          augmentation_figure(pose3d_cam, pose2d, captions(sample)[:SHOWN], skeleton=sample.skeleton))
 
 
 def histograms(sample):

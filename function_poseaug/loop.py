@@ -1,4 +1,4 @@
-"""PoseAug's outer loop: swap bones, play the game, train the lifter on fake and on real pairs, evaluate, schedule."""
+"""PoseAug's outer loop: swap bone lengths, play the game, train the lifter on fake and real pairs, evaluate, schedule."""
 from common.camera import project
 from common.errors import Diverged
 from common.skeleton import H36M_16
@@ -28,32 +28,38 @@ from utils.runs.score_names import SCORE_COLUMNS
 from utils.seeding import generator, seed_everything
 
 COLUMNS = ('epoch', 'lr') + SCORE_COLUMNS
-ITERATION_BYTES, EPOCH_BYTES = 3000, 250_000     # in the event file: an iteration's figures, an epoch's pictures
-# what a best checkpoint is chosen by, in the order of scores.columns
+ITERATION_BYTES, EPOCH_BYTES = 3000, 250_000     # in the event file, for an iteration's figures and an epoch's pictures
+# the scores for which the best checkpoint is kept, in the order of scores.columns
 BEST = ('h36m_p1', 'h36m_p2', 'dhp_p1', 'dhp_p2')
 
 
 class PoseAugState:
     """Everything that changes while PoseAug trains."""
 
-    def __init__(self, args, device):
-        """New players around `starting_lifter`, which may write the lifter's own name and stages into `args`."""
+    def __init__(self, args, device, skeleton=H36M_16):
+        """New networks and `starting_lifter`, which may write the lifter's own name and stages into `args`."""
         seed_everything(args.random_seed)
-        lifter = starting_lifter(args, pretrained=wants_pretrained(args))
-        networks = Augmentor(args.blr_tanhlimit), Discriminator3D(), Discriminator2D(), lifter
+        self.skeleton = skeleton
+        lifter = starting_lifter(args, wants_pretrained(args), skeleton)
+        networks = *self._new_players(args), lifter
         self.game = Game(*(network.to(device) for network in networks))
         self.optimizers = GameOptimizers(adam(self.game.augmentor, args.lr_g), adam(self.game.critic3d, args.lr_d),
                                          adam(self.game.critic2d, args.lr_d))
         self.lifter_optimizer = adam(self.game.lifter, args.lr_p)
-        self.pools = Pools(*(ReplayPool((H36M_16.num_joints, dimensions)).to(device) for dimensions in (3, 2)))
+        self.pools = Pools(*(ReplayPool((skeleton.num_joints, dimensions)).to(device) for dimensions in (3, 2)))
         self.epoch, self.iteration, self.restarts = 0, 0, 0
-        self.signs = ''     # of a collapse in this epoch; empty where it was healthy
+        self.signs = ''     # signs of a collapse in this epoch; empty if it was healthy
         self.best = dict.fromkeys(BEST, float('inf'))
-        self.epoch0_scores = None     # PoseAug: the warm-up's log rows repeat them
+        self.epoch0_scores = None     # PoseAug: the log rows of the warm-up repeat them
+
+    def _new_players(self, args):
+        """A new augmentor and new discriminators."""
+        return (Augmentor(args.blr_tanhlimit, self.skeleton), Discriminator3D(self.skeleton),
+                Discriminator2D(self.skeleton))
 
     @property
     def parts(self):
-        """Everything with a state of its own, by the name it has in a checkpoint."""
+        """Networks, pools and optimizers by their keys in a checkpoint."""
         return {POSEAUG_KEY: self.game.lifter, 'model_g': self.game.augmentor, 'model_d3d': self.game.critic3d,
                 'model_d2d': self.game.critic2d, 'pool_3d': self.pools.fake3d, 'pool_2d': self.pools.fake2d,
                 'optimizer_p': self.lifter_optimizer, 'optimizer_g': self.optimizers.augmentor,
@@ -65,7 +71,7 @@ class PoseAugState:
         return {**own, **{name: part.state_dict() for name, part in self.parts.items()}}
 
     def load_state_dict(self, state):
-        """Take over, in place, what `state_dict` gave; ValueError, KeyError, ... where it cannot have given that."""
+        """Load, in place, what `state_dict` gave; ValueError, KeyError or the like where the content is something else."""
         for name, part in self.parts.items():
             load = load_adam if name.startswith('optimizer') else load_network
             load(part, state[name])
@@ -74,7 +80,7 @@ class PoseAugState:
         self._require_sound()
 
     def _require_sound(self):
-        """ValueError unless the counts and figures taken over are such."""
+        """ValueError unless the counts and figures just loaded have possible values."""
         counts = [(self.iteration, 1 << 40), (self.restarts, 1 << 31),
                   *((pool.count, len(pool.items)) for pool in self.pools)]
         figures = [*self.best.values(), *self.epoch0_scores]
@@ -84,9 +90,9 @@ class PoseAugState:
             raise ValueError('its iteration, restarts, signs, scores or the filling of its pools are damaged')
 
     def schedule(self, args):
-        """After k epochs every learning rate is its initial value * (1 - k / (epochs + 1)), warm-up included.
+        """Set every learning rate to its initial value * (1 - k / (epochs + 1)) after k epochs, including the warm-up.
 
-        From the second restart on the players' rates are a tenth of it, a hundredth, ...
+        Each restart after the first divides the rates of augmentor and discriminators by ten.
         """
         factor = 1 - self.epoch / (args.epochs + 1)
         players = .1 ** max(0, self.restarts - 1)
@@ -95,31 +101,33 @@ class PoseAugState:
             set_learning_rate(optimizer, initial * factor)
 
     def seed(self, args):
-        """What the game's and the lifter's draws are seeded with: another number after each restart."""
+        """The seed of all random numbers of an epoch. It is another one after each restart."""
         return f'{args.random_seed} restart {self.restarts}' if self.restarts else args.random_seed
 
     def restart(self, content, args, path):
-        """Go back to the `content` of the checkpoint `path` with other random numbers, before the first epoch with other
-        players too; InputError where it is none of such a run's.
+        """Go back to the `content` of the checkpoint `path` with other random numbers.
+
+        Where that is the state before the first epoch, augmentor and discriminators are initialised anew too. InputError
+        where the content does not fit this run.
         """
         restarts = self.restarts + 1
         take_over(self, content, path)
         self.restarts, self.signs = restarts, ''
         if self.epoch == 0:
             seed_everything(self.seed(args))
-            for player, fresh in zip(self.game, (Augmentor(args.blr_tanhlimit), Discriminator3D(), Discriminator2D())):
+            for player, fresh in zip(self.game, self._new_players(args)):
                 player.load_state_dict(fresh.state_dict())
         self.schedule(args)
 
 
 def wants_pretrained(args):
-    """Whether the run starts from a pretrained lifter; says so where it does not.
+    """Whether the run starts from a pretrained lifter; prints a warning if not.
 
-    PoseAug: a note of 'debug', the default, means that it does not (unless --pretrain_path names one).
+    PoseAug: with the default note 'debug' it does not, unless --pretrain_path names a lifter.
     """
     if args.pretrain and (args.note != NO_NOTE or args.pretrain_path):
         return True
-    why = '--pretrain false' if not args.pretrain else f'a --note of {NO_NOTE!r}, the default, means that; give another'
+    why = '--pretrain false' if not args.pretrain else f'this is what --note {NO_NOTE}, the default, means; give another note'
     if not args.resume:
         print(f'warning: the lifter starts untrained ({why})')
     return False
@@ -127,9 +135,9 @@ def wants_pretrained(args):
 
 @interrupts.after_the_step()
 def train_poseaug(args, training, tests, device, resumed=None):
-    """Train for args.epochs after the evaluation of the pretrained lifter; returns the run directory's path."""
+    """Evaluate the pretrained lifter, then train for args.epochs; returns the path of the run directory."""
     templates = templates_for(training, args.bl_templates)
-    state = PoseAugState(args, device)
+    state = PoseAugState(args, device, training.skeleton)
     iterations = len(training) // args.batch_size
     run = _reopened(state, args, resumed, iterations) if resumed else _begun(state, args, tests, device, iterations)
     while state.epoch < args.epochs:
@@ -156,7 +164,7 @@ def train_poseaug(args, training, tests, device, resumed=None):
 
 
 def _begun(state, args, tests, device, iterations):
-    """The RunDirectory of a new run, its pretrained lifter evaluated."""
+    """The RunDirectory of a new run, after the evaluation of its pretrained lifter."""
     run = RunDirectory(args, poseaug_stamp(), COLUMNS, preamble=str(state.game.lifter), room=_room(state, args, iterations))
     run.summary(start_summary(run.args, dashboard.LAYOUT), state.epoch)
     evaluate_pretrained(run, state, tests, device)
@@ -164,19 +172,19 @@ def _begun(state, args, tests, device, iterations):
 
 
 def _reopened(state, args, resumed, iterations):
-    """The RunDirectory of a run that goes on after its last epoch, or, where that had collapsed, as --on_collapse says."""
+    """The RunDirectory of a resumed run. Where its last epoch had collapsed, --on_collapse says how it continues."""
     take_over(state, resumed.content, resumed.directory)
     run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'], _room(state, args, iterations))
     if not state.signs:
-        run.drop_healthy()      # left by a kill before it was dropped
+        run.drop_healthy()      # it remains where a run was killed just before dropping it
     elif args.on_collapse != 'warn':
         go_back(run, state, args, Collapsed(f'epoch {state.epoch}: the game has collapsed: {state.signs}'))
     return run
 
 
 def _room(state, args, iterations):
-    """Bytes of disk for what is to come: the last checkpoint, it once more, written beside, and that of the last healthy
-    epoch; the lifter's copies; the events.
+    """Bytes of disk that the run still needs: for the last checkpoint, twice, as a new one is written beside the old one;
+    for the last healthy epoch's checkpoint; for copies of the lifter; for the event files.
     """
     epochs = args.epochs - state.epoch
     copies = len(BEST) + args.keep_snapshots * (epochs // args.snapshot + 1)
@@ -186,7 +194,7 @@ def _room(state, args, iterations):
 
 
 def evaluate_pretrained(run, state, tests, device):
-    """Epoch 0: both tags at step 0, no log row, the first best checkpoints (of the weights that were scored)."""
+    """Epoch 0: score the lifter, write both event tags at step 0 but no log row, and save the first best checkpoints."""
     h36m, dhp = scores.score(state.game.lifter, tests, device)
     print(f'epoch 0 (before training): {scores.one_line(h36m, dhp)}')
     run.scalars({**scores.tagged(h36m, dhp, '_fake'), **scores.tagged(h36m, dhp, '_real')}, 0)
@@ -196,9 +204,9 @@ def evaluate_pretrained(run, state, tests, device):
 
 
 def play(run, state, args, poses):
-    """One adversarial epoch on bone-swapped poses; returns the FakePairs it kept.
+    """One adversarial epoch on `poses` with swapped bone lengths; returns its FakePairs.
 
-    Raises Diverged where the game met NaN or infinity, and Collapsed where `heed` does.
+    Raises Diverged where a figure is not finite, and Collapsed as `heed` does.
     """
     settings = AdversarialEpoch(epoch=state.epoch, iteration=state.iteration, batch_size=args.batch_size, df=args.df,
                                 seed=state.seed(args), symmetric_filter=args.symmetric_filter,
@@ -213,7 +221,7 @@ def play(run, state, args, poses):
     def picture(source, fake, iteration):
         folder = run.path / 'poseaug_viz'
         folder.mkdir(exist_ok=True)
-        picture_of(folder / f'epoch_{state.epoch:04d}_iter_{iteration:04d}.png', source, fake)
+        picture_of(folder / f'epoch_{state.epoch:04d}_iter_{iteration:04d}.png', source, fake, poses.skeleton)
 
     fakes, state.iteration = adversarial_epoch(state.game, state.optimizers, state.pools, poses, settings,
                                                ScalarLog(write, FLUSH_EVERY, what=f'epoch {state.epoch}'), picture)
@@ -223,9 +231,9 @@ def play(run, state, args, poses):
 
 
 def heed(run, state, args, signs):
-    """Signs of a collapse, in words: Collapsed unless --on_collapse says to warn and go on.
+    """Where there are signs of a collapse, print and log them, or raise Collapsed unless --on_collapse is 'warn'.
 
-    Before the first epoch with signs overwrites it, the last healthy epoch's checkpoint is kept.
+    The last healthy epoch's checkpoint is kept before the first epoch with signs overwrites it.
     """
     what = f'epoch {state.epoch}: the game has collapsed: {signs}'
     if signs and args.on_collapse != 'warn':
@@ -241,8 +249,8 @@ def heed(run, state, args, signs):
 def go_back(run, state, args, trouble):
     """Go back to the last healthy epoch with other random numbers; raises where --on_collapse or --max_restarts forbid it.
 
-    That epoch becomes the last checkpoint before log and events are cut, so a kill in between resumes there, the restart
-    uncounted; at the end it is saved once more, the restart counted.
+    That epoch's checkpoint becomes the last one before log and event files are cut, so that a run that is killed in
+    between resumes there, without this restart counted. At the end it is saved again with the restart counted.
     """
     what = str(trouble).partition(';')[0] if isinstance(trouble, Diverged) else str(trouble)
     if isinstance(trouble, Diverged) and args.on_collapse != 'restart':
@@ -252,9 +260,9 @@ def go_back(run, state, args, trouble):
         run.log_line(what)
         raise Collapsed(f'{what}; {state.restarts} restarts were made; {path} is of the last healthy epoch: choose another '
                         '--random_seed, or lower the learning rates')
-    content = dict(read_checkpoint(path), best=state.best)      # the best checkpoints of the epochs since then stay
+    content = dict(read_checkpoint(path), best=state.best)      # the best checkpoints saved since then stay valid
     require_sound(content, args, path)
-    state.restart(content, args, path)      # refuses what is none of this run's before a file changes
+    state.restart(content, args, path)      # refuses a checkpoint that does not fit before any file changes
     run.save(LAST, content)
     run.rewind(content['sizes'])
     line = (f'{what}; restart {state.restarts} of {args.max_restarts}, from epoch {state.epoch}, with other random numbers '
@@ -265,16 +273,16 @@ def go_back(run, state, args, trouble):
 
 
 def keep_last(run, state):
-    """Save what --resume needs; after a healthy epoch no older one is needed to go back to."""
+    """Save what --resume needs. After a healthy epoch, the kept checkpoint of an older one is removed."""
     run.save_last(state.state_dict())
     if not state.signs:
         run.drop_healthy()
 
 
 def train_and_score(run, state, args, fakes, training, tests, device):
-    """Train the lifter on fake and on real pairs, score it after each; returns the log row's scores.
+    """Train the lifter on fake and then on real pairs, score it after each; returns the scores for the log row.
 
-    PoseAug: in the warm-up the lifter rests, and the row repeats epoch 0's.
+    PoseAug: in the warm-up the lifter is not trained, and the row repeats the scores of epoch 0.
     """
     if state.epoch <= args.warmup:
         return state.epoch0_scores
@@ -284,18 +292,18 @@ def train_and_score(run, state, args, fakes, training, tests, device):
     return evaluate(run, state, tests, device, '_real')
 
 
-def picture_of(path, source, fake):
-    """The first pose of a PoseBatch and what became of it: source, BA, BL and RT, 3D above 2D."""
+def picture_of(path, source, fake, skeleton):
+    """Save a picture of the first pose of a PoseBatch after each stage: source, BA, BL and RT, 3D above 2D."""
     steps = (source.pose3d_cam, fake.poses.ba, fake.poses.bl, fake.poses.rt)
     stages = {name: pose[:1] for name, pose in zip(('source', 'BA', 'BL', 'RT'), steps)}
     save_augmentation(path, {name: pose[0].cpu() for name, pose in stages.items()},
-                      {name: project(pose, source.camera[:1])[0].cpu() for name, pose in stages.items()})
+                      {name: project(pose, source.camera[:1])[0].cpu() for name, pose in stages.items()}, skeleton)
 
 
 def _train_on(state, args, count, take, tag):
-    """One lifter epoch on `count` pairs."""
+    """Train the lifter for one epoch on `count` pairs."""
     if count < 2:
-        print(f'warning: epoch {state.epoch}: no {tag} pairs to train the lifter on')
+        print(f'warning: epoch {state.epoch}: there are no {tag} pairs to train the lifter on')
         return
     device = next(state.game.lifter.parameters()).device
     seed_everything(state.seed(args), state.epoch, f'lifter {tag}')
@@ -305,7 +313,7 @@ def _train_on(state, args, count, take, tag):
 
 
 def evaluate(run, state, tests, device, suffix):
-    """Score the lifter, write the event file; the log row's four figures."""
+    """Score the lifter and write the event file; returns the four scores of the log row."""
     h36m, dhp = scores.score(state.game.lifter, tests, device)
     print(f'epoch {state.epoch}{suffix}: {scores.one_line(h36m, dhp)}')
     run.scalars(scores.tagged(h36m, dhp, suffix), state.epoch)
@@ -313,7 +321,7 @@ def evaluate(run, state, tests, device, suffix):
 
 
 def keep_best(run, state, row):
-    """A checkpoint for each of the four scores that is the best so far.
+    """Save a checkpoint for each of the four scores that is the best so far.
 
     PoseAug: the best is chosen on the test sets, as the authors did.
     """

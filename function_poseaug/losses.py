@@ -1,4 +1,4 @@
-"""PoseAug's losses and the figures logged beside them: pure functions of tensors and numbers."""
+"""PoseAug's losses and the figures logged with them: pure functions of tensors and numbers (Gong et al., CVPR 2021)."""
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -8,36 +8,29 @@ from torch.nn import functional as F
 from common.product import product
 from common.skeleton import H36M_16
 
-# Joints of the lifter's feedback: three groups by distance from the trunk, each joint's error with its own weight.
-# Hip, Spine and Thorax belong to no group; Head counts with the knees and elbows.
-FEEDBACK_GROUPS = (('RHip', 'LHip', 'LShoulder', 'RShoulder'),
-                   ('RKnee', 'LKnee', 'Head', 'LElbow', 'RElbow'),
-                   ('RFoot', 'LFoot', 'LWrist', 'RWrist'))
-FEEDBACK_WEIGHTS = dict(RHip=5, LHip=5, LShoulder=5, RShoulder=5, RKnee=2, LKnee=2, LElbow=2, RElbow=2)  # others 1
-
 REAL, FAKE = 1.0, 0.0
 
 
 def generator_adversarial_loss(real_scores, fake_scores):
-    """Least squares (Mao et al., ICCV 2017), the generator's side.
+    """The least-squares GAN loss (Mao et al., ICCV 2017) of the generator.
 
-    PoseAug: the first half has no gradient for the generator and stays in the logged value.
+    PoseAug: the term of the real scores gives the generator no gradient but is part of the logged value.
     """
     return 0.5 * (_mse_to(real_scores, FAKE) + _mse_to(fake_scores, REAL))
 
 
 def discriminator_loss(real_scores, fake_scores):
-    """Least squares, the critic's side."""
+    """The least-squares GAN loss of the discriminator."""
     return 0.5 * (_mse_to(real_scores, REAL) + _mse_to(fake_scores, FAKE))
 
 
 def accuracy(scores, label):
-    """Share of scores at most 0.5 away from the label. PoseAug: the same labels for both sides of the game."""
+    """Share of the scores within 0.5 of the label. PoseAug: the same labels in the generator's and the discriminator's step."""
     return ((scores - label).abs() <= 0.5).to(scores.dtype).mean()
 
 
 def range_loss(values, centre, half_width):
-    """Mean of (x - centre)^2 where |x - centre| > half_width, and 0 inside the band."""
+    """Mean of (x - centre)^2 where |x - centre| > half_width, else 0."""
     off = values - centre
     return torch.where(off.abs() > half_width, off ** 2, 0).mean()
 
@@ -48,26 +41,26 @@ def limit_loss(ratios, limit):
 
 
 @lru_cache(maxsize=None)
-def feedback_matrix(dtype=torch.float32, device=None):
-    """(16, 3): joint errors @ matrix = each group's sum of weight * error, divided by how many joints it has."""
-    matrix = torch.zeros(H36M_16.num_joints, len(FEEDBACK_GROUPS), dtype=dtype, device=device)
-    for group, names in enumerate(FEEDBACK_GROUPS):
-        for name in names:
-            matrix[H36M_16.names.index(name), group] = FEEDBACK_WEIGHTS.get(name, 1) / len(names)
+def feedback_matrix(skeleton=H36M_16, dtype=torch.float32, device=None):
+    """(16, 3): joint errors @ matrix = the mean of weight * error over the joints of each of the 3 feedback groups."""
+    matrix = torch.zeros(skeleton.num_joints, len(skeleton.feedback_groups), dtype=dtype, device=device)
+    for group, weights in enumerate(skeleton.feedback_groups):
+        for name, weight in weights.items():
+            matrix[skeleton.names.index(name), group] = weight / len(weights)
     return matrix
 
 
-def group_errors(predicted, target_rel):
-    """How hard each pose is for the lifter: (B, 16, 3) metres twice -> (B, 3) means of the weighted errors, metres.
+def group_errors(predicted, target_rel, skeleton=H36M_16):
+    """How hard each pose is for the lifter: two (B, 16, 3) in metres -> (B, 3) weighted mean errors, metres.
 
-    PoseAug: the raw output is compared; a lifter that predicts the root is not re-rooted here.
+    PoseAug: the raw output is compared; the root of a lifter that predicts it is not subtracted here.
     """
     errors = (predicted - target_rel).norm(dim=-1)
-    return product(errors, feedback_matrix(errors.dtype, errors.device))
+    return product(errors, feedback_matrix(skeleton, errors.dtype, errors.device))
 
 
 class HardnessBand(NamedTuple):
-    """Wanted ratio of an augmented pose's error to its source's, and the weights of leaving it."""
+    """The band for the ratio of an augmented pose's error to its source's, and the weights of the penalties."""
     centre: float
     half_width: float
     weight: float
@@ -75,9 +68,10 @@ class HardnessBand(NamedTuple):
 
 
 class Hardness(NamedTuple):
-    """Feedback of one augmented pose set: the loss, and what is logged of it (0-d tensors).
+    """The feedback on one set of augmented poses: the loss and the logged figures, 0-d tensors.
 
-    `std`, `mean`: of all ratios; `sample`: the first pose's mean ratio; `mean_loss`, `std_loss`: the unweighted terms.
+    `std`, `mean`: of all error ratios; `sample`: the first pose's mean ratio; `mean_loss`, `std_loss`: the terms of the
+    loss before weighting.
     """
     loss: torch.Tensor
     std: torch.Tensor
@@ -88,16 +82,13 @@ class Hardness(NamedTuple):
 
 
 def range_feedback(errors, source_errors, band):
-    """The released code's feedback: error ratios (B, 3) pulled into a band. No gradient through the source's errors."""
+    """The released code's feedback: error ratios (B, 3) outside the band are penalised. Source errors get no gradient."""
     ratio = errors / source_errors.detach()
     return _hardness(ratio, range_loss(ratio, band.centre, band.half_width), band)
 
 
 def exponential_feedback(errors, source_errors, band):
-    """The paper's equation 9: |1 - exp(harder - ratio * easier)|, mean over poses and groups.
-
-    `band.centre` is the ratio.
-    """
+    """The paper's equation 9: the mean of |1 - exp(error - band.centre * source error)| over poses and groups."""
     easier = source_errors.detach()
     return _hardness(errors / easier, (1 - torch.exp(errors - band.centre * easier)).abs().mean(), band)
 
@@ -107,7 +98,7 @@ FEEDBACKS = dict(range=range_feedback, exp=exponential_feedback)
 
 def _hardness(ratio, mean_loss, band):
     std = ratio.std()
-    std_loss = (std - band.half_width) ** 2    # PoseAug: the band's half-width is also the wanted spread
+    std_loss = (std - band.half_width) ** 2    # PoseAug: the half-width is also the target of the spread
     loss = band.weight * mean_loss + band.spread_weight * std_loss
     return Hardness(loss, std, ratio.mean(), ratio[0].mean(), mean_loss, std_loss)
 

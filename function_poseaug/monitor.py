@@ -1,19 +1,19 @@
-"""Watches the adversarial game for signs of a collapse, in the figures that its log brings to the host anyway.
+"""Looks for signs of a collapse of the adversarial game, in the figures of its log, which reach the host anyway.
 
-The limits are wide: ten healthy runs on real motion stay far inside (docs/faithful.md has the ranges seen).
+The limits are wide: ten healthy runs on real motion stay far inside (docs/faithful.md has the measured ranges).
 """
 from typing import NamedTuple
 
 from common.errors import InputError
 from function_poseaug.steps import HEALTH, KEPT_SHARE
 
-BLOWN_UP = 100        # a critic's least-squares loss: scores some 10 away from their labels
-SETTLED = 200         # iterations until a fresh critic's accuracies mean something
-PINNED = .005         # an accuracy nearer than this to 0 or 1
+BLOWN_UP = 100        # of a discriminator's least-squares loss: its scores are about 10 away from their labels
+SETTLED = 200         # iterations before the accuracies of a new discriminator are meaningful
+PINNED = .005         # an accuracy nearer to 0 or 1 than this
 
 
 class Limit(NamedTuple):
-    """What a figure's mean over the second half of an epoch may be."""
+    """The range in which the mean of a figure over the second half of an epoch should lie."""
     tag: str
     name: str
     lowest: float
@@ -21,11 +21,11 @@ class Limit(NamedTuple):
 
 
 class Collapsed(InputError):
-    """The game has collapsed and may not go on."""
+    """The game has collapsed, and --on_collapse does not let it go on."""
 
 
 def limits(weights, feedback):
-    """The Limits of a game with these LossWeights and FeedbackTerms."""
+    """The Limits that follow from LossWeights and FeedbackTerms."""
     infinite = float('inf')
     return (
         Limit('train_G_iter_diff_log/log_angle_diff', 'bone-angle change, mean of 1 - cos',
@@ -42,26 +42,26 @@ def limits(weights, feedback):
 
 
 class GameMonitor:
-    """One epoch of the game: `observe` its log row by row, then ask for the `signs` of a collapse."""
+    """The monitor of one epoch: `observe` each row of its log, then ask for the `signs` of a collapse."""
 
     def __init__(self, weights, feedback):
         self.limits = limits(weights, feedback)
         self.rows, self.iteration = [], 0
 
     def observe(self, figures, iteration):
-        """A row of the log: tag -> number."""
+        """Take in one row of the log, tag -> number."""
         self.rows.append(figures)
         self.iteration = iteration
 
     def means(self):
-        """tag -> mean over the second half of what was observed (the critics do not play in every iteration)."""
+        """Tag -> mean over the second half of the rows (the discriminators do not train in every iteration)."""
         second_half = self.rows[len(self.rows) // 2:]
         tags = {tag for row in second_half for tag in row}
         values = {tag: [row[tag] for row in second_half if tag in row] for tag in tags}
         return {tag: sum(numbers) / len(numbers) for tag, numbers in values.items()}
 
     def signs(self):
-        """What speaks for a collapse, in words; empty where nothing does."""
+        """A list of texts, one for each sign of a collapse."""
         means = self.means()
         beyond = [f'{limit.name} is {means[limit.tag]:.3g} (healthy: {limit.lowest:.3g} to {limit.highest:.3g})'
                   for limit in self.limits if limit.tag in means and not limit.lowest <= means[limit.tag] <= limit.highest]
@@ -70,7 +70,7 @@ class GameMonitor:
 
 
 def _pinned(means, tag):
-    """What is wrong with a critic that judges real and fake without any doubt, or all alike; '' where nothing is."""
+    """What is wrong with a discriminator that is always right or wrong about real and fake poses; '' if nothing is."""
     tags = [f'train_G_iter_PoseAug/{tag}_{side}_acc' for side in ('real', 'fake')]
     if not all(tag in means for tag in tags):
         return ''

@@ -1,7 +1,7 @@
-"""One adversarial iteration as three updates: the augmentor, then the 3D and the 2D discriminator.
+"""The updates of one adversarial iteration: the augmentor's, the 3D discriminator's and the 2D discriminator's.
 
-Each function does forward, backward, clipping and the optimizer's step of ONE network, and returns detached tensors; a
-dict of scalars on the device (tag -> 0-d tensor) goes to the log. Nothing here waits for the device.
+Each function makes one step of ONE network: forward, backward, gradient clipping, optimizer. It returns detached tensors
+and a log, a dict from event tags to 0-d tensors on the device. No function waits for the device.
 """
 from typing import NamedTuple
 
@@ -19,12 +19,12 @@ from models_poseaug.replay_pool import ReplayPool
 from utils.gradients import descend, frozen
 
 DEGREES = 57.29   # PoseAug: the log's degrees per radian
-HEALTH = 'train_G_iter_health'   # our tags beside the reference's: what the monitor reads
+HEALTH = 'train_G_iter_health'   # tags that the reference does not have; the monitor reads them
 KEPT_SHARE = f'{HEALTH}/kept_share'
 
 
 class Game(NamedTuple):
-    """The players. The lifter is a spectator here: its weights are frozen, its BatchNorm statistics move."""
+    """The networks. In the game the lifter's weights are frozen, but its BatchNorm statistics change."""
     augmentor: Augmentor
     critic3d: Discriminator3D
     critic2d: Discriminator2D
@@ -32,18 +32,20 @@ class Game(NamedTuple):
 
 
 class Pools(NamedTuple):
+    """The discriminators' replay pools of fake poses."""
     fake3d: ReplayPool
     fake2d: ReplayPool
 
 
 class GameOptimizers(NamedTuple):
+    """One optimizer for each network that the game trains."""
     augmentor: torch.optim.Optimizer
     critic3d: torch.optim.Optimizer
     critic2d: torch.optim.Optimizer
 
 
 class LossWeights(NamedTuple):
-    """The generator's loss, as the command line sets it."""
+    """Weights and bounds of the generator's loss; the defaults are the command line's."""
     adversarial3d: float = 6.0
     adversarial2d: float = 1.0
     difference: float = 3.0
@@ -54,7 +56,7 @@ class LossWeights(NamedTuple):
 
 
 class FeedbackTerms(NamedTuple):
-    """This epoch's feedback: its form, the two bands, and whether it joins the loss yet (it is always logged)."""
+    """The feedback of an epoch: its form, its bands, and whether it is added to the loss (it is always logged)."""
     form: str
     ba: HardnessBand
     rt: HardnessBand
@@ -62,13 +64,13 @@ class FeedbackTerms(NamedTuple):
 
 
 class GeneratorOutput(NamedTuple):
-    """Detached: the augmented poses and the RT poses' projection (B, 16, 2)."""
+    """The augmented poses and the projection (B, 16, 2) of the RT poses, all detached."""
     poses: AugmentedPoses
     rt_pose2d: torch.Tensor
 
 
 def generator_step(game, optimizer, source, weights, feedback, noise):
-    """Update the augmentor on a PoseBatch `source` with `noise` (4, B, 48). Returns (GeneratorOutput, log)."""
+    """One step of the augmentor on the PoseBatch `source` with `noise` (4, B, 48). Returns (GeneratorOutput, log)."""
     game.lifter.train()
     with frozen(game.critic3d, game.critic2d, game.lifter):
         poses = game.augmentor(source.pose3d_cam, noise)
@@ -76,20 +78,20 @@ def generator_step(game, optimizer, source, weights, feedback, noise):
         loss3d, log3d = judge(game.critic3d, source.pose3d_cam, poses.ba, 'g3d', generator_adversarial_loss, 'adv_loss')
         loss2d, log2d = judge(game.critic2d, source.pose2d, rt_pose2d, 'g2d', generator_adversarial_loss, 'adv_loss')
         difference, difference_log = difference_loss(poses, weights)
-        hardness, hardness_log = lifter_feedback(game.lifter, source, poses, rt_pose2d, feedback)
+        hardness, hardness_log = lifter_feedback(game, source, poses, rt_pose2d, feedback)
         loss = weights.adversarial2d * loss2d + weights.adversarial3d * loss3d + weights.difference * difference
         if feedback.joins_loss:
             loss = loss + hardness
         gradient = descend(loss, game.augmentor, optimizer)
-    log = {**log3d, **log2d, **difference_log, **hardness_log, **spread_of(poses, rt_pose2d),
+    log = {**log3d, **log2d, **difference_log, **hardness_log, **spread_of(poses, rt_pose2d, game.augmentor.skeleton),
            'train_G_iter/gen_loss': loss.detach(), f'{HEALTH}/gradient_g': gradient}
     return GeneratorOutput(AugmentedPoses(*(part.detach() for part in poses)), rt_pose2d.detach()), log
 
 
 def discriminator_step(critic, optimizer, real, fake, tag):
-    """Update one critic on a real batch and on fakes from its pool; no gradient reaches the augmentor.
+    """One step of a discriminator on a real batch and on fake poses from its pool. Returns the log.
 
-    Returns the log.
+    No gradient reaches the augmentor.
     """
     loss, log = judge(critic, real.detach(), fake.detach(), tag, discriminator_loss, 'dis_loss')
     gradient = descend(loss, critic, optimizer)
@@ -97,7 +99,7 @@ def discriminator_step(critic, optimizer, real, fake, tag):
 
 
 def judge(critic, real, fake, tag, loss_of, loss_tag):
-    """Scores of real and fake -> (loss, log): the same three figures for both sides of the game."""
+    """Score a real and a fake batch -> (loss, log). Both the generator's and the discriminators' steps log these figures."""
     real_scores, fake_scores = critic(real), critic(fake)
     loss = loss_of(real_scores, fake_scores)
     figures = {'real_acc': accuracy(real_scores, REAL), 'fake_acc': accuracy(fake_scores, FAKE), loss_tag: loss}
@@ -105,7 +107,7 @@ def judge(critic, real, fake, tag, loss_of, loss_tag):
 
 
 def difference_loss(poses, weights):
-    """What keeps the augmentor from doing nothing or too much -> (loss, log)."""
+    """The penalty for bone-angle changes outside their band and bone-length changes beyond their limit -> (loss, log)."""
     angle = range_loss(poses.ba_diff.mean(1), weights.angle_centre, weights.angle_half_width)
     length = limit_loss(poses.bl_ratio, weights.length_limit)
     degrees = (1 - poses.ba_diff.detach()).clamp(-1, 1).acos().mean(0) * DEGREES
@@ -113,16 +115,16 @@ def difference_loss(poses, weights):
            'train_G_iter_diff_loss/loss_diff_blr': length.detach(),
            'train_G_iter_diff_log/log_angle_diff': poses.ba_diff.detach().mean(),
            'train_G_iter_diff_log/log_diff_blr': poses.bl_ratio.detach().mean()}
-    log.update({f'train_G_iter_diff_log/log_angle@bone_{bone:02d}': degrees[bone] for bone in range(H36M_16.num_bones)})
+    log.update({f'train_G_iter_diff_log/log_angle@bone_{bone:02d}': degrees[bone] for bone in range(len(degrees))})
     return angle + weights.length * length, log
 
 
-def lifter_feedback(lifter, source, poses, rt_pose2d, feedback):
-    """How much harder BA and RT poses are for the lifter than their sources -> (loss, log).
+def lifter_feedback(game, source, poses, rt_pose2d, feedback):
+    """How much harder the BA and RT poses are for the lifter than their sources -> (loss, log).
 
-    PoseAug: the lifter runs in train mode, on source, BA and RT in this order, in every iteration, warm-up included.
+    PoseAug: the lifter runs in train mode, on source, BA and RT in this order, in every iteration, also in the warm-up.
     """
-    errors = [group_errors(lifter(pose2d), root_relative(pose3d)) for pose2d, pose3d in
+    errors = [group_errors(game.lifter(pose2d), root_relative(pose3d), game.augmentor.skeleton) for pose2d, pose3d in
               ((source.pose2d, source.pose3d_cam), (project(poses.ba, source.camera), poses.ba), (rt_pose2d, poses.rt))]
     form = FEEDBACKS[feedback.form]
     hardness = dict(ba=form(errors[1], errors[0], feedback.ba), rt=form(errors[2], errors[0], feedback.rt))
@@ -135,19 +137,19 @@ def lifter_feedback(lifter, source, poses, rt_pose2d, feedback):
 
 
 @torch.no_grad()
-def spread_of(poses, rt_pose2d):
-    """How different the augmented poses are from each other -> log: an augmentor that collapsed makes them alike.
+def spread_of(poses, rt_pose2d, skeleton=H36M_16):
+    """How much the augmented poses differ from each other -> log. A collapsed augmentor makes them all alike.
 
-    Standard deviations over the batch of each pose's mean bone-angle change (1 - cos), of the root's depth over its mean,
-    of the 2D; and 1 - |mean direction| of the views, 0 where all are the same and near 1 where they come from everywhere.
+    Standard deviations over the batch: of each pose's mean bone-angle change (1 - cos), of the root's depth relative to
+    its mean, and of the 2D joints; for the views 1 - |mean direction|, which is 0 for equal and near 1 for uniform views.
     """
     depth = poses.rt[:, 0, 2]
     return {f'{HEALTH}/angle_spread': poses.ba_diff.mean(1).std(), f'{HEALTH}/depth_spread': depth.std() / depth.mean().abs(),
-            f'{HEALTH}/view_spread': 1 - view_directions(poses.rt).mean(0).norm(),
+            f'{HEALTH}/view_spread': 1 - view_directions(poses.rt, skeleton).mean(0).norm(),
             f'{HEALTH}/image_spread': rt_pose2d.std(0).mean()}
 
 
 def inside_image(pose2d, symmetric=False):
-    """(B,) True where no 2D value exceeds 1. PoseAug: values below -1 pass, unless `symmetric`."""
+    """(B,) bool: no coordinate of the pose exceeds 1. PoseAug: values below -1 are not looked at, unless `symmetric`."""
     values = pose2d.abs() if symmetric else pose2d
     return (values <= 1).flatten(1).all(1)

@@ -1,14 +1,15 @@
-"""The lifters: 16 joints in an image -> 16 joints in space. A new one is a file here, its import and its name in LIFTERS."""
+"""The lifters: 16 joints in an image -> 16 joints in space. A new one is a module here, its import and a name in LIFTERS."""
+from common.skeleton import H36M_16
 from models_baseline.gcn import SemGCN
 from models_baseline.mlp import SimpleBaseline
 from models_baseline.stgcn import StGcn
 from models_baseline.videopose import VideoPose
 
-# name on the command line -> class(stages, dropout), an nn.Module from (B, 16, 2) or (B, 32) to (B, 16, 3)
+# name on the command line -> class(stages, dropout, skeleton): an nn.Module from (B, J, 2) or (B, 2 J) to (B, J, 3)
 LIFTERS = dict(gcn=SemGCN, mlp=SimpleBaseline, stgcn=StGcn, videopose=VideoPose)
-STAGELESS = {'stgcn'}       # lifters of one depth: --stages means nothing to them
+STAGELESS = {'stgcn'}       # lifters of one depth, for which --stages does nothing
 
 
-def build_lifter(name, stages=4, dropout=0.25):
-    """A lifter by its name, freshly initialised, on the CPU."""
-    return LIFTERS[name](stages=stages, dropout=dropout)
+def build_lifter(name, stages=4, dropout=0.25, skeleton=H36M_16):
+    """The lifter of that name for a skeleton of J joints, freshly initialised, on the CPU."""
+    return LIFTERS[name](stages=stages, dropout=dropout, skeleton=skeleton)

@@ -1,7 +1,7 @@
 """SemGCN (Zhao et al., CVPR 2019): graph convolutions whose edge weights are learned, one softmax per joint.
 
-Inside the network features are joint-major, (16, B, channels): mixing joints is then one product of a (16, 16) matrix
-with a (16, B * channels) one, and everything else works on rows.
+Shapes are given for 16 joints. Inside the network the joints come first, (16, B, channels): mixing them is then one
+product of a (16, 16) with a (16, B * channels) matrix, and all other layers work on rows of channels.
 """
 import math
 
@@ -16,7 +16,7 @@ WIDTH = 128
 
 
 def normalised_adjacency(skeleton=H36M_16):
-    """(16, 16) skeleton graph with self-loops, each row divided by its sum."""
+    """(16, 16): the skeleton's graph with self-loops, each row divided by its sum."""
     graph = torch.as_tensor(skeleton.adjacency) + torch.eye(skeleton.num_joints)
     return graph / graph.sum(1, keepdim=True)
 
@@ -24,13 +24,13 @@ def normalised_adjacency(skeleton=H36M_16):
 class SemGraphConv(nn.Module):
     """(16, B, in) -> (16, B, out): (A * I) x W[0] + (A * (1 - I)) x W[1] + bias.
 
-    A is the softmax, row by row, of learned logits: `e` holds one for each non-zero of the skeleton graph (46, filled
-    row by row); elsewhere the logit is -9e15.
+    A is the row-wise softmax of learned logits. `e` holds one logit for each non-zero entry of the skeleton's graph, row
+    by row (46 for 16 joints); everywhere else the logit is -9e15.
     """
 
-    def __init__(self, in_channels, out_channels):
+    def __init__(self, in_channels, out_channels, skeleton):
         super().__init__()
-        edges = normalised_adjacency() > 0
+        edges = normalised_adjacency(skeleton) > 0
         self.W = nn.Parameter(nn.init.xavier_uniform_(torch.empty(2, in_channels, out_channels), gain=1.414))
         self.e = nn.Parameter(torch.ones(1, int(edges.sum())))
         bound = 1 / math.sqrt(out_channels)
@@ -45,7 +45,7 @@ class SemGraphConv(nn.Module):
         return F.softmax(logits.view_as(self.self_mask), dim=1)
 
     def forward(self, features):
-        """W[1] is applied before the neighbours are mixed, so that one (16, 16) product mixes the whole batch."""
+        """W[1] comes before the mixing of the neighbours, so that one product with a (16, 16) matrix mixes the whole batch."""
         attention = self.attention()
         own = linear(features * attention.diagonal()[:, None, None], self.W[0].t())
         others = linear(features, self.W[1].t()).flatten(1)
@@ -56,12 +56,12 @@ class SemGraphConv(nn.Module):
 class GraphConvUnit(nn.Module):
     """SemGraphConv, BatchNorm over channels, ReLU, dropout.
 
-    (The reference's second ReLU after the dropout changes nothing.)
+    The reference has a second ReLU after the dropout, which changes nothing.
     """
 
-    def __init__(self, in_channels, dropout):
+    def __init__(self, in_channels, dropout, skeleton):
         super().__init__()
-        self.gconv = SemGraphConv(in_channels, WIDTH)
+        self.gconv = SemGraphConv(in_channels, WIDTH, skeleton)
         self.bn = RowBatchNorm(WIDTH)
         self.activate = ReluDropout(dropout)
 
@@ -70,12 +70,12 @@ class GraphConvUnit(nn.Module):
 
 
 class ResidualUnits(nn.Module):
-    """Two graph-conv units; the input is added to the result."""
+    """Two graph-convolution units with a residual connection."""
 
-    def __init__(self, dropout):
+    def __init__(self, dropout, skeleton):
         super().__init__()
-        self.gconv1 = GraphConvUnit(WIDTH, dropout)
-        self.gconv2 = GraphConvUnit(WIDTH, dropout)
+        self.gconv1 = GraphConvUnit(WIDTH, dropout, skeleton)
+        self.gconv2 = GraphConvUnit(WIDTH, dropout, skeleton)
 
     def forward(self, features):
         return features + self.gconv2(self.gconv1(features))
@@ -84,14 +84,14 @@ class ResidualUnits(nn.Module):
 class SemGCN(nn.Module):
     """(B, 16, 2) or (B, 32) normalised 2D -> (B, 16, 3) metres, camera frame.
 
-    PoseAug: all 16 joints are predicted, the root included and not zeroed; evaluation re-roots.
+    PoseAug: all joints are predicted, including the root, which is not set to zero; the evaluation subtracts it.
     """
 
-    def __init__(self, stages, dropout):
+    def __init__(self, stages, dropout, skeleton=H36M_16):
         super().__init__()
-        self.gconv_input = nn.Sequential(GraphConvUnit(2, dropout))
-        self.gconv_layers = nn.Sequential(*(ResidualUnits(dropout) for _ in range(stages)))
-        self.gconv_output = SemGraphConv(WIDTH, 3)
+        self.gconv_input = nn.Sequential(GraphConvUnit(2, dropout, skeleton))
+        self.gconv_layers = nn.Sequential(*(ResidualUnits(dropout, skeleton) for _ in range(stages)))
+        self.gconv_output = SemGraphConv(WIDTH, 3, skeleton)
 
     def forward(self, pose2d):
         joint_major = as_joints(pose2d).transpose(0, 1).contiguous()

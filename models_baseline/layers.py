@@ -1,25 +1,22 @@
-"""What the lifters share: matrix products on rows, dropout, and the shapes at both ends of a lifter.
+"""Layers that the lifters share: matrix products on rows, BatchNorm, dropout, and the shapes of a lifter's input and output.
 
-Rows are (..., channels). A 1x1 convolution over (B, C, J) is a Linear on each (b, j) row: the same numbers, 1.5 to 3
-times faster on a CPU; the weights keep the convolution's shape, so released checkpoints load.
+Rows are (..., channels). A 1x1 convolution over (B, C, J) is computed as a linear layer on each (b, j) row: this gives
+the same numbers 1.5 to 3 times faster on a CPU. Its weights keep the shape of a convolution's, so released checkpoints
+load.
 """
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from common.skeleton import H36M_16
-
-POSE2D_SIZE = 2 * H36M_16.num_joints             # numbers of a pose in the image
-ROOTLESS_SIZE = 3 * (H36M_16.num_joints - 1)     # of a pose in space, but for the root: see prepend_root
-# oneDNN, which PyTorch has beside its BLAS, makes large products 10 to 15 % faster on an AMD processor with AVX2 or AVX-512
-# (with less it is slower): from so many multiplications on, and so many channels.
+# For large float32 products on a CPU. PyTorch contains oneDNN beside its BLAS library. On AMD's processors oneDNN is 10 to
+# 15 % faster from LARGE_PRODUCT multiplications and WIDE channels on; without AVX2 it is slower.
 HAS_ONEDNN = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() in ('AVX2', 'AVX512')
 LARGE_PRODUCT, WIDE = 2 ** 28, 32
-MANY_ROWS = 8192                                 # the gradient of a weight is summed in parts from here on
+MANY_ROWS = 8192         # from this number of rows on, a weight's gradient is summed in parts
 
 
 class Linear(nn.Linear):
-    """nn.Linear by `linear`."""
+    """nn.Linear, computed by `linear`."""
 
     def forward(self, rows):
         return linear(rows, self.weight, self.bias)
@@ -46,21 +43,21 @@ class PointwiseConv2d(nn.Conv2d):
 
 
 def linear(rows, weight, bias=None):
-    """F.linear; large float32 products on a CPU by oneDNN."""
+    """F.linear, with large float32 products on a CPU computed by oneDNN."""
     if _onednn_gains(rows, weight):
-        return _OneDnnLinear.apply(rows, weight.contiguous(), bias)     # with a slice of a matrix oneDNN takes a minute
+        return _OneDnnLinear.apply(rows, weight.contiguous(), bias)     # oneDNN takes a minute where the weight is a slice
     return F.linear(rows, weight, bias)
 
 
 def _onednn_gains(rows, weight):
-    """Large products only, in programs of ours: a file that is exported or traced must run everywhere."""
+    """True for large products, but never while a model is exported or traced: such a file must run everywhere."""
     return (HAS_ONEDNN and not (torch.compiler.is_compiling() or torch.jit.is_tracing())
             and rows.device.type == 'cpu' and rows.dtype == torch.float32
             and rows.numel() * len(weight) >= LARGE_PRODUCT and min(weight.shape) >= WIDE)
 
 
 def _onednn_linear(rows, weight, bias):
-    """The operation that torch.compile puts in F.linear's place."""
+    """The operation by which torch.compile replaces F.linear."""
     return torch.ops.mkldnn._linear_pointwise(rows, weight, bias, 'none', [], '')
 
 
@@ -81,7 +78,7 @@ class _OneDnnLinear(torch.autograd.Function):
 
 
 def _gradient_of_weight(gradient, rows):
-    """(N, out), (N, in) -> (out, in). By the BLAS: oneDNN would copy both transposed. A long sum is faster in four parts."""
+    """(N, out), (N, in) -> (out, in). By BLAS, as oneDNN would transpose both by copying; four partial sums are faster."""
     if len(rows) < MANY_ROWS or len(rows) % 4:
         return gradient.t() @ rows
     return torch.bmm(gradient.unflatten(0, (4, -1)).transpose(1, 2), rows.unflatten(0, (4, -1))).sum(0)
@@ -95,7 +92,7 @@ class RowBatchNorm(nn.BatchNorm1d):
 
 
 class Dropout(nn.Dropout):
-    """nn.Dropout with a fast CPU side in training."""
+    """nn.Dropout, drawn faster in training on a CPU."""
 
     def forward(self, features):
         if _draws_by_bytes(self, features):
@@ -104,7 +101,7 @@ class Dropout(nn.Dropout):
 
 
 class ReluDropout(nn.Module):
-    """ReLU, then dropout with rate `p`: one fast operation on a CPU in training, PyTorch's two elsewhere."""
+    """ReLU, then dropout with rate `p`: one fast operation in training on a CPU, otherwise PyTorch's two."""
 
     def __init__(self, p):
         super().__init__()
@@ -124,11 +121,11 @@ def _draws_by_bytes(module, features):
 
 
 def _kept(features, p):
-    """Integers of `features`' shape, 1 where an entry is kept.
+    """Integers of the shape of `features`, 1 where an entry is kept.
 
-    PyTorch draws Bernoulli numbers one by one on a CPU. Here one 64-bit draw decides over four entries, or over eight: an
-    entry is dropped where its 16 bits, as a signed number, lie below a threshold. The rate is met to 2^-17; one that 8
-    bits meet exactly, like a quarter, takes 8.
+    On a CPU, PyTorch draws Bernoulli numbers one by one. Here one 64-bit draw decides for four entries: an entry is
+    dropped where its 16 bits, read as a signed number, are below a threshold, so the rate is met to 2^-17. Where 8 bits
+    meet the rate exactly, as for 0.25, one draw decides for eight entries.
     """
     bits, kind = (8, torch.int8) if (p * 2 ** 8).is_integer() else (16, torch.int16)
     numbers = torch.empty(-(-features.numel() * bits // 64), dtype=torch.int64).random_(-2 ** 63, None)
@@ -137,7 +134,7 @@ def _kept(features, p):
 
 
 def _drop(features, kept, scale):
-    """features * kept * scale in one pass; `kept` is made floats first, as a product of two types is some 30 times slower."""
+    """features * kept * scale in one pass. `kept` becomes floats first: a product of two types is 30 times slower."""
     kept = kept.to(features.dtype)
     return torch.addcmul(kept.new_zeros(()), kept, features, value=scale, out=kept)
 
@@ -156,7 +153,7 @@ class _CpuDropout(torch.autograd.Function):
 
 
 class _CpuReluDropout(torch.autograd.Function):
-    """Keeps no draws for the backward pass: an entry that was dropped is zero in the output, like one that ReLU cut."""
+    """Saves no draws for the backward pass: a dropped entry is zero in the output, as one that ReLU has set to zero."""
 
     @staticmethod
     def forward(ctx, features, p):
@@ -173,7 +170,7 @@ class _CpuReluDropout(torch.autograd.Function):
 
 def as_joints(pose2d):
     """(B, 16, 2) or (B, 32) -> (B, 16, 2)."""
-    return pose2d.reshape(pose2d.shape[0], -1, 2)      # len() would freeze the batch size in an exported file
+    return pose2d.reshape(pose2d.shape[0], -1, 2)      # len() would fix the batch size in an exported file
 
 
 def prepend_root(joints):

@@ -1,8 +1,10 @@
-"""ST-GCN for one frame (Cai et al., ICCV 2019): graph convolutions on 17 joints, on five body parts and over the body.
+"""ST-GCN for one frame (Cai et al., ICCV 2019): graph convolutions on the joints, on five body parts and over the body.
 
-Features are rows (B, nodes, channels). The graph convolutions split the adjacency A (4, nodes, nodes) by what a node
-sums: itself, neighbours farther from the centre, neighbours nearer to it, its mirror image. Inside the network the
-joints stand in the order of PARTS, so that a part, and all joints that have a mirror image, are slices.
+Shapes are given for the 17 joints of H36M_17, on which the network works also for H36M_16 (see `Skeleton.completed`).
+Features are rows (B, nodes, channels). A graph convolution splits the adjacency A (4, nodes, nodes) by kinds of
+neighbours: the node itself, neighbours farther from the centre, neighbours nearer to it, and its mirror image. Inside
+the network the joints stand in the order of the skeleton's `graph_parts`, so that each part is a slice, and so are all
+joints that have a mirror image.
 """
 import torch
 from torch import nn
@@ -12,31 +14,36 @@ from common.skeleton import H36M_16, H36M_17, Skeleton
 from models_baseline.layers import Dropout, PointwiseConv2d, RowBatchNorm, as_joints, linear
 
 NUM_KINDS = 4
-PARTS = dict(left_arm=('LShoulder', 'LElbow', 'LWrist'), right_arm=('RShoulder', 'RElbow', 'RWrist'),
-             left_leg=('LHip', 'LKnee', 'LFoot'), right_leg=('RHip', 'RKnee', 'RFoot'),
-             torso=('Hip', 'Spine', 'Thorax', 'Neck', 'Head'))
-# The graph of the five parts: four limbs that hang from the torso. The torso leads here, and the nodes are put in
-# PARTS' order below.
-_PART_TREE = Skeleton(names=('Torso', 'LArm', 'RArm', 'LLeg', 'RLeg'), parent_names=(None,) + ('Torso',) * 4)
-_PART_ORDER = _PART_TREE.joints('LArm', 'RArm', 'LLeg', 'RLeg', 'Torso')
-JOINT_ORDER = H36M_17.joints(*(name for names in PARTS.values() for name in names))
-
-# Each layer's own dropout rate, in force where the rate asked for is negative.
+# Each layer's own dropout rate, used where the given rate is negative.
 OWN_DROPOUT = dict(unit=0.05, body=0.25, merge=0.1, head=0.1)
 
 
-def joint_adjacency():
-    """(4, 17, 17) of the joints, centred on the spine."""
-    return _split_adjacency(H36M_17, centre='Spine')
+def joint_adjacency(skeleton=H36M_17):
+    """(4, 17, 17) adjacency of the joints in the skeleton's order, by kinds of neighbours."""
+    return _split_adjacency(skeleton, skeleton.graph_centre)
 
 
-def part_adjacency():
-    """(4, 5, 5) of the parts, centred on the torso, in the order of PARTS."""
-    return _split_adjacency(_PART_TREE, centre='Torso')[:, _PART_ORDER][:, :, _PART_ORDER]
+def part_adjacency(skeleton=H36M_17):
+    """(4, 5, 5) adjacency of the parts in the order of `graph_parts`: limbs, which hang from the last part, the trunk."""
+    *limbs, trunk = [_as_joint(part) for part in skeleton.graph_parts]
+    tree = Skeleton(names=(trunk, *limbs), parent_names=(None,) + (trunk,) * len(limbs))
+    order = tree.joints(*limbs, trunk)
+    return _split_adjacency(tree, trunk)[:, order][:, :, order]
+
+
+def _as_joint(part):
+    """'left_arm' -> 'LArm', so that the mirror of a part follows from its name as a joint's does."""
+    side, _, name = part.rpartition('_')
+    return side[:1].upper() + name.capitalize()
+
+
+def joint_order(skeleton):
+    """The skeleton's joints, part by part."""
+    return skeleton.joints(*(name for names in skeleton.graph_parts.values() for name in names))
 
 
 def _split_adjacency(skeleton, centre):
-    """(4, V, V): A[k, v, w] weighs v in the sum for w; the columns sum to one over k and v together."""
+    """(4, V, V): A[k, v, w] is the weight of node v in the sum for node w; over k and v together they sum to one."""
     hops = torch.tensor(skeleton.hops_from(centre))
     farther = hops[:, None] > hops[None, :]
     bones = torch.as_tensor(skeleton.adjacency)
@@ -48,10 +55,10 @@ def _split_adjacency(skeleton, centre):
 
 
 class GraphMix(nn.Module):
-    """1x1 conv to 4 kinds of features, then each node sums its neighbours' by kind: (B, V, in) -> (B, V, out).
+    """1x1 convolution to 4 kinds of features, of which each node sums its neighbours': (B, V, in) -> (B, V, out).
 
-    Computed the other way round: the sums first, then one matrix product over (kind, in) for the first nodes, which have
-    a mirror image, and one for those of the middle, which need a kind less: fewer operations, and nothing 4 * out wide.
+    Computed in the other order, with fewer operations: first the sums, then one matrix product over (kind, in) for the
+    nodes that have a mirror image, which come first, and one for those of the middle, which have one kind less.
     """
 
     def __init__(self, in_channels, out_channels, adjacency):
@@ -59,7 +66,7 @@ class GraphMix(nn.Module):
         self.conv = PointwiseConv2d(in_channels, NUM_KINDS * out_channels)
         paired = int((adjacency[-1] > 0).any(0).sum())
         for group, nodes in (('paired', slice(paired)), ('middle', slice(paired, None))):
-            kinds = adjacency[:, :, nodes].flatten(1).any(1).nonzero().flatten()        # those that lead to these nodes
+            kinds = adjacency[:, :, nodes].flatten(1).any(1).nonzero().flatten()        # kinds that lead to these nodes
             self.register_buffer(f'kinds_{group}', kinds, persistent=False)
             self.register_buffer(f'mix_{group}', _mix_of(kinds, adjacency[:, :, nodes]), persistent=False)
 
@@ -84,9 +91,9 @@ def _mix_of(kinds, adjacency):
 
 
 class StGcnUnit(nn.Module):
-    """Graph mixing, BN, ReLU, dropout, 1x1 conv, BN, dropout; plus the residual; ReLU.
+    """GraphMix, BatchNorm, ReLU, dropout, 1x1 convolution, BatchNorm, dropout; then the residual is added; ReLU.
 
-    The residual is the input itself, or its 1x1 conv and BN where widths differ.
+    The residual is the input itself or, where the widths differ, its 1x1 convolution and BatchNorm.
     """
 
     def __init__(self, in_channels, out_channels, adjacency, dropout, has_residual=True):
@@ -121,7 +128,7 @@ class NonLocal(nn.Module):
         nn.init.zeros_(self.W[1].bias)
 
     def forward(self, joints, parts, copy_back):
-        """`copy_back` (17, 5) gives each joint its part's features, here after the products: there are fewer parts."""
+        """`copy_back` (17, 5) gives each joint its part's features. It is applied after the products, as parts are fewer."""
         weight, bias = (torch.cat([getattr(layer, name) for layer in (self.theta, self.phi, self.g)])
                         for name in ('weight', 'bias'))
         of_joints, of_parts = weight.flatten(1).chunk(2, dim=1)
@@ -133,14 +140,15 @@ class NonLocal(nn.Module):
 
 
 class StGcnBody(nn.Module):
-    """(B, 17, 2) -> (B, 17, 3): joints, then parts, then the whole body, then back to the joints."""
+    """(B, 17, 2) -> (B, 17, 3): from joints to parts, to the whole body, and back to the joints."""
 
-    def __init__(self, dropout):
+    def __init__(self, dropout, skeleton):
         super().__init__()
         rate = {place: own if dropout < 0 else dropout for place, own in OWN_DROPOUT.items()}
-        joints, parts = joint_adjacency()[:, JOINT_ORDER][:, :, JOINT_ORDER], part_adjacency()
-        # PoseAug: the reference hands its momentum over as eps; released weights depend on it.
-        self.data_bn = nn.BatchNorm1d(2 * H36M_17.num_joints, eps=0.1, momentum=0.1)
+        order = joint_order(skeleton)
+        joints, parts = joint_adjacency(skeleton)[:, order][:, :, order], part_adjacency(skeleton)
+        # PoseAug: the reference passes its momentum as eps, and released weights depend on it.
+        self.data_bn = nn.BatchNorm1d(2 * skeleton.num_joints, eps=0.1, momentum=0.1)
         self.st_gcn_networks = nn.ModuleList([
             StGcnUnit(2, 128, joints, rate['unit'], has_residual=False),
             StGcnUnit(128, 128, joints, rate['unit']), StGcnUnit(128, 256, joints, rate['unit'])])
@@ -150,13 +158,12 @@ class StGcnBody(nn.Module):
         self.conv2 = _conv_unit(1024, 256, rate['merge'])
         self.non_local = NonLocal(512, 256)
         self.fcn = nn.Sequential(Dropout(rate['head']), PointwiseConv2d(512, 3))
-        in_order = torch.eye(H36M_17.num_joints)[JOINT_ORDER]
-        self.register_buffer('in_order', in_order, persistent=False)                        # (17, 17) permutation
-        self.part_sizes = [len(names) for names in PARTS.values()]
-        self.register_buffer('copy_back', _copies(self.part_sizes), persistent=False)       # (17, 5)
+        self.register_buffer('in_order', torch.eye(skeleton.num_joints)[order], persistent=False)    # (17, 17) permutation
+        self.part_sizes = [len(names) for names in skeleton.graph_parts.values()]
+        self.register_buffer('copy_back', _copies(self.part_sizes), persistent=False)                # (17, 5)
 
     def forward(self, pose2d):
-        """(B, 17, 2) -> (B, 17, 3). The order of each concatenation is that of the released weights' channels."""
+        """The order of each concatenation is that of the channels in released weights."""
         features = self.in_order @ self.data_bn(pose2d.flatten(1)).view_as(pose2d)
         for unit in self.st_gcn_networks:
             features = unit(features)
@@ -169,37 +176,29 @@ class StGcnBody(nn.Module):
 
 
 class StGcn(nn.Module):
-    """(B, 16, 2) or (B, 32) normalised 2D -> (B, 16, 3) metres, camera frame. PoseAug: the root is not zeroed.
+    """(B, 16, 2) or (B, 32) normalised 2D -> (B, 16, 3) metres, camera frame.
 
-    Inside, Human3.6M's Neck stands midway between Thorax and Head. `stages` does nothing (as in the reference).
-    A negative `dropout` keeps each layer's own rate.
+    PoseAug: the root is predicted like any other joint and not set to zero; `stages` does nothing.
+    Human3.6M's Neck is put midway between Thorax and Head on the way in and dropped on the way out. A negative `dropout`
+    stands for each layer's own rate, OWN_DROPOUT.
     """
 
-    def __init__(self, stages, dropout):
+    def __init__(self, stages, dropout, skeleton=H36M_16):
         super().__init__()
-        self.stgcn = StGcnBody(dropout)
-        self.register_buffer('with_neck', _neck_matrix(), persistent=False)
+        whole = skeleton.completed or skeleton
+        self.stgcn = StGcnBody(dropout, whole)
+        self.register_buffer('with_neck', torch.as_tensor(skeleton.completion_matrix()), persistent=False)    # (17, 16)
+        self.register_buffer('own_joints', torch.tensor(whole.joints(*skeleton.names)), persistent=False)
 
     def forward(self, pose2d):
-        pose3d_17 = self.stgcn(self.with_neck @ as_joints(pose2d))
-        neck = H36M_17.names.index('Neck')
-        return torch.cat([pose3d_17[:, :neck], pose3d_17[:, neck + 1:]], dim=1)
+        return self.stgcn(self.with_neck @ as_joints(pose2d)).index_select(1, self.own_joints)
 
 
 def _copies(sizes):
-    """(sum of sizes, parts): a one where the row's joint belongs to the part."""
+    """(sum of sizes, parts): 1 where the row's joint belongs to the part."""
     return torch.block_diag(*(torch.ones(size, 1) for size in sizes))
 
 
 def _conv_unit(in_channels, out_channels, dropout):
     return nn.Sequential(PointwiseConv2d(in_channels, out_channels), RowBatchNorm(out_channels), nn.ReLU(),
                          Dropout(dropout))
-
-
-def _neck_matrix():
-    """(17, 16): copies our joints and puts Neck between Thorax and Head."""
-    rows = [[name] if name in H36M_16.names else ['Thorax', 'Head'] for name in H36M_17.names]
-    matrix = torch.zeros(len(rows), H36M_16.num_joints)
-    for row, sources in zip(matrix, rows):
-        row[H36M_16.joints(*sources)] = 1 / len(sources)
-    return matrix

@@ -1,28 +1,29 @@
-"""VideoPose3D (Pavllo et al., CVPR 2019) for a single frame: all its convolutions have kernel size 1."""
+"""VideoPose3D (Pavllo et al., CVPR 2019) for a single frame, where all convolutions have kernel size 1."""
 from torch import nn
 
-from models_baseline.layers import POSE2D_SIZE, ROOTLESS_SIZE, PointwiseConv1d, ReluDropout, prepend_root
+from common.skeleton import H36M_16
+from models_baseline.layers import PointwiseConv1d, ReluDropout, prepend_root
 
 WIDTH = 1024
 
 
 class VideoPose(nn.Module):
-    """(B, 16, 2) or (B, 32) normalised 2D -> (B, 16, 3) root-relative metres, camera frame; the root is zero.
+    """(B, 16, 2) or (B, 32) normalised 2D -> (B, 16, 3) metres, camera frame, root-relative: the root is zero.
 
-    Block i holds the layers 2 i and 2 i + 1 of `layers_conv` and `layers_bn` (the released checkpoints' names).
+    Residual block i consists of the layers 2 i and 2 i + 1 of `layers_conv` and `layers_bn`, as released checkpoints
+    name them.
     """
 
-    def __init__(self, stages, dropout):
+    def __init__(self, stages, dropout, skeleton=H36M_16):
         super().__init__()
         self.expand_bn = nn.BatchNorm1d(WIDTH)
-        self.shrink = PointwiseConv1d(WIDTH, ROOTLESS_SIZE)
-        self.expand_conv = PointwiseConv1d(POSE2D_SIZE, WIDTH, bias=False)
+        self.shrink = PointwiseConv1d(WIDTH, 3 * (skeleton.num_joints - 1))
+        self.expand_conv = PointwiseConv1d(2 * skeleton.num_joints, WIDTH, bias=False)
         self.layers_conv = nn.ModuleList(PointwiseConv1d(WIDTH, WIDTH, bias=False) for _ in range(2 * stages))
         self.layers_bn = nn.ModuleList(nn.BatchNorm1d(WIDTH) for _ in range(2 * stages))
         self.activate = ReluDropout(dropout)
 
     def forward(self, pose2d):
-        """(B, 16, 2) or (B, 32) -> (B, 16, 3)."""
         features = self.activate(self.expand_bn(self.expand_conv(pose2d.flatten(1))))
         layers = list(zip(self.layers_conv, self.layers_bn))
         for (conv1, norm1), (conv2, norm2) in zip(layers[::2], layers[1::2]):

@@ -1,7 +1,7 @@
 """PoseAug's augmentor (Gong et al., CVPR 2021, section 3.2): bone angles, bone lengths, then rotation and translation.
 
-Every head sees the SOURCE pose, root-relative, and 48 Gaussian numbers of its own, drawn in the order BA, BL, R, T.
-Poses are (B, 16, 3), camera frame, metres.
+Every head sees the SOURCE pose, root-relative, and its own 48 Gaussian numbers, drawn in the order BA, BL, R, T.
+Poses are (B, 16, 3), metres, in the camera frame. Shapes are given for H36M_16: 16 joints, 15 bones, 9 bone groups.
 """
 from typing import NamedTuple
 
@@ -17,22 +17,17 @@ from common.rotation import axis_angle_to_matrix
 from common.skeleton import H36M_16
 
 NOISE_SIZE = 48
-NUM_HEADS = 4                    # BA, BL, R, T
+NUM_HEADS = 4          # BA, BL, R, T
 WIDTH = 256
-POSE_SIZE = 3 * H36M_16.num_joints
-NUM_BONES = H36M_16.num_bones
-NUM_GROUPS = max(H36M_16.bone_groups) + 1
-BACKBONE = ('Spine', 'Thorax')   # BA leaves the direction of these bones alone
-STILL_GROUP = H36M_16.bone_groups[H36M_16.bones('Thorax')[0]]      # BL leaves the length of this bone alone
-MAX_ANGLE = 3.1415               # PoseAug: not pi
+MAX_ANGLE = 3.1415     # PoseAug: not pi
 
 
 class AugmentedPoses(NamedTuple):
-    """What one call of the augmentor makes, step by step.
+    """The augmented poses after each step, and the parameters of the steps.
 
-    `ba`, `bl`, `rt` (B, 16, 3) camera metres: after bone angles, after bone lengths too, after rotation and translation
-    too (`ba` and `bl` keep the source's root). `ba_diff` (B, 15): 1 - cos of the angle each bone turned. `bl_ratio`
-    (B, 9): relative change of length per bone group. `axis_angle` (B, 3) radians, `translation` (B, 1, 3) metres.
+    `ba`, `bl`, `rt` (B, 16, 3) metres, camera frame: after BA; after BA and BL; after BA, BL and RT (`ba` and `bl` keep
+    the source's root). `ba_diff` (B, 15): 1 - cos of the angle by which each bone turned. `bl_ratio` (B, 9): relative
+    change of length of each bone group. `axis_angle` (B, 3) radians, `translation` (B, 1, 3) metres.
     """
     ba: torch.Tensor
     ba_diff: torch.Tensor
@@ -44,7 +39,7 @@ class AugmentedPoses(NamedTuple):
 
 
 class TrunkBlock(nn.Module):
-    """Two times Linear, BatchNorm, LeakyReLU; no residual."""
+    """Twice Linear, BatchNorm, LeakyReLU, without a residual connection."""
 
     def __init__(self):
         super().__init__()
@@ -59,7 +54,7 @@ class TrunkBlock(nn.Module):
 
 
 class NoisyTrunk(nn.Module):
-    """What all heads share: (B, in_size) of pose, what else the head sees, and noise -> (B, out_size)."""
+    """The network of each head: the pose and whatever else the head sees, (B, in_size), and noise (B, 48) -> (B, out_size)."""
 
     def __init__(self, in_size, out_size):
         super().__init__()
@@ -74,56 +69,60 @@ class NoisyTrunk(nn.Module):
 
 
 class Augmentor(nn.Module):
-    """Source poses (B, 16, 3), camera metres -> AugmentedPoses.
+    """Source poses (B, 16, 3), metres, camera frame -> AugmentedPoses.
 
-    `max_length_change` bounds the relative change of bone lengths.
+    `max_length_change` bounds the relative change of the bone lengths.
     """
 
-    def __init__(self, max_length_change=0.2):
+    def __init__(self, max_length_change=0.2, skeleton=H36M_16):
         super().__init__()
-        self.max_length_change = max_length_change
-        self.bone_angle = NoisyTrunk(POSE_SIZE, 3 * NUM_BONES)
-        self.bone_length = NoisyTrunk(POSE_SIZE + NUM_BONES, NUM_GROUPS)
-        self.rotation = NoisyTrunk(POSE_SIZE, 3)
-        self.translation = NoisyTrunk(POSE_SIZE, 3)
+        self.max_length_change, self.skeleton = max_length_change, skeleton
+        pose_size, num_bones = 3 * skeleton.num_joints, skeleton.num_bones
+        self.bone_angle = NoisyTrunk(pose_size, 3 * num_bones)
+        self.bone_length = NoisyTrunk(pose_size + num_bones, skeleton.num_groups)
+        self.rotation = NoisyTrunk(pose_size, 3)
+        self.translation = NoisyTrunk(pose_size, 3)
         kaiming_linears(self)
-        may_turn = torch.ones(NUM_BONES, 1)
-        may_turn[H36M_16.bones(*BACKBONE)] = 0
-        may_stretch = torch.ones(NUM_GROUPS)
-        may_stretch[STILL_GROUP] = 0
+        may_turn = torch.ones(num_bones, 1)
+        may_turn[skeleton.bones(*skeleton.backbone)] = 0
+        may_stretch = torch.ones(skeleton.num_groups)
+        may_stretch[skeleton.fixed_groups] = 0
         self.register_buffer('may_turn', may_turn, persistent=False)
         self.register_buffer('may_stretch', may_stretch, persistent=False)
 
     def forward(self, pose3d_cam, noise=None):
-        """`noise` (4, B, 48) replaces the Gaussian draw, heads in the order BA, BL, R, T."""
+        """`noise` (4, B, 48), for the heads BA, BL, R, T in this order, replaces the Gaussian draw."""
         if noise is None:
             noise = draw_noise(pose3d_cam)
         root = pose3d_cam[:, :1]
         source = root_relative(pose3d_cam).flatten(1)
-        vectors = bone_vectors(pose3d_cam)
+        vectors = bone_vectors(pose3d_cam, self.skeleton)
         ba_vectors, ba_diff = self.turn_bones(vectors, source, noise[0])
         bl_vectors, bl_ratio = self.stretch_bones(ba_vectors, bone_lengths(vectors), source, noise[1])
-        bl_rel = pose_from_bones(bl_vectors)
+        bl_rel = pose_from_bones(bl_vectors, self.skeleton)
         rt, axis_angle, translation = self.move(bl_rel, source, noise[2:])
-        return AugmentedPoses(pose_from_bones(ba_vectors) + root, ba_diff, bl_rel + root, bl_ratio,
-                              rt, axis_angle, translation)
+        ba = pose_from_bones(ba_vectors, self.skeleton) + root
+        return AugmentedPoses(ba, ba_diff, bl_rel + root, bl_ratio, rt, axis_angle, translation)
 
     def turn_bones(self, vectors, source, noise):
-        """BA: new direction = normalise(unit bone + change); lengths stay. -> vectors (B, 15, 3), 1 - cos (B, 15)."""
+        """BA: new direction = normalise(unit bone + change), same length. Returns vectors (B, 15, 3) and 1 - cos (B, 15)."""
         old = unit_bones(vectors)
         change = self.bone_angle(source, noise).view_as(vectors)
-        # PoseAug: the normalisation has no eps; the backbone keeps the unit bone itself, not a normalised copy of it
+        # PoseAug: no eps in the normalisation. The backbone keeps its unit bone itself, not a copy normalised once more.
         new = torch.where(self.may_turn > 0, unit_bones(old + change * self.may_turn), old)
         return new * bone_lengths(vectors), 1 - (old * new).sum(-1)
 
     def stretch_bones(self, vectors, source_lengths, source, noise):
-        """BL: lengths * (1 + ratio), |ratio| < max_length_change, left and right alike. -> vectors (B, 15, 3), ratios (B, 9)."""
+        """BL: lengths * (1 + ratio), |ratio| < max_length_change, left and right alike.
+
+        Returns vectors (B, 15, 3) and ratios (B, 9).
+        """
         raw = self.bone_length(source, source_lengths.flatten(1), noise) * self.may_stretch
         ratio = torch.tanh(raw) * self.max_length_change
-        return vectors * (1 + scale_by_group(ratio))[..., None], ratio
+        return vectors * (1 + scale_by_group(ratio, self.skeleton))[..., None], ratio
 
     def move(self, pose3d_rel, source, noise):
-        """RT: R X + t of a root-relative pose; t = (x, y, z^2). Nothing checks that it then lies before the camera."""
+        """RT: R X + t of a root-relative pose, with t = (x, y, z^2). Nothing ensures that it lies in front of the camera."""
         axis_angle = torch.tanh(self.rotation(source, noise[0])) * MAX_ANGLE
         x, y, z = self.translation(source, noise[1]).split(1, dim=1)
         translation = torch.cat([x, y, z ** 2], dim=1)[:, None]

@@ -1,14 +1,14 @@
-"""Replay pool of fakes for a discriminator (Shrivastava et al., CVPR 2017), in tensors."""
+"""Replay pool of fake poses for a discriminator (Shrivastava et al., CVPR 2017), as one tensor."""
 import torch
 from torch import nn
 
 
 class ReplayPool(nn.Module):
-    """Holds up to `capacity` items of shape `item_shape`; a module only so that its content is saved and moved.
+    """Holds up to `capacity` items of shape `item_shape`. It is a module so that its content is saved and moved with others.
 
-    Items of a batch go in one after the other. Until the pool is full an item is stored and passes through; after
-    that, with probability 1/2 a random slot's item is returned and the new one stored there, else the new one passes
-    unstored. An item stored earlier in a batch may come back later in it.
+    The items of a batch enter one after the other. Until the pool is full, each item is stored and also returned. After
+    that, with probability 1/2, the item of a random slot is returned and the new one takes its place; otherwise the new
+    one is returned and not stored. An item stored earlier in a batch may be returned later in the same batch.
     """
 
     def __init__(self, item_shape, capacity=4096):
@@ -24,7 +24,7 @@ class ReplayPool(nn.Module):
 
     @torch.no_grad()
     def exchange(self, batch, generator=None):
-        """(B, *item_shape) new fakes -> (B, *item_shape) fakes to train on."""
+        """(B, *item_shape) new fake poses -> (B, *item_shape) fake poses to train the discriminator on."""
         fresh = min(len(self.items) - self.count, len(batch))
         self.items[self.count:self.count + fresh] = batch[:fresh]
         self.count += fresh
@@ -35,10 +35,10 @@ class ReplayPool(nn.Module):
         return torch.cat([batch[:fresh], self.swap(late, swaps, slots)])
 
     def swap(self, batch, swaps, slots):
-        """Where `swaps` (B,), item i is stored in slot `slots[i]` and what lay there is returned; elsewhere it passes.
+        """Where `swaps[i]`, item i goes to slot `slots[i]` and that slot's item is returned; elsewhere item i is returned.
 
-        Equal to doing so item by item: an item finds what the last one before it with the same slot left there, and a
-        slot keeps what its last one brings. A stable sort by slot puts these neighbours side by side.
+        The result equals a loop over the items: an item gets what the last item before it with the same slot left there,
+        and a slot keeps its last item. A stable sort by slot puts such items side by side.
         """
         if len(batch) == 0:
             return batch
@@ -52,6 +52,6 @@ class ReplayPool(nn.Module):
 
         last = torch.full((nowhere + 1,), -1, device=slots.device).scatter_reduce_(0, goals, places, 'amax')[slots]
         candidates = torch.cat([batch, self.items.index_select(0, slots)])
-        # All that write to a slot write the same, so the order of writing does not matter.
+        # all writes to a slot write the same item, so their order does not matter
         self.items.index_copy_(0, slots, candidates.index_select(0, torch.where(last >= 0, last, held)))
         return candidates.index_select(0, origin)

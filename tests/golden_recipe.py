@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models_poseaug.discriminator import BODY_PARTS
+from common.skeleton import H36M_16
 
 GOLDEN = Path(__file__).parent / 'golden'
 PARTS = np.load(GOLDEN / 'parts.npz')
@@ -76,7 +76,7 @@ def generator_name(name):
 def critic3d_name(name):
     """Our 3D critic's name of a weight -> the reference's: 'branches.left_arm.layer_pred.bias' -> 'kcs_path_1.layer_pred.bias'."""
     _, part, rest = name.split('.', 2)
-    return f'kcs_path_{list(BODY_PARTS).index(part) + 1}.{rest}'
+    return f'kcs_path_{list(H36M_16.critic_parts).index(part) + 1}.{rest}'
 
 
 def golden(name, dtype=torch.float32):

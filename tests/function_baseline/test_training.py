@@ -18,7 +18,7 @@ from function_baseline.arguments import baseline_parser, parse
 from function_baseline.data import load_training
 from function_baseline.loop import StepDecay
 from models_baseline import LIFTERS, build_lifter
-from run_reading import checkpoint, PowerCut, events, log_rows, same, training_state
+from run_reading import PowerCut, checkpoint, events, log_rows, same, training_state
 from utils.gradients import adam
 from utils.runs.run_directory import RunDirectory
 

@@ -45,9 +45,12 @@ def test_names_and_shapes_of_the_weights():
 @pytest.mark.parametrize('mode', ['eval', 'train'])
 @torch.no_grad()
 def test_golden_poses(mode):
-    """Training goes through BatchNorm: the golden values, in float32 themselves, lie 1.7e-4 from our float64 there."""
-    tolerance = dict(eval=2e-5, train=2e-4)[mode]
-    poses = filled(torch.float32).train(mode == 'train')(golden('pose3d'), golden('noise_ba_bl_r_t'))
+    """BatchNorm in training mode amplifies rounding: the golden values, which are float32, are 1.7e-4 off there.
+
+    Ours in float32 would add as much again, depending on the processor, so training mode is compared in float64.
+    """
+    dtype, tolerance = dict(eval=(torch.float32, 2e-5), train=(torch.float64, 2e-4))[mode]
+    poses = filled(dtype).train(mode == 'train')(golden('pose3d', dtype), golden('noise_ba_bl_r_t', dtype))
     for ours, theirs in REFERENCE_NAMES.items():
         assert distance(getattr(poses, ours), golden(f'gen_{mode}_{theirs}')) < tolerance, ours
 

@@ -6,7 +6,7 @@ from common.bones import bone_vectors, mix_points, swap_bone_lengths, unit_bones
 from common.rotation import axis_angle_to_matrix
 from common.skeleton import H36M_16
 from golden_recipe import SHAPES, critic3d_name, distance, fill, golden
-from models_poseaug.discriminator import BODY_PARTS, Discriminator2D, Discriminator3D, kinematic_chain_space
+from models_poseaug.discriminator import Discriminator2D, Discriminator3D, kinematic_chain_space
 
 # PoseAug: the reference has the sides of the legs the wrong way round
 REFERENCE_PARTS = dict(left_arm='left_arm', right_arm='right_arm', right_leg='left_leg', left_leg='right_leg', torso='torso')
@@ -36,7 +36,7 @@ def test_golden_scores():
     assert distance(fill(Discriminator2D())(golden('pose2d')), golden('d2d')) < 2e-6
 
 
-@pytest.mark.parametrize('part', BODY_PARTS)
+@pytest.mark.parametrize('part', H36M_16.critic_parts)
 def test_golden_kinematic_chain_space(part):
     """Of the reference's 225 columns a branch computes those of its own pairs of bones; the others are zero."""
     branch = Discriminator3D().branches[part]
@@ -67,7 +67,7 @@ def test_branches_see_the_bones_of_their_part():
     """By bone number, as published."""
     published = dict(left_arm=[7, 9, 10, 11], right_arm=[7, 12, 13, 14], right_leg=[0, 1, 2, 3, 6],
                      left_leg=[0, 3, 4, 5, 6], torso=[0, 3, 6, 7, 8, 9, 12])
-    assert {part: sorted(H36M_16.bones(*names)) for part, names in BODY_PARTS.items()} == published
+    assert {part: sorted(H36M_16.bones(*names)) for part, names in H36M_16.critic_parts.items()} == published
     for branch, bones in zip(Discriminator3D().branches.values(), published.values()):
         numbered = torch.arange(15.)[None, :, None].expand(1, 15, 3)
         assert mix_points(branch.choice, numbered)[0, :, 0].tolist() == bones
@@ -83,7 +83,7 @@ def test_a_moved_joint_is_seen_by_its_part_alone(critic3d, joint, parts):
     moved = pose3d.clone()
     moved[:, H36M_16.names.index(joint)] += torch.tensor([.1, .05, -.08], dtype=torch.float64)
     changed = ((critic3d(moved) - critic3d(pose3d)).abs() > 1e-9).any(0)
-    assert [part for part, seen in zip(BODY_PARTS, changed) if seen] == parts
+    assert [part for part, seen in zip(H36M_16.critic_parts, changed) if seen] == parts
 
 
 # what they are blind to

@@ -36,9 +36,9 @@ def bone_colours(skeleton=H36M_16):
     return [colours[joint] for joint, _ in skeleton.edges]
 
 
-def bone_segments(pose):
+def bone_segments(pose, skeleton=H36M_16):
     """(..., J, D) -> (..., bones, 2, D): both ends of each bone, as matplotlib's collections take them."""
-    return np.asarray(pose)[..., H36M_16.edges, :]
+    return np.asarray(pose)[..., skeleton.edges, :]
 
 
 def save_figure(figure, folder, name, formats, dpi=150):
@@ -58,28 +58,28 @@ def side_legend(figure, ghost='', note='', loc='lower center'):
     figure.legend(handles=lines, loc=loc, ncols=len(lines), frameon=False, fontsize=8, title=note, title_fontsize=8)
 
 
-def draw_3d(axes, pose3d_cam, title):
+def draw_3d(axes, pose3d_cam, title, skeleton=H36M_16):
     """One pose (16, 3), camera metres, about its root in a cube of 2 m, seen from a little above.
 
     Drawn x right, z away, and up for the camera's -y.
     """
     from mpl_toolkits.mplot3d.art3d import Line3DCollection
-    x, y, z = np.moveaxis(bone_segments(pose3d_cam - pose3d_cam[:1]), -1, 0)
-    axes.add_collection3d(Line3DCollection(np.stack([x, z, -y], axis=-1), colors=bone_colours(), linewidths=2))
+    x, y, z = np.moveaxis(bone_segments(pose3d_cam - pose3d_cam[:1], skeleton), -1, 0)
+    axes.add_collection3d(Line3DCollection(np.stack([x, z, -y], axis=-1), colors=bone_colours(skeleton), linewidths=2))
     axes.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1), title=title, xticklabels=[], yticklabels=[], zticklabels=[])
     axes.set_box_aspect((1, 1, 1), zoom=1.3)
     axes.view_init(elev=15, azim=-75)
 
 
-def draw_2d(axes, pose2d_norm, title):
+def draw_2d(axes, pose2d_norm, title, skeleton=H36M_16):
     """One pose (16, 2), normalised image coordinates; the frame is the image's."""
     from matplotlib.collections import LineCollection
-    axes.add_collection(LineCollection(bone_segments(pose2d_norm), colors=bone_colours(), linewidths=2))
+    axes.add_collection(LineCollection(bone_segments(pose2d_norm, skeleton), colors=bone_colours(skeleton), linewidths=2))
     axes.set(xlim=(-1, 1), ylim=(1, -1), title=title, xticks=[], yticks=[])
     axes.set_aspect('equal')
 
 
-def save_augmentation(path, stages3d, stages2d):
+def save_augmentation(path, stages3d, stages2d, skeleton=H36M_16):
     """The augmentation of one pose step by step, 3D above 2D.
 
     Both dicts go by title: `stages3d` -> (16, 3) camera metres, `stages2d` -> (16, 2) normalised.
@@ -87,9 +87,9 @@ def save_augmentation(path, stages3d, stages2d):
     figure = new_figure(figsize=(3.2 * len(stages3d), 6.4), layout='constrained')
     columns = len(stages3d)
     for column, (title, pose3d) in enumerate(stages3d.items(), start=1):
-        draw_3d(figure.add_subplot(2, columns, column, projection='3d'), np.asarray(pose3d), title)
+        draw_3d(figure.add_subplot(2, columns, column, projection='3d'), np.asarray(pose3d), title, skeleton)
     for column, (title, pose2d) in enumerate(stages2d.items(), start=columns + 1):
-        draw_2d(figure.add_subplot(2, columns, column), np.asarray(pose2d), title)
+        draw_2d(figure.add_subplot(2, columns, column), np.asarray(pose2d), title, skeleton)
     side_legend(figure, note='Above: a cube of 2 m about the hip, as the camera sees it from a little higher. '
                              'Below: the image.', loc='outside lower center')
     figure.savefig(path, dpi=80)

@@ -54,7 +54,7 @@ def image_window(flat):
     return np.clip((low + high) / 2, half - 1, 1 - half), half
 
 
-def augmentation_figure(pose3d_cam, pose2d, captions, blocks_across=2, cell_inches=1.1):
+def augmentation_figure(pose3d_cam, pose2d, captions, blocks_across=2, cell_inches=1.1, skeleton=H36M_16):
     """A block for each pose: a column per stage of augmentation, two views in space above the image.
 
     Both dicts go by stage, in their order: -> (N, 16, 3) camera metres, -> (N, 16, 2) normalised; `captions` are N
@@ -69,21 +69,22 @@ def augmentation_figure(pose3d_cam, pose2d, captions, blocks_across=2, cell_inch
     nothing = np.full_like(stages3d[0, :1], np.nan)
     for axes, poses, images, texts in zip(_grid(figure, len(captions), across), stages3d, stages2d, captions):
         draw_sheet(axes, poses, np.concatenate([nothing, poses[:-1]]), images,
-                   [(stage, texts[stage]) for stage in pose3d_cam])
+                   [(stage, texts[stage]) for stage in pose3d_cam], skeleton)
     return figure
 
 
-def hardness_figure(hardest, easiest, cell_inches=1.1):
+def hardness_figure(hardest, easiest, cell_inches=1.1, skeleton=H36M_16):
     """Two sets of Lifted poses, one above the other, each pose with its error; grey in space is the prediction."""
     figure = _sheet_figure(len(hardest.errors_mm) + .5, 2 * BLOCK_TILES, cell_inches, 'predicted',
                            'mm: error, mean over the joints (MPJPE)')
     for axes, lifted, name in zip(_grid(figure, 2, across=1), (hardest, easiest), ('hardest', 'easiest')):
         draw_sheet(axes, lifted.pose3d, lifted.predicted, lifted.pose2d,
-                   [('' if place else name, f'{error:.0f} mm') for place, error in enumerate(lifted.errors_mm)])
+                   [('' if place else name, f'{error:.0f} mm') for place, error in enumerate(lifted.errors_mm)],
+                   skeleton)
     return figure
 
 
-def draw_sheet(axes, poses, ghosts, images, titles):
+def draw_sheet(axes, poses, ghosts, images, titles, skeleton=H36M_16):
     """A column per pose: two views of `poses` (N, 16, 3) metres over `ghosts`, alike, above `images` (N, 16, 2).
 
     A ghost of NaN is not drawn, nor what leaves its tile. `titles` are N pairs, title and caption.
@@ -95,8 +96,8 @@ def draw_sheet(axes, poses, ghosts, images, titles):
     ghosts = np.stack([camera_view(ghosts), side_view(ghosts), np.full_like(images, np.nan)])
     views, columns = tiles.shape[:2]
     centres = np.stack(np.meshgrid(CELL * np.arange(columns), -CELL * np.arange(views)), axis=-1)
-    for flat, colours in ((ghosts, [GHOST] * H36M_16.num_bones), (tiles, bone_colours())):
-        for row, segments in enumerate(bone_segments(flat)):
+    for flat, colours in ((ghosts, [GHOST] * skeleton.num_bones), (tiles, bone_colours(skeleton))):
+        for row, segments in enumerate(bone_segments(flat, skeleton)):
             segments = clipped(segments, TILE_EDGES[row]) + centres[row, :, None, None]
             axes.add_collection(LineCollection(segments.reshape(-1, 2, 2), colors=colours * columns,
                                                linewidths=LINE_WIDTHS[row], capstyle='round'), autolim=False)

@@ -13,6 +13,7 @@ import torch
 from common.errors import InputError, in_short
 from common.files.npz import member_bytes, members, open_archive
 from common.files.safe_pickle import LimitedFile, checkpoint_records
+from common.skeleton import H36M_16
 from models_baseline import LIFTERS, STAGELESS, build_lifter
 
 LAST = 'ckpt_last.pth.tar'
@@ -153,7 +154,7 @@ def _recognised(state):
     return name, name and _count_stages(name, state)
 
 
-def load_lifter(path, args):
+def load_lifter(path, args, skeleton=H36M_16):
     """(The lifter with the checkpoint's weights, built as the file says with `args.dropout`, on the CPU; its LifterWeights).
 
     InputError where --posenet_name or --stages was typed and says otherwise, or where the weights do not fit.
@@ -164,7 +165,7 @@ def load_lifter(path, args):
         if flag in args.explicit and getattr(args, flag) != found and not idle:
             raise InputError(f'{path} holds a lifter with {flag} {found}, but --{flag} says {getattr(args, flag)}; '
                              'leave the flag out or give another checkpoint')
-    lifter = build_lifter(weights.posenet_name, weights.stages, args.dropout)
+    lifter = build_lifter(weights.posenet_name, weights.stages, args.dropout, skeleton)
     _fit(lifter, weights.state, path)
     return lifter, weights
 
