@@ -1,9 +1,9 @@
-"""A trained lifter as a file that other programs run: ONNX, TorchScript, or PyTorch's ExportedProgram (.pt2).
+"""Export of a trained lifter for other programs: ONNX, TorchScript, or PyTorch's ExportedProgram (.pt2).
 
-Every file takes `pose2d_norm` (B, 16, 2) float32, normalised image coordinates (x / width * 2 - 1,
-y / width * 2 - height / width), and gives `pose3d` (B, 16, 3) float32, metres, for any B of at least 1. Axes are the
-camera's (x right, y down, z forward). The output is the lifter's own: about the root, which SemGCN and ST-GCN predict
-too, so subtract the first joint. METADATA travels inside each file.
+Input of every file: `pose2d_norm` (B, 16, 2) float32, normalised image coordinates (x / width * 2 - 1,
+y / width * 2 - height / width), for any B of at least 1. Output: `pose3d` (B, 16, 3) float32 metres in the camera frame
+(x right, y down, z forward). SemGCN and ST-GCN also predict the root, so subtract the first joint. Each file contains
+METADATA that says this.
 """
 import importlib.util
 import json
@@ -25,21 +25,21 @@ from utils.runs.checkpoint import load_lifter
 INPUT, OUTPUT = 'pose2d_norm', 'pose3d'
 OPSET = 23            # that of ONNX 1.18
 NUM_POSES = 1000
-BATCHES = (1, 7, NUM_POSES - 8)     # of which the poses come: a file that is true for one size only is found out
-TOLERANCE_M = 1e-4    # a tenth of a millimetre; float32 alone is off by 2e-5 far from poses that were trained on
-METADATA = 'metadata.json'          # its name within .torchscript.pt and .pt2; ONNX has entries of its own
+BATCHES = (1, 7, NUM_POSES - 8)     # sizes of the test batches: a file that is right for one size only is found
+TOLERANCE_M = 1e-4    # 0.1 mm; float32 rounding alone reaches 2e-5 for inputs far from the training poses
+METADATA = 'metadata.json'          # its name in .torchscript.pt and .pt2 files; ONNX files have metadata entries
 ONNX_PACKAGES = ('onnx', 'onnxscript', 'onnxruntime')
 
 
 class Exported(NamedTuple):
-    """A file that was written: the largest absolute difference from PyTorch, metres, and its size."""
+    """A written file: its path, its largest absolute difference from PyTorch in metres, and its size."""
     path: Path
     difference_m: float
     num_bytes: int
 
 
 class Format(NamedTuple):
-    """`write(lifter, metadata, path)` makes the file, `opened(path)` gives a function like the lifter itself."""
+    """`write(lifter, metadata, path)` writes a file; `opened(path)` returns a function like the lifter itself."""
     suffix: str
     write: Callable
     opened: Callable
@@ -48,8 +48,8 @@ class Format(NamedTuple):
 def export_lifter(checkpoint, formats, folder=None, overwrite=False):
     """Yield an Exported for each of `formats` (names in FORMATS), beside the checkpoint or in `folder`.
 
-    Each file is compared with PyTorch on 1,000 poses before it gets its name. InputError where the checkpoint cannot be
-    read, a package is missing, a file is there already (unless `overwrite`), or the file computes something else.
+    Each file is compared with PyTorch on 1,000 poses before it gets its final name. InputError where the checkpoint
+    cannot be read, a package is missing, a file exists already (unless `overwrite`), or the results differ.
     """
     checkpoint = Path(checkpoint)
     lifter, weights = load_lifter(checkpoint, Namespace(dropout=0.0, explicit=()))
@@ -60,7 +60,7 @@ def export_lifter(checkpoint, formats, folder=None, overwrite=False):
     paths = {name: folder / (stem(checkpoint) + FORMATS[name].suffix) for name in formats}
     for path in paths.values():
         if path.exists() and not overwrite:
-            raise InputError(f'{path} is there already; give --overwrite or another --output')
+            raise InputError(f'{path} exists already; give --overwrite or another --output')
     folder.mkdir(parents=True, exist_ok=True)
     for name, path in paths.items():
         yield _write_and_compare(FORMATS[name], lifter, describe(weights, checkpoint), path)
@@ -72,7 +72,7 @@ def stem(checkpoint):
 
 
 def require_onnx():
-    """InputError naming the packages that ONNX needs and that are not installed."""
+    """InputError that names the packages needed for ONNX which are not installed."""
     missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(f'ONNX needs {", ".join(missing)}: pip install -r requirements-export.txt, '
@@ -80,7 +80,7 @@ def require_onnx():
 
 
 def describe(weights, checkpoint):
-    """What one must know to use the file: text by name."""
+    """The metadata that users of the file need: name -> text."""
     return dict(
         lifter=weights.posenet_name, stages=str(weights.stages), epoch=str(weights.epoch), checkpoint=checkpoint.name,
         joints=','.join(H36M_16.names), input=f'{INPUT} (batch, {H36M_16.num_joints}, 2) float32',
@@ -90,7 +90,7 @@ def describe(weights, checkpoint):
 
 
 def _write_and_compare(form, lifter, metadata, path):
-    """Under another name until it is known to be right, so that what has the name is whole and true."""
+    """Write the file under a temporary name and rename it once it is known to be right."""
     with written_whole(path) as partial:
         with _quiet():
             form.write(lifter, metadata, partial)
@@ -102,7 +102,7 @@ def _write_and_compare(form, lifter, metadata, path):
 
 
 def largest_difference(lifter, opened):
-    """Largest absolute difference, metres, on the same 1,000 poses every time: joints anywhere in a square image."""
+    """Largest absolute difference in metres on 1,000 fixed poses, whose joints lie anywhere in a square image."""
     pose2d_norm = torch.rand(NUM_POSES, H36M_16.num_joints, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
     found = torch.cat([opened(batch) for batch in pose2d_norm.split(BATCHES)])
     return float((found - lifter(pose2d_norm)).abs().max())
@@ -110,7 +110,7 @@ def largest_difference(lifter, opened):
 
 @contextmanager
 def _quiet():
-    """Without the exporters' warnings: of TorchScript's age, of packages that are not needed here."""
+    """Silence the exporters' warnings, such as that TorchScript is deprecated."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -122,7 +122,7 @@ def _quiet():
 
 
 def _example():
-    """Two poses: of a batch of one the exporters would think that it is always one."""
+    """Two poses; with one, the exporters would fix the batch size to one."""
     return torch.zeros(2, H36M_16.num_joints, 2)
 
 
@@ -139,7 +139,7 @@ def _any_batch():
 
 
 def write_onnx(lifter, metadata, path):
-    """One file, weights within; the shapes' free dimension is called `batch`."""
+    """Write one file that contains the weights; the free dimension of its shapes is called `batch`."""
     model = torch.onnx.export(exported_program(lifter), dynamo=True, opset_version=OPSET, verbose=False,
                               input_names=[INPUT], output_names=[OUTPUT], dynamic_shapes=_any_batch())
     model.model.metadata_props.update(metadata)

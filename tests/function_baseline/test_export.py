@@ -138,7 +138,7 @@ def test_the_command_says_what_it_wrote_and_keeps_what_was_there(gcn, capsys):
     exported.path.write_bytes(b'precious')
     with pytest.raises(SystemExit) as left:
         run_export.main(flags)
-    assert left.value.code == 2 and 'is there already' in capsys.readouterr().err
+    assert left.value.code == 2 and 'exists already' in capsys.readouterr().err
     assert exported.path.read_bytes() == b'precious'
     run_export.main([*flags, '--overwrite'])
     assert agrees(torch.jit.load(exported.path), lifter_of(gcn))
@@ -146,7 +146,7 @@ def test_the_command_says_what_it_wrote_and_keeps_what_was_there(gcn, capsys):
 
 def test_nothing_is_written_where_one_of_several_files_is_there_already(gcn):
     gcn.with_name('gcn.pt2').write_bytes(b'precious')
-    with pytest.raises(InputError, match='gcn.pt2 is there already'):
+    with pytest.raises(InputError, match='gcn.pt2 exists already'):
         list(export_lifter(gcn, ['torchscript', 'pt2']))
     assert sorted(path.name for path in gcn.parent.iterdir()) == ['gcn.pt2', 'gcn.pth.tar']
 
