@@ -1,4 +1,4 @@
-"""What every script's command line shares: how it ends, its parser, and the types of its flags."""
+"""What the command lines of all scripts share: exit codes and error lines, the parser, and the types of flags."""
 import argparse
 import functools
 import math
@@ -10,10 +10,10 @@ from utils import interrupts
 
 
 def exits_cleanly(main):
-    """Decorator of a script's `main(argv=None)`: no traceback for what is no fault of the program.
+    """Decorator for a script's `main(argv=None)`: expected errors end in one line on stderr instead of a traceback.
 
-    An InputError, or a file that cannot be read or written, becomes one line on stderr and exit code 2; a run that
-    was stopped ends with one line and exit code 143 (SIGTERM), 130 (Ctrl-C) or 141 (its output's reader has gone).
+    Exit codes: 2 for an InputError or a file that cannot be read or written; 143 after SIGTERM, 130 after Ctrl-C, and
+    141 after the reader of its output has closed the pipe. Any other exception is a bug and keeps its traceback.
     """
     @functools.wraps(main)
     def run(argv=None):
@@ -23,14 +23,14 @@ def exits_cleanly(main):
             _leave(2, f'error: {error}')
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            _leave(141, 'stopped: nobody reads the output any more; a training run continues with --resume')
+            _leave(141, 'stopped: the pipe that read the output was closed; continue a training run with --resume')
         except OSError as error:
             _leave(2, f'error: {error.filename or "a file"}: {error.strerror or error}; '
-                      'make room or permit it, and try again')
+                      'check the free space and the permissions, and try again')
         except KeyboardInterrupt:
             _leave(130, 'stopped by SIGINT')
         except interrupts.Stopped as stop:
-            _leave(stop.exit_code, f'stopped by {stop}; --resume continues after the last whole epoch')
+            _leave(stop.exit_code, f'stopped by {stop}; --resume continues after the last complete epoch')
     return run
 
 
@@ -40,7 +40,7 @@ def _leave(code, line):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse whose errors are one line, like every other refusal; abbreviated flags are refused too."""
+    """ArgumentParser that reports an error in one line, without the usage text, and accepts no abbreviated flags."""
 
     def __init__(self, description):
         super().__init__(description=description, allow_abbrev=False)
@@ -50,7 +50,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def boolean(text):
-    """'true' or 'false', in any case; anything else is refused."""
+    """True for 'true' and False for 'false', in upper or lower case; ArgumentTypeError for any other text."""
     values = {'true': True, 'false': False}
     if text.lower() not in values:
         raise argparse.ArgumentTypeError(f'{text!r} is neither true nor false')
@@ -58,9 +58,9 @@ def boolean(text):
 
 
 def whole(text, least=0):
-    """A whole number of at least `least`."""
+    """The text as an int; ArgumentTypeError unless it is a whole number of at least `least`."""
     if not (text.isascii() and text.isdigit()) or int(text) < least:
-        raise argparse.ArgumentTypeError(f'{text!r} is no whole number of at least {least}')
+        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number of at least {least}')
     return int(text)
 
 
@@ -69,18 +69,18 @@ def positive(text):
 
 
 def number(text):
-    """A finite number of at least 0: a rate, a weight, a bound."""
+    """The text as a float; ArgumentTypeError unless it is finite and at least 0."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f'{text!r} is no finite number of at least 0')
+        raise argparse.ArgumentTypeError(f'{text!r} is not a finite number of at least 0')
     return value
 
 
 def explicit_flags(parser, argv):
-    """Names of the flags that were typed, whatever their value."""
+    """Names of the flags that appear in `argv`, also where their value equals the default."""
     defaults = {action: action.default for action in parser._actions}
     try:
         for action in defaults:

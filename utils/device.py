@@ -1,4 +1,4 @@
-"""Choosing the device, and saying once what arithmetic it shall use and how the host's memory is kept."""
+"""Choose the device, and set the precision of its arithmetic and how the host keeps freed memory."""
 import ctypes
 import re
 import sys
@@ -9,18 +9,18 @@ from common.errors import InputError
 from common.product import allow_tf32
 
 DEVICES = ('auto', 'cuda', 'mps', 'cpu')
-# mallopt's numbers (malloc.h of the GNU C library) and what they are set to, in this order: bytes, or -1 for never.
-# Libraries before 2.35 refuse 256 MB and stay at 32; left at their own 128 KB, no longer moved, they would be slower.
+# Parameters of mallopt (malloc.h of the GNU C library) and their values in bytes (-1: never trim), set in this order.
+# Versions before 2.35 refuse the threshold of 256 MB and keep the 32 MB that was set just before. Without that first
+# setting they would stay at 128 KB, and no longer adapt it, which is slower than the default.
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
 KEPT_MEMORY = ((MMAP_THRESHOLD, 32 << 20), (MMAP_THRESHOLD, 256 << 20), (TRIM_THRESHOLD, -1), (TOP_PAD, 64 << 20))
 
 
 def choose_device(name='auto', tf32=False):
-    """torch.device for 'auto' (CUDA, then MPS, then the CPU), 'cpu', 'mps', 'cuda' or 'cuda:1'.
+    """The torch.device for 'cpu', 'mps', 'cuda', 'cuda:1' or 'auto' (CUDA if present, else MPS, else the CPU).
 
-    Sets fp32 arithmetic explicitly, or `tf32`: cuDNN would otherwise use TF32 for convolutions without saying so. Also
-    keeps freed memory (`keep_freed_memory`) and makes cuda:N the current device. InputError for a name that is none, or a
-    device that is not here.
+    Also sets the precision to float32, or to TF32 with `tf32` (PyTorch's default lets cuDNN use TF32 in convolutions),
+    makes cuda:N the current device, and calls `keep_freed_memory`. InputError for an unknown name or a missing device.
     """
     allow_tf32(tf32)
     keep_freed_memory()
@@ -31,25 +31,25 @@ def choose_device(name='auto', tf32=False):
     if not re.fullmatch(r'cpu|mps|cuda(:[0-9]+)?', name):
         raise InputError(f'--device {name}: choose one of {", ".join(DEVICES)} (or cuda:N)')
     if not available[kind] or (kind == 'cuda' and number and int(number) >= torch.cuda.device_count()):
-        raise InputError(f'--device {name}: this machine has no such device; leave --device out to let it be chosen')
+        raise InputError(f'--device {name}: this machine has no such device; leave --device out to use what it has')
     if tf32 and kind != 'cuda':
-        print(f'warning: --tf32 does nothing on {name}', file=sys.stderr)
+        print(f'warning: --tf32 has no effect on {name}', file=sys.stderr)
     if number:
-        torch.cuda.set_device(int(number))      # streams and synchronisation mean this one where none is named
+        torch.cuda.set_device(int(number))      # the default for streams and synchronisation
     return torch.device(name)
 
 
 def keep_freed_memory():
-    """Let the C library reuse what a batch's tensors leave (each up to 256 MB; 32 where the library is older than 2022).
+    """Let the GNU C library keep the memory of freed tensors (up to 256 MB each; 32 MB before version 2.35).
 
-    By default it returns them to the system and gets them back zeroed, page by page: 46,000 page faults in one adversarial
-    iteration of the MLP, a tenth to a fifth of the time on two cores.
+    By default it returns large blocks to the system, and each new allocation causes page faults: 46,000 in one
+    adversarial iteration of the MLP, which took a tenth to a fifth of the time on two cores.
     """
     set_malloc(KEPT_MEMORY)
 
 
 def set_malloc(settings):
-    """Set mallopt's parameters, pairs of number and value; does nothing where the C library is not GNU's."""
+    """Call mallopt for each pair (parameter, value); does nothing without the GNU C library."""
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None) if sys.platform == 'linux' else None
     for parameter, value in settings if mallopt else ():
         mallopt(parameter, value)

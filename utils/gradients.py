@@ -1,4 +1,4 @@
-"""Who owns the gradient: freezing networks for a phase, and one optimizer step with clipping."""
+"""Freezing networks, and one optimizer step with gradient clipping."""
 import math
 from contextlib import contextmanager
 
@@ -7,7 +7,7 @@ import torch
 
 @contextmanager
 def frozen(*networks):
-    """Within the block no parameter of these networks has a gradient (their BatchNorm statistics still move)."""
+    """Context manager: the parameters of these networks get no gradients (BatchNorm statistics are still updated)."""
     parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
     for parameter in parameters:
         parameter.requires_grad_(False)
@@ -19,10 +19,11 @@ def frozen(*networks):
 
 
 def descend(loss, network, optimizer, max_norm=1.0):
-    """Backward, clip the network's gradient norm (None: do not), one step of an optimizer made by `adam`.
+    """Backpropagate `loss`, clip the network's gradient norm to `max_norm` (None: no clipping) and step the optimizer.
 
-    Where the loss or the gradient is not finite the weights stay as they are. Returns the norm before clipping, a 0-d
-    tensor, for the log, which finds the value and stops the run. Nothing waits for the device.
+    The optimizer must come from `adam`. If the loss or the gradient norm is not finite, the weights are not changed.
+    Returns the gradient norm before clipping, a 0-d tensor on the device; log it in a `ScalarLog`, which stops the run
+    when it is not finite. Does not wait for the device.
     """
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
@@ -32,9 +33,9 @@ def descend(loss, network, optimizer, max_norm=1.0):
 
 
 def _step_if_finite(optimizer, figure):
-    """One step, unless the 0-d tensor `figure` is NaN or infinite: PyTorch's fused kernels look at `found_inf` themselves."""
+    """Step unless the 0-d tensor `figure` is NaN or infinite; PyTorch's fused kernels check `found_inf` on the device."""
     not_finite = (figure - figure).ne(0).float()
-    if figure.device.type == 'mps':     # its kernel does not
+    if figure.device.type == 'mps':     # its fused kernel does not check
         if not not_finite:
             optimizer.step()
         return
@@ -43,7 +44,7 @@ def _step_if_finite(optimizer, figure):
 
 
 def adam(network, lr):
-    """Adam with PyTorch's defaults; the fused kernel (4 to 11 times faster on a CPU)."""
+    """Adam with PyTorch's defaults and its fused kernel (4 to 11 times faster on a CPU)."""
     return torch.optim.Adam(network.parameters(), lr=lr, fused=True)
 
 

@@ -1,4 +1,4 @@
-"""Updates recorded into CUDA graphs: the host then issues one call where it issued some thousand kernels."""
+"""Training steps recorded as CUDA graphs: the host then makes one call instead of launching some thousand kernels."""
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -6,18 +6,20 @@ import torch
 
 from common.errors import InputError
 
-EAGER_CALLS = 3      # before recording: libraries, allocator and optimizer make then what may not be made while recording
+EAGER_CALLS = 3      # libraries, allocator and optimizer must finish their lazy set-up before recording
 
 
 class Replayed:
-    """`update(*tensors)`, a training step of one optimizer; on a GPU recorded once and then replayed.
+    """Callable like `update(*tensors)`, a training step of one optimizer, but replayed as a CUDA graph on a GPU.
 
-    The same kernels run either way, so the numbers are the same. What `update` reads on the host is recorded as it is:
-    nothing but the optimizer's learning rate may change between calls; it is recorded anew then. What comes back from
-    a replay is overwritten by the next one. The first EAGER_CALLS calls of each rate and set of shapes run as they are
-    written, so an epoch's last batch always does, and so does every call without a GPU or where not `wanted`. The next is
-    recorded in place of any earlier recording: a rate that changes within a hundred steps, or two shapes in turn, cost
-    more in recordings than replays save.
+    A replay runs the same kernels as a direct call, so the results are the same. Host values that `update` reads are
+    fixed in the recording; only the optimizer's learning rate may change between calls, and that causes a new recording.
+    The outputs of a replay are overwritten by the next replay.
+
+    For each learning rate and set of input shapes the first EAGER_CALLS calls run directly, and the next one is recorded
+    and replaces all earlier recordings. (The smaller last batch of an epoch therefore always runs directly.) If the rate
+    changes more often than every hundred steps, or two shapes alternate, recording costs more than replaying saves.
+    Without a GPU, or with `wanted` False, every call runs directly.
     """
 
     def __init__(self, update, optimizer, wanted=True):
@@ -32,14 +34,15 @@ class Replayed:
         key = (self.optimizer.param_groups[0]['lr'], *(tensor.shape for tensor in inputs))
         self.calls[key] = self.calls.get(key, 0) + 1
         if self.calls[key] <= EAGER_CALLS:
-            return self._run_beside(inputs)
+            return self._run_on_side_stream(inputs)
         if key not in self.recordings:
-            self.recordings.clear()      # first: a graph that goes takes its stream's cuBLAS workspaces along (torch 2.13)
+            # clear first: freeing a graph also frees the cuBLAS workspaces of its stream (torch 2.13)
+            self.recordings.clear()
             self.recordings[key] = self._record(inputs)
         return self.recordings[key].replay(inputs)
 
-    def _run_beside(self, inputs):
-        """On a stream of its own: a gradient that met the default stream cannot be recorded on another."""
+    def _run_on_side_stream(self, inputs):
+        """Run directly, on the side stream: gradients first made on another stream cannot be recorded here."""
         current = torch.cuda.current_stream(self.stream.device)
         self.stream.wait_stream(current)
         with torch.cuda.stream(self.stream):
@@ -54,16 +57,16 @@ class Replayed:
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            reason = str(error.__context__ or error).partition('\n')[0]     # ending a broken recording raises too
-            raise InputError(f'an update could not be recorded in a CUDA graph ({reason}); start again with --graphs '
-                             'false') from error
+            reason = str(error.__context__ or error).partition('\n')[0]     # the failed recording's end raises too
+            raise InputError(f'a training step could not be recorded as a CUDA graph ({reason}); start again with '
+                             '--graphs false') from error
 
 
 class Recording:
-    """One update in a CUDA graph, with the tensors that it reads its inputs from and leaves its outputs in."""
+    """One update as a CUDA graph, with its static input and output tensors."""
 
     def __init__(self, update, inputs, stream):
-        """Record; nothing is computed yet."""
+        """Record the update; no kernel runs yet."""
         self.inputs = [tensor.clone() for tensor in inputs]
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph, stream=stream):
@@ -78,16 +81,20 @@ class Recording:
 
 @lru_cache(maxsize=None)
 def _side_stream(device):
-    """One for all updates: cuBLAS keeps a workspace for every stream that it has seen.
+    """The stream of the device that all updates share, because cuBLAS keeps a workspace for each stream it has used.
 
-    So no recording may go while another is still to be replayed: those of an epoch go together.
+    Freeing one recording frees this workspace, so no other recording may be replayed afterwards: free all recordings of
+    an epoch together.
     """
     return torch.cuda.Stream(device)
 
 
 @contextmanager
 def _capturable(optimizer):
-    """Within the block PyTorch's optimizer agrees to be recorded. The fused kernels always can; a checkpoint need not know."""
+    """Context manager: set the optimizer's `capturable` flag, which PyTorch requires for recording.
+
+    The fused kernels can be recorded anyway; the flag is reset so that it does not get into checkpoints.
+    """
     for group in optimizer.param_groups:
         group['capturable'] = True
     try:

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: noted when they come, obeyed between two steps, so no weight or file is left half-written."""
+"""Delay SIGTERM and Ctrl-C until the current step is finished, so that no file is left half-written."""
 import signal
 import threading
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ _noted = []
 
 
 class Stopped(Exception):
-    """The user or the machine asked to stop."""
+    """The run was stopped by SIGTERM or SIGINT."""
 
     def __init__(self, number):
         super().__init__(signal.Signals(number).name)
@@ -16,15 +16,15 @@ class Stopped(Exception):
 
 
 def obey():
-    """Called between steps: raises Stopped where a signal has come."""
+    """Call this between steps: raises Stopped if a signal has arrived inside `after_the_step`."""
     if _noted:
         raise Stopped(_noted[0])
 
 
 @contextmanager
 def after_the_step():
-    """Within the block the signals are only noted; a second one of its kind acts at once, as ever."""
-    if threading.current_thread() is not threading.main_thread():       # Python hands signals to the main thread alone
+    """Context manager: record SIGTERM and SIGINT for `obey`. A second signal of the same kind acts immediately."""
+    if threading.current_thread() is not threading.main_thread():       # Python handles signals in the main thread only
         yield
         return
     previous = {number: signal.getsignal(number) for number in _SIGNALS}

@@ -62,7 +62,7 @@ def test_evaluation_is_in_full_precision():
 
 def test_choosing_a_device_sets_the_arithmetic_and_warns_where_tf32_is_idle(capsys):
     choose_device('cpu', tf32=True)
-    assert not precise() and 'warning: --tf32 does nothing on cpu' in capsys.readouterr().err
+    assert not precise() and 'warning: --tf32 has no effect on cpu' in capsys.readouterr().err
     choose_device('cpu')
     assert precise() and not capsys.readouterr().err
 

@@ -255,7 +255,7 @@ REFUSED = [(['--head', 'joint'], '--head joint: coco17 has no joints for it'),
            (['--format', 'halpe26'], 'holds 17 joints where --format halpe26 has 26'), (['--size', '640'], "'640' is no size"),
            (['--size', '640x481'], 'clip.json says 640x480'), (['--fps', '0'], '0 frames per second is no rate'),
            (['--fps', '1e-5'], 'give --fps from 0.01 to 10,000'), (['--fps', '1e9'], 'is no rate of a clip'),
-           (['--min_confidence', 'much'], "'much' is no finite number"),
+           (['--min_confidence', 'much'], "'much' is not a finite number"),
            (['--tilt', '91'], "'91': the camera looks down by 90"), (['--evaluate', 'none.tar'], 'none.tar is no file'),
            (['--input', 'none.json'], 'none.json is neither a file nor a folder'),
            (['--format', 'coco18'], "invalid choice: 'coco18'"), (['--output', __file__], 'is a file; give a folder')]

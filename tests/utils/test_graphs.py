@@ -110,7 +110,7 @@ def test_what_is_run_recorded_and_replayed_and_when(monkeypatch):
     replayed = Replayed(None, optimizer)
     replayed.stream = 'a stream'
     monkeypatch.setattr('utils.graphs.Recording', Recorded)
-    monkeypatch.setattr(Replayed, '_run_beside', lambda self, inputs: done.append('eager'))
+    monkeypatch.setattr(Replayed, '_run_on_side_stream', lambda self, inputs: done.append('eager'))
 
     def calls(*sizes):
         for size in sizes:
