@@ -1,4 +1,7 @@
-"""The authors' results (CVPR 2021) on the real data sets: MPJPE in mm, each (baseline, PoseAug). README.md shows the same."""
+"""The results published by the PoseAug authors (CVPR 2021): MPJPE in mm on the real data sets, as in README.md.
+
+PUBLISHED_MM[lifter][test set] holds a pair (baseline, PoseAug) for each source of 2D in PUBLISHED_KEYPOINTS.
+"""
 
 PUBLISHED_KEYPOINTS = ('detectron_ft_h36m', 'cpn_ft_h36m_dbb', 'hr', 'gt')
 PUBLISHED_MM = dict(

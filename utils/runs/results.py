@@ -1,7 +1,7 @@
-"""The runs under a folder, their scores, and which PoseAug run belongs to which baseline.
+"""Find the runs under a folder, read their scores, and pair each PoseAug run with its baseline.
 
-An experiment is a lifter and a source of 2D, as the folders say: .../<lifter>/<2D>/<run>/. Runs of ours and of the
-reference are read alike.
+An experiment is a lifter and a source of 2D keypoints, read from the path of a run: .../<lifter>/<2D>/<run>/. Runs of
+this code and of the authors' code can both be read.
 """
 import math
 from pathlib import Path
@@ -16,7 +16,7 @@ from utils.runs.score_names import SCORE_COLUMNS, TAGS
 
 
 class Metric(NamedTuple):
-    """A score of a test set: its key in TAGS, the tag's second half, how it is called, and whether less is better."""
+    """A metric on a test set: the set's key in TAGS, the second half of the tag, its title, and if lower is better."""
     test_set: str
     tag: str
     title: str
@@ -27,6 +27,7 @@ class Metric(NamedTuple):
         return f'{TAGS[self.test_set]}/{self.tag}'
 
     def best(self, values):
+        """The lowest or highest of `values`, whichever is better; None without any."""
         return (min if self.less_is_better else max)(values, default=None)
 
 
@@ -38,18 +39,18 @@ METRICS = (*(Metric(test_set, tag, title, True) for test_set in TAGS for tag, ti
            *(Metric('dhp', tag, title, False) for tag, title in _PERCENTS.items()))
 MPJPES = [metric for metric in METRICS if metric.tag == 'p1score']
 H36M_P1 = MPJPES[0]
-SAME_MM = 0.01      # float32 evaluations of one lifter differ by far less, two lifters by far more
+SAME_MM = 0.01      # float32 rounding changes the MPJPE of a lifter by far less, and two lifters differ by far more
 
 
 class Run(NamedTuple):
-    """One run: its scores as tag -> {epoch: number}, and when the first of them was written (seconds since 1970)."""
+    """One run: its scores as {tag: {epoch: number}}, and the time of the first one in seconds since 1970."""
     path: Path
     scores: dict
     started: float
 
     @property
     def experiment(self):
-        """(lifter, 2D), as the folders above the run are called."""
+        """(lifter, source of 2D): the names of the two folders above the run."""
         lifter, keypoints = ('', '', *self.path.resolve().parts)[-3:-1]
         return lifter, keypoints
 
@@ -58,12 +59,12 @@ class Run(NamedTuple):
         return f'{H36M_P1.stem}_real' in self.scores
 
     def curve(self, metric, suffix=''):
-        """epoch -> number, in order."""
+        """{epoch: score} in the order of the epochs; `suffix`: '_real' or '_fake' in a PoseAug run."""
         return dict(sorted(self.scores.get(metric.stem + suffix, {}).items()))
 
 
 def read_baseline_log(path):
-    """The scores in a baseline's log.txt, tag -> {epoch: number}: the reference's baseline writes no event files."""
+    """Scores from a baseline's log.txt, {tag: {epoch: number}}; the authors' baseline script writes no event files."""
     stems = [metric.stem for metric in METRICS[:len(SCORE_COLUMNS)]]
     names, scores = [], {}
     for line in path.read_text(errors='replace').splitlines():
@@ -78,19 +79,19 @@ def read_baseline_log(path):
     return scores
 
 
-# Runs and their pairs
+# Runs, and pairs of a baseline and a PoseAug run
 
 def find_runs(folder):
-    """Every Run with scores under `folder`, the oldest first; InputError where there is none."""
+    """List of all Runs with scores under `folder`, oldest first; InputError if there is none."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f'{folder} is no folder; give the one that holds the runs')
+        raise InputError(f'{folder} is not a folder; give the folder that contains the runs')
     files = [*folder.rglob(PATTERN), *folder.rglob('log.txt')]
     runs = [_read_run(path) for path in tqdm(sorted({file.parent for file in files}), desc='runs', unit='run',
                                              leave=False, disable=None)]
     found = sorted((run for run in runs if H36M_P1.stem in run.scores or run.is_poseaug), key=lambda run: run.started)
     if not found:
-        raise InputError(f'{folder} holds no run with scores; give the folder of the runs, as --checkpoint had it')
+        raise InputError(f'{folder} holds no run with scores; give the folder that was --checkpoint in training')
     return found
 
 
@@ -103,10 +104,11 @@ def _read_run(path):
 
 
 def pairs(runs, every=False):
-    """[(baseline Run or None, PoseAug Run or None)] of each experiment, in the published table's order.
+    """List of pairs (baseline Run or None, PoseAug Run or None), experiments in the order of the published table.
 
-    A PoseAug run goes with the baseline whose lifter it started from, if that is among the runs. Only the newest
-    PoseAug run is kept, or, without any, the newest baseline; `every` keeps all, and the baselines that go with none.
+    A PoseAug run is paired with the baseline run whose lifter it started from, if that run is in `runs`. By default each
+    experiment gives one pair: its newest PoseAug run, or its newest baseline if it has no PoseAug run. `every` gives all
+    PoseAug runs, and also the baselines that belong to none of them.
     """
     experiments = {}
     for run in runs:
@@ -120,13 +122,13 @@ def pairs(runs, every=False):
 
 
 def _order(experiment):
-    """The published ones first, in their table's order."""
+    """Sort key: published lifters and keypoints first, in the order of the published table."""
     return [(known.index(name) if name in known else len(known), name)
             for name, known in zip(experiment, (list(PUBLISHED_MM), PUBLISHED_KEYPOINTS))]
 
 
 def _baseline_of(poseaug, baselines):
-    """The newest baseline that in some epoch had both MPJPEs of PoseAug's epoch 0, which are those of its lifter."""
+    """The newest baseline run with an epoch whose MPJPEs on both test sets equal those at PoseAug's epoch 0; or None."""
     start = [poseaug.curve(metric, '_real').get(0, math.nan) for metric in MPJPES]
     for run in reversed(baselines):
         for scores in zip(*(run.curve(metric).values() for metric in MPJPES)):

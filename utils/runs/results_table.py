@@ -1,4 +1,4 @@
-"""The table of all experiments: best and last epochs beside the published figures. NOTES says what the columns mean."""
+"""The table of all experiments: scores of the best and last epochs, and the published ones. NOTES explains them."""
 import csv
 import math
 from pathlib import Path
@@ -9,18 +9,20 @@ from utils.runs.published import PUBLISHED_KEYPOINTS, PUBLISHED_MM
 from utils.runs.results import H36M_P1, METRICS, TITLES
 
 NOTES = """\
-- baseline: the lifter that PoseAug started from (its epoch 0); without a PoseAug run, the baseline's best epoch on
-  Human3.6M. PoseAug, best: each score's best epoch, found on the test set as the authors did; on Human3.6M after the
-  real pairs, on 3DHP after the real or the fake ones.
-- last: the last epoch of the PoseAug run, and that of the baseline run whose lifter it started from, where that is here
-  (the scores of epoch 0 tell). Neither is chosen on the test set.
+- baseline: the score of the lifter that PoseAug started from (epoch 0 of the PoseAug run); without a PoseAug run, the
+  score of the baseline's best epoch on Human3.6M.
+- PoseAug best: the score of the best epoch, chosen per score on the test set, as the authors did. On Human3.6M only the
+  evaluation after training on the real pairs counts; on 3DHP also the one after training on the fake (augmented) pairs.
+- last: the score of the last epoch, not chosen on the test set: of the PoseAug run, and of the baseline run that it
+  started from. That run is recognised by its scores, which equal those of epoch 0, and may be missing.
 - published: the authors' best epochs, on the real data sets.
-- 3DHP's 2D is ground truth in every row. Of several runs of an experiment the newest is shown; --all shows each.
-- difference: PoseAug minus baseline. A dash: there is no such run, or no such figure."""
+- On 3DHP the 2D input is the ground truth in every row.
+- Only the newest run of an experiment is shown; --all shows every run.
+- difference: PoseAug minus baseline. A dash: there is no such run or no such score."""
 
 
 class Row(NamedTuple):
-    """One score of one experiment, mm or percent; None where there is none. `*_run`: where it comes from."""
+    """One score of one experiment, in mm or percent, None if missing; `*_run` are the directories of the runs."""
     lifter: str
     keypoints: str
     test_set: str
@@ -41,7 +43,7 @@ class Row(NamedTuple):
 
 
 def table(paired):
-    """Rows of `pairs`, by METRICS; a score that neither run of a pair has is left out."""
+    """List of Rows for the `paired` runs (see `results.pairs`), ordered by METRICS, without scores that a pair lacks."""
     rows = [_row(metric, baseline, poseaug) for metric in METRICS for baseline, poseaug in paired]
     return [row for row in rows if any(value is not None for value in (row.baseline, row.poseaug_best))]
 
@@ -61,13 +63,13 @@ def _row(metric, baseline, poseaug):
 
 
 def best_baseline_epoch(baseline):
-    """The epoch of ckpt_best.pth.tar: lowest MPJPE on Human3.6M, the first of equals."""
+    """The epoch of ckpt_best.pth.tar: the first with the lowest MPJPE on Human3.6M; None without a finite score."""
     curve = {epoch: value for epoch, value in baseline.curve(H36M_P1).items() if math.isfinite(value)}
     return min(curve, key=curve.get, default=None)
 
 
 def _best_of(metric, poseaug):
-    """(number, epoch), the authors' way: on 3DHP the scores after the fake pairs count too."""
+    """(score, epoch), chosen like the authors: on 3DHP the scores after training on the fake pairs count too."""
     suffixes = ('_real', '_fake') if metric.test_set == 'dhp' else ('_real',)
     scored = [(value, epoch) for suffix in suffixes for epoch, value in poseaug.curve(metric, suffix).items()
               if math.isfinite(value)]
@@ -80,7 +82,7 @@ def _last(curve):
 
 
 def published(lifter, keypoints, metric):
-    """(baseline, PoseAug) as the authors give them, mm; (None, None) where they do not."""
+    """The published MPJPEs (baseline, PoseAug) in mm; (None, None) if the authors published none."""
     if lifter not in PUBLISHED_MM or keypoints not in PUBLISHED_KEYPOINTS or metric.tag != H36M_P1.tag:
         return None, None
     return PUBLISHED_MM[lifter][metric.test_set][PUBLISHED_KEYPOINTS.index(keypoints)]
@@ -90,7 +92,7 @@ def difference(after, before):
     return None if after is None or before is None else after - before
 
 
-# column -> the Row's field and how to write it
+# column -> (field of Row, number format)
 _COLUMNS = {'baseline': ('baseline', '.1f'), 'PoseAug best': ('poseaug_best', '.1f'),
             'difference': ('difference_best', '+.1f'), 'at epoch': ('best_epoch', 'd'),
             'published baseline': ('published_baseline', '.1f'), 'published PoseAug': ('published_poseaug', '.1f'),
@@ -100,7 +102,7 @@ _COLUMNS = {'baseline': ('baseline', '.1f'), 'PoseAug best': ('poseaug_best', '.
 
 
 def markdown(rows):
-    """One table per score, the notes, and where the numbers come from."""
+    """The Rows as Markdown text: one table per score, the notes, and the list of the runs."""
     runs = list(dict.fromkeys((row.poseaug_run, row.baseline_run) for row in rows))
     parts = []
     for test_set, score in dict.fromkeys((row.test_set, row.score) for row in rows):
@@ -113,7 +115,7 @@ def markdown(rows):
 
 
 def _cells(row):
-    """Column -> text; the published ones only where the score is one that was published."""
+    """{column: text} of a Row; only MPJPE has the columns with published scores."""
     columns = {name: (field, form) for name, (field, form) in _COLUMNS.items()
                if row.score == H36M_P1.title or not field.startswith('published')}
     figures = {name: _text(getattr(row, field), form) for name, (field, form) in columns.items()}
@@ -129,7 +131,7 @@ def _shown(path):
 
 
 def _aligned(rows):
-    """Dicts column -> text, all with the same columns, as a markdown table that can be read as it is."""
+    """Markdown table with aligned columns, from dicts {column: text} that all have the same columns."""
     names = list(rows[0])
     widths = [max(len(name), *(len(row[name]) for row in rows)) for name in names]
     is_text = [name in ('lifter', '2D') for name in names]
@@ -140,7 +142,7 @@ def _aligned(rows):
 
 
 def write_csv(rows, path):
-    """The Rows as they are, four decimals, empty where there is none."""
+    """Write the Rows as CSV with a header, four decimals, and empty cells for missing values."""
     with open(path, 'w', newline='') as file:
         writer = csv.writer(file)
         writer.writerow(Row._fields)
@@ -149,18 +151,18 @@ def write_csv(rows, path):
 
 
 def require_csv_place(path, overwrite):
-    """InputError where `path` cannot be written, or holds something else than an earlier table and `overwrite` is False."""
+    """InputError if `path` cannot be written, or is a file other than an earlier table and `overwrite` is False."""
     path = Path(path)
     if not path.parent.is_dir():
         raise InputError(f'--csv {path}: the folder {path.parent} is missing; make it or give another')
     if path.is_dir():
         raise InputError(f'--csv {path} is a folder; give the name of a file in it')
     if path.is_file() and not (overwrite or _is_table(path)):
-        raise InputError(f'{path} exists already and is no table of these; give another --csv, or --overwrite')
+        raise InputError(f'{path} exists already and is not an earlier table of results; give another --csv or use --overwrite')
 
 
 def _is_table(path):
-    """Whether a file begins as `write_csv` does."""
+    """Whether the file begins with the header that `write_csv` writes."""
     header = ','.join(Row._fields).encode()
     with open(path, 'rb') as file:
         return file.readline(len(header) + 2).rstrip() == header

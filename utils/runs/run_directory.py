@@ -1,4 +1,4 @@
-"""What a run leaves behind: its directory, log.txt, event files, checkpoints, and a record of how it was started."""
+"""The directory of a training run: log.txt, event files, checkpoints, and run.json, which records how it was started."""
 import json
 import os
 import platform
@@ -31,12 +31,12 @@ def poseaug_stamp():
 
 
 class RunDirectory:
-    """`<checkpoint>/<posenet>/<keypoints>/<stamp>_<note>/`, made new: two runs never write into one directory."""
+    """A new directory `<checkpoint>/<posenet>/<keypoints>/<stamp>_<note>/`; two runs never write into the same one."""
 
     def __init__(self, args, stamp, columns, preamble='', room=0):
-        """Make it, with run.json and the head of log.txt: arguments, `preamble`, names of the `columns`.
+        """Make the directory with run.json and the head of log.txt: arguments, `preamble`, names of the `columns`.
 
-        InputError where it cannot be made, or where the disk has less than `room` bytes left for what is to come.
+        `room`: bytes that the run will need. InputError if the directory cannot be made or the disk has less space.
         """
         _require_room(Path(args.checkpoint), room, 'make room or choose another --checkpoint')
         self.path = _make_new(Path(args.checkpoint) / args.posenet_name / args.keypoints, f'{stamp}_{args.note}')
@@ -51,18 +51,18 @@ class RunDirectory:
 
     @classmethod
     def reopen(cls, path, args, sizes, room=0):
-        """Continue in an existing directory.
+        """Continue a run in its existing directory.
 
-        `sizes`, from its last checkpoint: file name -> bytes of log and event files then. What was written after that
-        checkpoint is cut off, since it will be written again. InputError, and nothing is changed, where the disk has less
-        than `room` bytes left.
+        `sizes` comes from the last checkpoint: {file name: bytes} of log.txt and the event files when it was saved. These
+        files are cut to these sizes, because what followed will be written again. InputError if the disk has less than
+        `room` bytes left; nothing is changed then.
         """
         _require_room(Path(path), room, 'make room')
         run = cls.__new__(cls)
         run.path, run.args, run.environment = Path(path), plain_arguments(args), environment()
         run.lock = _lock(run.path)
         run._cut(sizes)
-        for leftover in run.path.glob('*.partial*'):         # of a life that was killed while it wrote
+        for leftover in run.path.glob('*.partial*'):         # the run was killed while it wrote a file
             leftover.unlink()
         run._record()
         run._open_events()
@@ -70,18 +70,18 @@ class RunDirectory:
         return run
 
     def rewind(self, sizes):
-        """Forget, in log and event files, what was written after the checkpoint that holds these `sizes`."""
+        """Cut log.txt and the event files to `sizes`, from a checkpoint; new events go to a new file. See `reopen`."""
         self.events.close()
         self._cut(sizes)
         self._open_events()
 
     def _cut(self, sizes):
-        """Cut the growing files to these sizes; a shorter one is told of, but no reason not to go on: the weights are whole."""
+        """Cut the growing files to these sizes. A file that is shorter only gives a warning: the weights are complete."""
         found = {file.name: file.stat().st_size for file in self._growing_files()}
         for name, size in sizes.items():
             if found.get(name, 0) < size:
-                print(f'warning: {self.path / in_short(name)} has {found.get(name, 0):,} bytes, and had {size:,} when the last '
-                      'checkpoint was written: it was edited, or not copied whole; the run goes on without what is missing')
+                print(f'warning: {self.path / in_short(name)} has {found.get(name, 0):,} bytes but had {size:,} when the '
+                      'last checkpoint was written: it was edited or only partly copied; the run continues without the rest')
         for name, size in found.items():
             if name not in sizes:
                 (self.path / name).unlink()
@@ -89,11 +89,11 @@ class RunDirectory:
                 os.truncate(self.path / name, sizes[name])
 
     def _record(self):
-        """Add this life of the run to run.json."""
+        """Append this start of the run to run.json."""
         file = self.path / RECORD
-        lives = _lives_of(file) if file.exists() else []
+        starts = _recorded_starts(file) if file.exists() else []
         with written_whole(file) as partial:
-            partial.write_text(json.dumps([*lives, dict(arguments=self.args, **self.environment)], indent=1) + '\n')
+            partial.write_text(json.dumps([*starts, dict(arguments=self.args, **self.environment)], indent=1) + '\n')
 
     def _open_events(self):
         self.events = EventFile(self.path)
@@ -106,33 +106,33 @@ class RunDirectory:
         self.log_line(''.join(f'{value:.6f}\t' for value in values))
 
     def scalars(self, values, step):
-        """Write a dict tag -> number to the event file."""
+        """Write `values`, a dict {tag: number}, to the event file."""
         self.events.scalars(values, step)
 
     def summary(self, summary, step):
-        """Write a Summary (images, histograms, ...) to the event file."""
+        """Write a Summary protobuf (images, histograms, ...) to the event file."""
         self.events.summary(summary, step)
 
     def save(self, name, content):
-        """Save a checkpoint that describes itself: arguments and versions travel with the weights."""
+        """Save the dict `content` as checkpoint `name`, together with the run's arguments and software versions."""
         save_checkpoint(self.path / name, dict(content, arguments=self.args, environment=self.environment))
 
     def save_lifter(self, name, key, lifter, epoch, **figures):
-        """Save a lifter alone, as the reference names its weights: `key` is what this trainer calls them."""
+        """Save only the lifter; `key` is the checkpoint key of its weights, which is another in each trainer."""
         self.save(name, {key: lifter.state_dict(), 'epoch': epoch, **figures})
 
     def save_last(self, content):
-        """Save what --resume needs, once the log and the events up to here are on the disk, safe from a power cut."""
+        """Sync the log and the events to the disk, then save the checkpoint for --resume with their sizes."""
         self.events.flush()
         sizes = {file.name: _synced_size(file) for file in self._growing_files()}
         self.save(LAST, dict(content, sizes=sizes))
 
     def keep_healthy(self):
-        """Keep the last checkpoint, which the coming ones overwrite, as that of the last healthy epoch."""
+        """Copy the last checkpoint, which the next ones will overwrite, as the checkpoint of the last healthy epoch."""
         save_checkpoint(self.path / HEALTHY, read_checkpoint(self.path / LAST))
 
     def drop_healthy(self):
-        """The last checkpoint is of a healthy epoch again."""
+        """Delete that copy: the last checkpoint comes from a healthy epoch again."""
         (self.path / HEALTHY).unlink(missing_ok=True)
 
     def _growing_files(self):
@@ -144,27 +144,27 @@ class RunDirectory:
 
 
 def _synced_size(path):
-    """Bytes of a file, all of them on the disk."""
+    """Sync the file to the disk; returns its size in bytes."""
     with open(path, 'rb+') as file:
         os.fsync(file.fileno())
         return file.seek(0, os.SEEK_END)
 
 
 def plain_arguments(args):
-    """The arguments as strings, numbers and booleans, without what only this start knows."""
+    """The arguments as a dict of strings, numbers and booleans, without those that only concern this start."""
     return {name: str(value) if isinstance(value, Path) else value
             for name, value in sorted(vars(args).items()) if name not in ('explicit', 'resume')}
 
 
 def environment():
-    """Command line, versions, threads and commit: what a run's numbers depend on beside its arguments."""
+    """Dict of what a run's results depend on besides its arguments: command line, versions, threads, git commit."""
     return dict(command=' '.join(sys.argv), threads=torch.get_num_threads(), python=platform.python_version(),
                 torch=str(torch.__version__), numpy=np.__version__, tensorboardX=tensorboardX.__version__,
                 commit=_commit())
 
 
-def _lives_of(file):
-    """What run.json holds; nothing where it is damaged: the record is no reason not to go on."""
+def _recorded_starts(file):
+    """The list in run.json; an empty one if the file is damaged, because the run can continue without it."""
     try:
         return json.loads(file.read_text())
     except ValueError:
@@ -181,12 +181,12 @@ def _commit():
 
 
 def weight_bytes(*networks):
-    """What networks take in a checkpoint of their weights alone."""
+    """Bytes of a checkpoint with only the weights of these networks."""
     return sum(value.nbytes for network in networks for value in network.state_dict().values())
 
 
 def trained_bytes(*networks):
-    """What networks take in a checkpoint that can be resumed: their weights, and Adam's two moments of each."""
+    """Bytes of a checkpoint to resume from: the weights of these networks and Adam's two moments of each weight."""
     return 3 * weight_bytes(*networks)
 
 
@@ -194,20 +194,20 @@ def _require_room(folder, num_bytes, advice):
     existing = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     free = shutil.disk_usage(existing).free
     if free < num_bytes:
-        raise InputError(f'{existing} has {free / 1e6:,.0f} MB free and the run needs about {num_bytes / 1e6:,.0f}; '
+        raise InputError(f'{existing} has {free / 1e6:,.0f} MB free but the run needs about {num_bytes / 1e6:,.0f}; '
                          f'{advice}')
 
 
 def _lock(path):
-    """Hold the run directory; the system lets go when the process ends, however it ends. InputError where another holds it."""
+    """Lock the run directory until the process ends, in any way. InputError if another process holds the lock."""
     lock = FileLock(path / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise InputError(f'{path} is in use by another process, which still trains there; wait for it or stop it'
+        raise InputError(f'{path} is in use by another process that is still training; wait for it or stop it'
                          ) from None
     except (OSError, NotImplementedError) as error:
-        raise InputError(f'{path} cannot be locked ({error}); permit it or choose another --checkpoint') from None
+        raise InputError(f'{path} cannot be locked ({error}); check its permissions or choose another --checkpoint') from None
     return lock
 
 

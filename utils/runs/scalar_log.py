@@ -1,13 +1,14 @@
-"""Scalars that stay on the device until they are worth a look."""
+"""Scalars for the log that stay on the device until a batch of them is copied to the host."""
 import torch
 
 from common.errors import Diverged
 
 
 class ScalarLog:
-    """Collects dicts of 0-d tensors; every `flush_every` additions they cross to the host in one copy and are written.
+    """Collects dicts {tag: 0-d tensor}, and copies every `flush_every` of them to the host at once to be written.
 
-    `write(figures, step)` takes a dict of numbers. Raises Diverged where one is not finite, naming tag and iteration.
+    `write(figures, step)` gets a dict of numbers; `what` names the training phase in errors. Raises Diverged, with tag
+    and iteration, if a number is not finite.
     """
 
     def __init__(self, write, flush_every, what):
@@ -15,12 +16,13 @@ class ScalarLog:
         self.rows = []
 
     def add(self, figures, step):
+        """Collect `figures`, {tag: 0-d tensor}, of the iteration `step`; may flush and raise Diverged."""
         self.rows.append((tuple(figures), torch.stack([value.float() for value in figures.values()]), step))
         if len(self.rows) >= self.flush_every:
             self.flush()
 
     def flush(self):
-        """Write what was collected, in order, and forget it. Waits for the device; raises Diverged."""
+        """Write everything collected so far, in order. Waits for the device; raises Diverged."""
         if not self.rows:
             return
         numbers = iter(torch.cat([values for _, values, _ in self.rows]).tolist())
