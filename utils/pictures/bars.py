@@ -1,4 +1,4 @@
-"""Errors of several lifters side by side, as bars: per joint, and per action or sequence."""
+"""Bar charts that compare the errors of several lifters: per joint, and per action or sequence."""
 from typing import NamedTuple
 
 import numpy as np
@@ -7,28 +7,28 @@ from common.skeleton import H36M_16
 from utils.pictures.drawing import SERIES, joint_colours, new_figure
 
 ALL = 'all'
-FOOTNOTE = ('Bars: mean over poses; beside the names, over all poses and joints (MPJPE). Thin lines: the middle half '
-            'of the poses.')
-BAR_SHARE = .8      # of the room between two names, shared by the lifters
+FOOTNOTE = ('Bars: mean over the poses. Thin lines: the middle half of the poses. In the legend: mean over all poses '
+            'and joints (MPJPE).')
+BAR_SHARE = .8      # part of the distance between two names that the bars of all lifters fill
 
 
 class Spread(NamedTuple):
-    """What a bar shows of the errors of some poses, mm: their mean and the quartiles around the median."""
+    """The errors behind one bar, in mm: their mean, first quartile and third quartile."""
     mean_mm: float
     low_mm: float
     high_mm: float
 
 
 class ErrorBars(NamedTuple):
-    """A lifter's errors on one test set: by joint's name and by group's name -> Spread; `ALL` is over the whole set."""
+    """A lifter's errors on one test set: {joint name: Spread} and {group name: Spread}; `ALL` is the whole test set."""
     joints: dict
     groups: dict
 
 
 def error_bars(errors, group, group_names):
-    """ErrorBars of joint errors (N, 16), metres; pose i belongs to `group_names[group[i]]`. Empty groups are left out.
+    """ErrorBars of joint errors (N, 16) in metres; pose i belongs to `group_names[group[i]]`; no bars for empty groups.
 
-    The root is left out too: its error is zero by definition. `ALL` counts it, as MPJPE does.
+    The root gets no bar, because its error is zero by definition, but counts in `ALL`, as in MPJPE.
     """
     errors_mm, group = 1000 * np.asarray(errors, dtype=np.float64), np.asarray(group)
     poses_mm = errors_mm.mean(1)
@@ -39,33 +39,36 @@ def error_bars(errors, group, group_names):
 
 
 def spread(errors_mm):
-    """Spread of errors (N,) mm."""
+    """The Spread of errors (N,) in mm."""
     low, high = np.percentile(errors_mm, [25, 75])
     return Spread(float(errors_mm.mean()), float(low), float(high))
 
 
 def joint_order(skeleton=H36M_16):
-    """Joints but the root, those of the trunk first, then left beside right."""
+    """Indices of all joints but the root: first the trunk, then each left joint next to its right one."""
     groups, mirror, right = skeleton.bone_groups, skeleton.mirror, skeleton.right_joints
     return sorted(range(1, skeleton.num_joints),
                   key=lambda joint: (mirror[joint] != joint, groups[joint - 1], joint in right))
 
 
 def joints_figure(panels):
-    """`panels` test set -> {lifter: ErrorBars}: a row each, names of joints in the colour of their side."""
+    """Figure of errors per joint, a row for each test set; `panels` is {title: {lifter: ErrorBars}}.
+
+    The names of the joints have the colour of their side.
+    """
     colours = dict(zip(H36M_16.names, joint_colours()))
     figure, rows = _rows(panels)
     for axes, (title, lifters) in zip(rows, panels.items()):
         draw_bars(axes, {name: errors.joints for name, errors in lifters.items()}, title)
         for label in axes.get_xticklabels():
             label.set_color(colours.get(label.get_text(), 'black'))
-    figure.supxlabel(f'{FOOTNOTE}\nLeft is blue, right vermilion. The root, zero by definition, counts only in "all".',
-                     fontsize=8)
+    figure.supxlabel(f'{FOOTNOTE}\nLeft is blue, right is vermilion. The root, whose error is zero by definition, '
+                     'counts only in "all".', fontsize=8)
     return figure
 
 
 def groups_figure(panels):
-    """`panels` test set -> {lifter: ErrorBars}: a row each, by action or sequence."""
+    """Figure of errors per action or sequence, a row for each test set; `panels` is {title: {lifter: ErrorBars}}."""
     figure, rows = _rows(panels)
     for axes, (title, lifters) in zip(rows, panels.items()):
         draw_bars(axes, {name: errors.groups for name, errors in lifters.items()}, title)
@@ -74,7 +77,7 @@ def groups_figure(panels):
 
 
 def draw_bars(axes, lifters, title):
-    """Bars of `lifters`, name -> {category: Spread}, `ALL` set apart; thin lines span the middle half of the poses."""
+    """Draw a bar per category and lifter; `lifters` is {name: {category: Spread}}. `ALL` stands a little apart."""
     categories = list(next(iter(lifters.values())))
     places = np.arange(len(categories)) + .5 * (np.array(categories) == ALL)
     width = BAR_SHARE / len(lifters)

@@ -1,7 +1,7 @@
-"""Pictures of poses, with matplotlib. Left is blue and right is vermilion, everywhere; axes are equal.
+"""Draw poses with matplotlib. Joints and bones are blue on the left and vermilion on the right; axes are equal.
 
-Colours are of the palette by Okabe and Ito (2008), which people of any colour vision tell apart. What is neither left
-nor right never has the two colours of the sides.
+The colours come from the palette of Okabe and Ito (2008), which is safe for colour-blind people. Blue and vermilion
+are used for the two sides only.
 """
 import numpy as np
 
@@ -9,14 +9,14 @@ from common.skeleton import H36M_16
 
 LEFT, RIGHT, MIDDLE = '#0072B2', '#D55E00', '#404040'
 SIDE_NAMES = {LEFT: 'left', RIGHT: 'right', MIDDLE: 'trunk'}
-GHOST = '#AAAAAA'     # a pose to compare with, behind the one that is shown
-# checkpoints side by side, the baseline first
+GHOST = '#AAAAAA'     # a pose drawn in grey behind another one, for comparison
+# one colour per checkpoint, the baseline first
 SERIES = ('#999999', '#009E73', '#CC79A7', '#56B4E9', '#E69F00', '#F0E442')
 STAGE_COLOURS = dict(source='#999999', BA='#E69F00', BL='#CC79A7', RT='#009E73')
 
 
 def new_figure(**options):
-    """A figure that belongs to no window: importing pyplot would choose a backend for the whole process."""
+    """A Figure without a window. (Importing pyplot would choose a backend for the whole process.)"""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     figure = Figure(**options)
@@ -25,24 +25,24 @@ def new_figure(**options):
 
 
 def joint_colours(skeleton=H36M_16):
-    """The colour of each joint's side."""
+    """List of J colours: that of each joint's side."""
     left, right = set(skeleton.left_joints), set(skeleton.right_joints)
     return [LEFT if joint in left else RIGHT if joint in right else MIDDLE for joint in range(skeleton.num_joints)]
 
 
 def bone_colours(skeleton=H36M_16):
-    """The colour of each bone: that of the joint it ends in."""
+    """List of colours, one per bone: that of the joint where it ends."""
     colours = joint_colours(skeleton)
     return [colours[joint] for joint, _ in skeleton.edges]
 
 
 def bone_segments(pose, skeleton=H36M_16):
-    """(..., J, D) -> (..., bones, 2, D): both ends of each bone, as matplotlib's collections take them."""
+    """Pose (..., 16, D) -> (..., 15, 2, D): both ends of each bone, the format of matplotlib's LineCollection."""
     return np.asarray(pose)[..., skeleton.edges, :]
 
 
 def save_figure(figure, folder, name, formats, dpi=150):
-    """Write `folder`/`name`.png, .pdf or .svg, one file per format; returns the paths."""
+    """Save the figure as `folder`/`name`.<format> for each of `formats` (png, pdf, svg); returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f'{name}.{suffix}' for suffix in formats]
     for path in paths:
@@ -51,7 +51,7 @@ def save_figure(figure, folder, name, formats, dpi=150):
 
 
 def side_legend(figure, ghost='', note='', loc='lower center'):
-    """Say at the foot of the figure which colour is which side, what `ghost` is drawn in grey behind, and a `note`."""
+    """Add a legend of the sides' colours, of the grey pose in the background (if `ghost` names it), and a `note`."""
     from matplotlib.lines import Line2D
     meanings = {**SIDE_NAMES, GHOST: ghost} if ghost else SIDE_NAMES
     lines = [Line2D([], [], color=colour, linewidth=2.5, label=name) for colour, name in meanings.items()]
@@ -59,9 +59,9 @@ def side_legend(figure, ghost='', note='', loc='lower center'):
 
 
 def draw_3d(axes, pose3d_cam, title, skeleton=H36M_16):
-    """One pose (16, 3), camera metres, about its root in a cube of 2 m, seen from a little above.
+    """Draw a pose (16, 3), camera frame in metres, in a cube of 2 m centred at the root, seen from slightly above.
 
-    Drawn x right, z away, and up for the camera's -y.
+    The camera's x axis points right, its z axis away from the viewer and its y axis down.
     """
     from mpl_toolkits.mplot3d.art3d import Line3DCollection
     x, y, z = np.moveaxis(bone_segments(pose3d_cam - pose3d_cam[:1], skeleton), -1, 0)
@@ -72,7 +72,7 @@ def draw_3d(axes, pose3d_cam, title, skeleton=H36M_16):
 
 
 def draw_2d(axes, pose2d_norm, title, skeleton=H36M_16):
-    """One pose (16, 2), normalised image coordinates; the frame is the image's."""
+    """Draw a pose (16, 2) in normalised image coordinates; the axes show x and y from -1 to 1, y down."""
     from matplotlib.collections import LineCollection
     axes.add_collection(LineCollection(bone_segments(pose2d_norm, skeleton), colors=bone_colours(skeleton), linewidths=2))
     axes.set(xlim=(-1, 1), ylim=(1, -1), title=title, xticks=[], yticks=[])
@@ -80,9 +80,9 @@ def draw_2d(axes, pose2d_norm, title, skeleton=H36M_16):
 
 
 def save_augmentation(path, stages3d, stages2d, skeleton=H36M_16):
-    """The augmentation of one pose step by step, 3D above 2D.
+    """Save a picture of one pose after each stage of augmentation, 3D above 2D.
 
-    Both dicts go by title: `stages3d` -> (16, 3) camera metres, `stages2d` -> (16, 2) normalised.
+    `stages3d`: {title: (16, 3) camera frame, metres}; `stages2d`: {title: (16, 2) normalised}.
     """
     figure = new_figure(figsize=(3.2 * len(stages3d), 6.4), layout='constrained')
     columns = len(stages3d)
@@ -90,13 +90,13 @@ def save_augmentation(path, stages3d, stages2d, skeleton=H36M_16):
         draw_3d(figure.add_subplot(2, columns, column, projection='3d'), np.asarray(pose3d), title, skeleton)
     for column, (title, pose2d) in enumerate(stages2d.items(), start=columns + 1):
         draw_2d(figure.add_subplot(2, columns, column), np.asarray(pose2d), title, skeleton)
-    side_legend(figure, note='Above: a cube of 2 m about the hip, as the camera sees it from a little higher. '
+    side_legend(figure, note='Above: a cube of 2 m around the hip, seen from slightly above the camera. '
                              'Below: the image.', loc='outside lower center')
     figure.savefig(path, dpi=80)
 
 
 def save_curves(path, title, curves):
-    """Learning curves: dict label -> list of numbers, one per epoch from 1."""
+    """Save a picture of learning curves; `curves` is {label: list of errors in mm, one per epoch, from epoch 1}."""
     figure = new_figure(figsize=(7, 4.5), layout='constrained')
     axes = figure.add_subplot()
     for colour, (label, values) in zip(SERIES[1:], curves.items()):

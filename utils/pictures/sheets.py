@@ -1,8 +1,9 @@
-"""Sheets of many poses in one drawing: every skeleton to one scale, so a metre is as long in any tile and direction.
+"""Sheets with many poses in one figure, all skeletons drawn to the same scale.
 
-A tile is a pose laid flat, (16, 2), right and up, about its centre: metres for a pose in space, parts of a window for
-one in an image. All images of a sheet show one window, as small as holds all their poses. All tiles of a sheet are
-lines of one plot, which takes milliseconds where a plot each takes a second; training can afford that.
+A tile is one pose as (16, 2), x right and y up, relative to the centre of the tile. 3D poses are drawn in metres; 2D
+poses are scaled to the image window, the smallest square of the image that contains all 2D poses of the sheet. All
+tiles of a sheet are lines in the same axes: this takes milliseconds, fast enough during training, where one axes per
+tile takes a second.
 """
 from typing import NamedTuple
 
@@ -11,18 +12,22 @@ import numpy as np
 from common.skeleton import H36M_16
 from utils.pictures.drawing import GHOST, bone_colours, bone_segments, new_figure, side_legend
 
-CELL = 2.3          # width and height of a tile: the window of the image, from -1 to 1, or 2 m, and a margin
+CELL = 2.3          # width and height of a tile: 2 m, or the image window from -1 to 1, plus a margin
 BAR_METRES = .5
 VIEWS = ('camera view', 'side view,\ncamera at left', 'image, {:.0f} %\nof its width')
 WINDOW_MARGIN = 1.1
 LEGEND_INCHES = .55
-BLOCK_TILES = len(VIEWS) + .6    # height of a block: its views and the titles
-LINE_WIDTHS = (1.8, 1.8, 1.4)     # points, per view: people are smaller in an image
+BLOCK_TILES = len(VIEWS) + .6    # height of a block in tiles: its views and the titles
+LINE_WIDTHS = (1.8, 1.8, 1.4)     # in points, per view: people are smaller in the image
 TILE_EDGES = (CELL / 2, CELL / 2, 1)
 
 
 class Lifted(NamedTuple):
-    """Poses and their lifting: (N, 16, 2) normalised, truth and prediction (N, 16, 3) metres, errors (N,) mm."""
+    """N poses and their predictions.
+
+    `pose2d` (N, 16, 2) normalised; `pose3d` (ground truth) and `predicted` (N, 16, 3), camera frame in metres;
+    `errors_mm` (N,) MPJPE of each pose.
+    """
     pose2d: np.ndarray
     pose3d: np.ndarray
     predicted: np.ndarray
@@ -30,24 +35,24 @@ class Lifted(NamedTuple):
 
 
 def camera_view(pose3d_cam):
-    """(..., 16, 3) camera metres -> (..., 16, 2): as the camera sees it, about the root, without perspective."""
+    """(..., 16, 3) camera frame in metres -> (..., 16, 2) root-relative x and y, y up: an orthographic view."""
     pose3d_rel = pose3d_cam - pose3d_cam[..., :1, :]
     return pose3d_rel[..., [0, 1]] * [1, -1]
 
 
 def side_view(pose3d_cam):
-    """(..., 16, 3) camera metres -> (..., 16, 2): from the camera's right; the camera stands on the left."""
+    """(..., 16, 3) camera frame in metres -> (..., 16, 2) root-relative z and y, y up: the camera is on the left."""
     pose3d_rel = pose3d_cam - pose3d_cam[..., :1, :]
     return pose3d_rel[..., [2, 1]] * [1, -1]
 
 
 def image_view(pose2d_norm):
-    """(..., 16, 2) normalised, y down -> the same with y up."""
+    """(..., 16, 2) normalised with y down -> the same with y up."""
     return pose2d_norm * [1, -1]
 
 
 def image_window(flat):
-    """The square of the image that holds all poses (N, 16, 2): centre (2,), half its width; 1 is half the image's."""
+    """The smallest square inside the image around all poses (N, 16, 2) normalised: its centre (2,) and half its width."""
     inside = np.clip(flat, -1, 1).reshape(-1, 2)
     low, high = inside.min(0), inside.max(0)
     half = min(1, max(.05, WINDOW_MARGIN * (high - low).max() / 2))
@@ -55,16 +60,17 @@ def image_window(flat):
 
 
 def augmentation_figure(pose3d_cam, pose2d, captions, blocks_across=2, cell_inches=1.1, skeleton=H36M_16):
-    """A block for each pose: a column per stage of augmentation, two views in space above the image.
+    """Figure of N poses through the stages of augmentation: a block per pose, a column per stage.
 
-    Both dicts go by stage, in their order: -> (N, 16, 3) camera metres, -> (N, 16, 2) normalised; `captions` are N
-    dicts stage -> text, of function_poseaug.statistics. Grey behind a stage in space is the stage before it.
+    `pose3d_cam`: {stage: (N, 16, 3) camera frame, metres}; `pose2d`: {stage: (N, 16, 2) normalised}; `captions`: N dicts
+    {stage: text} from function_poseaug.statistics. A column shows two views in 3D above the image. Behind each 3D pose
+    the previous stage is drawn in grey.
     """
     across = min(blocks_across, len(captions))
     down = -(-len(captions) // across)
-    figure = _sheet_figure(across * (len(pose3d_cam) + .5), down * BLOCK_TILES, cell_inches, 'the stage before',
-                           'm: from the camera to the hip; °: mean over the bones; %: least and greatest change of a '
-                           'bone\'s length')
+    figure = _sheet_figure(across * (len(pose3d_cam) + .5), down * BLOCK_TILES, cell_inches, 'previous stage',
+                           'm: distance from the camera to the hip; °: mean over the bones; %: smallest and largest '
+                           'change of a bone length')
     stages3d, stages2d = (np.stack(list(stages.values()), axis=1) for stages in (pose3d_cam, pose2d))
     nothing = np.full_like(stages3d[0, :1], np.nan)
     for axes, poses, images, texts in zip(_grid(figure, len(captions), across), stages3d, stages2d, captions):
@@ -74,7 +80,7 @@ def augmentation_figure(pose3d_cam, pose2d, captions, blocks_across=2, cell_inch
 
 
 def hardness_figure(hardest, easiest, cell_inches=1.1, skeleton=H36M_16):
-    """Two sets of Lifted poses, one above the other, each pose with its error; grey in space is the prediction."""
+    """Figure of two sets of Lifted poses, one above the other, with the MPJPE of each pose; predictions in grey."""
     figure = _sheet_figure(len(hardest.errors_mm) + .5, 2 * BLOCK_TILES, cell_inches, 'predicted',
                            'mm: error, mean over the joints (MPJPE)')
     for axes, lifted, name in zip(_grid(figure, 2, across=1), (hardest, easiest), ('hardest', 'easiest')):
@@ -85,9 +91,10 @@ def hardness_figure(hardest, easiest, cell_inches=1.1, skeleton=H36M_16):
 
 
 def draw_sheet(axes, poses, ghosts, images, titles, skeleton=H36M_16):
-    """A column per pose: two views of `poses` (N, 16, 3) metres over `ghosts`, alike, above `images` (N, 16, 2).
+    """Draw a column per pose: two views of `poses` in 3D in front of `ghosts`, and below them `images`, the 2D poses.
 
-    A ghost of NaN is not drawn, nor what leaves its tile. `titles` are N pairs, title and caption.
+    `poses` and `ghosts` (N, 16, 3) camera frame in metres, `images` (N, 16, 2) normalised, `titles` N pairs (title,
+    caption). A ghost with NaN is not drawn. Lines are cut off at the edge of their tile.
     """
     from matplotlib.collections import LineCollection
     centre, half = image_window(image_view(images))
@@ -109,7 +116,7 @@ def draw_sheet(axes, poses, ghosts, images, titles, skeleton=H36M_16):
 
 
 def clipped(segments, edge):
-    """Segments (..., 2, 2) cut to the square from -edge to edge; NaN where they do not cross it."""
+    """Line segments (..., 2, 2) clipped to the square from -edge to edge; NaN if they lie outside."""
     start, step = segments[..., 0, :], segments[..., 1, :] - segments[..., 0, :]
     step = np.where(step == 0, 1e-12, step)
     crossings = np.stack([(-edge - start) / step, (edge - start) / step])
@@ -120,7 +127,7 @@ def clipped(segments, edge):
 
 
 def _label_tiles(axes, titles, window):
-    """Titles over the columns, names beside the rows, how long a piece of a metre is, and how large the `window`."""
+    """Write titles above the columns and view names beside the rows, with the size of the `window`; draw a scale bar."""
     for column, (title, caption) in enumerate(titles):
         axes.text(CELL * column, .72 * CELL, title, ha='center', fontsize=9, weight='bold')
         axes.text(CELL * column, .56 * CELL, caption, ha='center', fontsize=8)
@@ -136,14 +143,14 @@ def _scale_bar(axes, x, y):
 
 
 def _sheet_figure(columns, rows, cell_inches, ghost, note):
-    """A figure as large as its tiles, with the colours' meaning, and that of the captions, below them."""
+    """A figure for this many columns and rows of tiles, with a legend of the colours and captions at the bottom."""
     figure = new_figure(figsize=(columns * cell_inches, rows * cell_inches + LEGEND_INCHES))
     side_legend(figure, ghost, note)
     return figure
 
 
 def _grid(figure, count, across):
-    """`count` axes, row by row, that fill the figure but for the legend; no layout is computed, which would take longer."""
+    """`count` axes, row by row, that fill the figure above the legend (placed by hand: matplotlib's layout is slow)."""
     legend = LEGEND_INCHES / figure.get_figheight()
     width, height = 1 / across, (1 - legend) / -(-count // across)
     return [figure.add_axes((place % across * width, 1 - (place // across + 1) * height, width, height))

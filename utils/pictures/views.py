@@ -1,25 +1,24 @@
-"""Where cameras stand around the body, and how far, as spheres, maps and histograms.
+"""Figures of where the cameras stand around the body (spheres and maps), and histograms of pose statistics.
 
-Directions are (N, 3) in the body's frame, left, up, front, and densities SphereDensity, both of
-function_poseaug.statistics.
+Directions are unit vectors (N, 3) from body to camera, in the body's frame (left, up, front); densities are
+SphereDensity. Both come from function_poseaug.statistics.
 """
 import numpy as np
 
 from utils.pictures.drawing import SERIES, STAGE_COLOURS, bone_colours, bone_segments, new_figure, side_legend
 
-DOTS = 1000            # directions shown on a sphere
-BODY_SCALE = .75       # of a person in the middle of a sphere of radius 1
+DOTS = 1000            # number of directions drawn on a sphere
+BODY_SCALE = .75       # scale of the body inside the sphere of radius 1
 SPHERE_VIEW = dict(elev=18, azim=40)
 
 
 def views_figure(panels, body):
-    """The sphere of views and its map for each set of poses: `panels` title -> (directions, density, share).
+    """Figure with a sphere of camera directions and a map of their density for each set of poses.
 
-    `share` of the sphere holds nine tenths of the density. `body` (16, 3) metres, in the body's frame, is drawn in the
-    middle of the spheres. All maps have one scale.
+    `panels` is {title: (directions, density, share)}; `share` is the part of the sphere's area that holds nine tenths
+    of the density. `body` (16, 3), body frame in metres, is drawn inside the spheres. All maps use one colour scale.
     """
     figure = new_figure(figsize=(4.2 * len(panels), 7))
-    # the root of the density keeps what is rare in sight
     top = max(float(density.relative.max()) for _, density, _ in panels.values())
     for column, (title, (directions, density, share)) in enumerate(panels.items()):
         left, width = column / len(panels), 1 / len(panels)
@@ -31,15 +30,15 @@ def views_figure(panels, body):
         mesh = draw_map(figure.add_axes((left + .12 * width, .19, .82 * width, .26), projection='mollweide'), density,
                         top)
     bar = figure.colorbar(mesh, cax=figure.add_axes((.3, .14, .4, .02)), orientation='horizontal')
-    bar.set_label('density of camera directions (1 = all directions alike)', fontsize=9)
+    bar.set_label('density of camera directions (1 = uniform on the sphere)', fontsize=9)
     bar.set_ticks(_density_ticks(top))
-    side_legend(figure, note=f'Spheres: up to {DOTS:,} of the cameras about a mean body; pale ones stand on the far side. '
-                             'Maps: all cameras, as seen by the body.')
+    side_legend(figure, note=f'Spheres: up to {DOTS:,} of the cameras around a mean body; pale dots are on the far side. '
+                             'Maps: all cameras, as seen from the body.')
     return figure
 
 
 def draw_sphere(axes, directions, body):
-    """A sphere about the body, a dot where each camera stood: strong on the near side of the sphere, else pale."""
+    """Draw a sphere around `body` with a dot for each camera direction (N, 3); dots on the far side are pale."""
     from mpl_toolkits.mplot3d.art3d import Line3DCollection
     axes.set_proj_type('ortho')
     towards_us = _unit_vector(**SPHERE_VIEW)
@@ -61,27 +60,28 @@ def draw_sphere(axes, directions, body):
 
 
 def _unit_vector(elev, azim):
-    """(3,) towards the eye that matplotlib's angles, degrees, stand for."""
+    """(3,) unit vector towards the viewer, for matplotlib's view angles in degrees."""
     elev, azim = np.deg2rad([elev, azim])
     return np.array([np.cos(elev) * np.cos(azim), np.cos(elev) * np.sin(azim), np.sin(elev)])
 
 
 def _great_circle(pole):
-    """(3, 73): points of the unit circle about the axis `pole` (3,)."""
+    """(3, 73) points on the unit circle around the axis `pole` (3,)."""
     _, _, (_, first, second) = np.linalg.svd(pole[None])
     turns = np.linspace(0, 2 * np.pi, 73)
     return np.outer(first, np.cos(turns)) + np.outer(second, np.sin(turns))
 
 
 def upright(vectors):
-    """(..., 3) left, up, front -> front, left, up, the way matplotlib draws: z up, right-handed."""
+    """(..., 3) as (left, up, front) -> (front, left, up), for matplotlib's right-handed axes with z up."""
     return np.asarray(vectors)[..., [2, 0, 1]]
 
 
 def draw_map(axes, density, top):
-    """A SphereDensity as a map of equal areas, coloured from 0 to `top`; returns what a colour bar needs.
+    """Draw a SphereDensity as a Mollweide (equal-area) map coloured from 0 to `top`; returns its mesh, for a colour bar.
 
-    Seen from the body: its left is on the left of the map.
+    The map is seen from the body: its left is on the left. The colour scale is the square root of the density, so that
+    rare directions remain visible.
     """
     from matplotlib.colors import PowerNorm
     azimuths, elevations = (np.deg2rad(np.asarray(values)) for values in (density.azimuths_deg, density.elevations_deg))
@@ -101,9 +101,9 @@ def _density_ticks(top):
 
 
 def histograms_figure(panels):
-    """A histogram per panel; `panels` title -> Quantity of function_poseaug.statistics.
+    """Figure with a histogram per panel; `panels` is {title: Quantity of function_poseaug.statistics}.
 
-    What lies beyond the edges is counted in the outermost bins.
+    Values outside the range are counted in the outermost bins.
     """
     from matplotlib.ticker import MultipleLocator
     down = -(-len(panels) // 2)
@@ -117,13 +117,13 @@ def histograms_figure(panels):
         axes.xaxis.set_major_locator(MultipleLocator(tick))
         axes.spines[['top', 'right']].set_visible(False)
         axes.legend(frameon=False, fontsize=8)
-    figure.supxlabel('Share of the poses, or of their bones or joints. The outermost bins also hold what lies beyond.',
+    figure.supxlabel('Share of the poses, or of their bones or joints. The outermost bins include values outside the range.',
                      fontsize=8)
     return figure
 
 
 def draw_histogram(axes, values, edges, name, colour):
-    """The share of `values` (N,) per bin, in percent, as steps over a pale ground."""
+    """Draw the share of `values` (N,) per bin, in percent, as a filled step curve."""
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), bins=edges)
     percent = 100 * counts / len(values)
     axes.stairs(percent, edges, fill=True, color=colour, alpha=.25)

@@ -228,5 +228,5 @@ def test_folders_without_runs_are_refused(tmp_path, capsys):
         run_results.main([str(tmp_path), '--csv', str(tmp_path / 'table.csv')])
     assert left.value.code == 2 and f'{tmp_path} holds no run' in capsys.readouterr().err
     assert not (tmp_path / 'table.csv').exists()
-    with pytest.raises(InputError, match='is no folder'):
+    with pytest.raises(InputError, match='is not a folder'):
         results.find_runs(tmp_path / 'nowhere')
