@@ -1,6 +1,7 @@
-"""The prepared data sets: one module each, and the table of those that lifters are tested on.
+"""The prepared data sets, one module each, and the table of the data sets on which lifters are tested.
 
-A data set's module says where its prepared file lies, which command makes that file, and how it becomes a PoseSet.
+The module of a data set defines the path of its prepared file, the command that makes this file, and how to load it as
+a PoseSet.
 """
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,7 +15,7 @@ class TestSet(NamedTuple):
     """A data set to test lifters on.
 
     `title`: its name in tables and pictures; `path(data_root)`: its prepared file; `load(data_root, ...)`: its PoseSet,
-    on the CPU; `flip`: whether its protocol averages the prediction with that for the mirrored image.
+    on the CPU; `flip`: whether its protocol uses test-time flip (average with the prediction for the mirrored 2D pose).
     """
     title: str
     path: Callable

@@ -1,4 +1,4 @@
-"""Prepared Human3.6M files -> PoseSets. Everything is checked here, so that training never meets a surprise."""
+"""Load the prepared Human3.6M files as PoseSets. Their content is checked here, before training starts."""
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -18,32 +18,33 @@ from common.poses import PoseSet
 from common.skeleton import H36M_16, H36M_16_IN_32, H36M_32_NUM_JOINTS
 
 MAKE_3D_H36M = 'python3 data/prepare_data_h36m.py --from-archive h36m.zip'
-AGREEMENT_SAMPLE = 200       # poses looked at per subject
-PLAUSIBLE_DETECTION = 40.0   # pixels; published detectors miss by 5 to 10
+AGREEMENT_SAMPLE = 200       # about how many poses per subject are compared
+PLAUSIBLE_DETECTION = 40.0   # pixels; the errors of published detectors are 5 to 10
 NUM_VIEWS = len(cameras(SUBJECTS[0]))
 
 
 def pose3d_h36m_path(data_root):
-    """The prepared file of 3D poses."""
+    """Path of the prepared file of 3D poses."""
     return Path(data_root) / 'data' / 'data_3d_h36m.npz'
 
 
 def pose2d_h36m_path(data_root, keypoints):
-    """The prepared file of 2D poses from the source `keypoints`."""
+    """Path of the prepared file of 2D poses from the source `keypoints`."""
     return Path(data_root) / 'data' / f'data_2d_h36m_{keypoints}.npz'
 
 
 def make_2d_h36m(keypoints):
-    """The command that makes a file of 2D poses; the ground truth is made along with the 3D poses."""
+    """The command that makes the file of 2D poses; ground-truth 2D is made together with the 3D poses."""
     if keypoints == GT:
         return MAKE_3D_H36M
     return f'python3 data/prepare_data_2d_h36m.py --keypoints {keypoints}'
 
 
 class H36mFiles(NamedTuple):
-    """The two tables as they lie on disk, of the subjects that were asked for or more.
+    """The tables of 3D and 2D poses as stored in the files, with at least the requested subjects.
 
-    Subject -> sequence -> (T, 32, 3) world metres, and -> 4 x (T, 16, 2) pixels. `uncopied`: what `copy_h36m` writes.
+    `pose3d`: {subject: {sequence: (T, 32, 3) world metres}}; `pose2d`: {subject: {sequence: 4 views of (T, 16, 2)
+    pixels}}; `uncopied`: the tables without a flat copy on the disk, which `copy_h36m` writes.
     """
     pose3d: dict
     pose2d: dict
@@ -53,9 +54,10 @@ class H36mFiles(NamedTuple):
 
 
 def read_h36m(data_root, keypoints, subjects=SUBJECTS):
-    """Read the 3D file and the 2D file of `keypoints`, or their flat copies, of which no more than `subjects` is read.
+    """Read the 3D file and the 2D file of `keypoints` as H36mFiles.
 
-    InputError where a file is missing, damaged or no table. Nothing is written.
+    If a file has a flat copy (common/files/flat_cache.py), only the `subjects` are read, from the copy. Writes nothing.
+    InputError if a file is missing, damaged or not a table of subjects and sequences.
     """
     pose3d_path, pose2d_path = pose3d_h36m_path(data_root), pose2d_h36m_path(data_root, keypoints)
     sources = ((pose3d_path, 'positions_3d', at_root(MAKE_3D_H36M, data_root)),
@@ -75,16 +77,16 @@ def read_h36m(data_root, keypoints, subjects=SUBJECTS):
 
 
 def copy_h36m(files):
-    """Write the flat copies that the files lack, for a faster start next time; to be called once they have proved sound."""
+    """Write flat copies of the files without one, for a faster next start. Call it only after the content was checked."""
     for path, identity_then, table in files.uncopied:
         write_flat(path, identity_then, table)
 
 
 def require_agreement(poses, keypoints, files):
-    """InputError where the 2D are not the 3D's: files prepared from different sources would train without a complaint.
+    """InputError if the 2D poses do not match the 3D poses, for example because they come from different sources.
 
-    A sample of each subject's poses is projected: ground truth must lie within a pixel, detections within what a
-    detector may plausibly miss in the median.
+    Projects about AGREEMENT_SAMPLE poses of each subject. The largest distance of ground-truth 2D must be at most one
+    pixel, and the median distance of detections at most PLAUSIBLE_DETECTION pixels.
     """
     for subject in poses.subject.unique():
         own = (poses.subject == subject).nonzero().squeeze(1)
@@ -92,14 +94,14 @@ def require_agreement(poses, keypoints, files):
         distance = (project(sample.pose3d_cam, sample.camera) - sample.pose2d).norm(dim=-1) * IMAGE_SIZES[0][0] / 2
         worst = distance.max() if keypoints == GT else distance.median()
         allowed = 1.0 if keypoints == GT else PLAUSIBLE_DETECTION
-        if not worst <= allowed:      # NaN is not
+        if not worst <= allowed:      # also true for NaN
             raise InputError(f'{files.pose2d_path} does not belong to {files.pose3d_path}: the poses of '
                              f'{SUBJECTS[int(subject)]} lie {float(worst):.0f} pixels from their projections; '
                              'prepare both from the same sources')
 
 
 def select_actions(names):
-    """'*' or 'Walking,Photo' -> the set of actions; InputError for a name that Human3.6M does not have."""
+    """The set of actions in a text like 'Walking,Photo', or all for '*'; InputError for an unknown action."""
     if names == '*':
         return set(ACTIONS)
     wanted = set(names.split(','))
@@ -110,9 +112,10 @@ def select_actions(names):
 
 
 def h36m_poses(files, subjects, actions='*', downsample=1):
-    """PoseSet of the subjects' sequences of these actions, every `downsample`-th frame, all four views, on the CPU.
+    """PoseSet of the `subjects` and `actions`, every `downsample`-th frame, all four views, on the CPU.
 
-    Poses are ordered by subject, sequence, view and time. InputError where a file is not what the other one promises.
+    Poses are ordered by subject, sequence, view and time. InputError for unknown actions, or if sequences are missing or
+    have wrong shapes, lengths or values.
     """
     wanted = select_actions(actions)
     views = [view for subject in subjects for sequence in _sequences(files, subject)
@@ -124,9 +127,9 @@ def h36m_poses(files, subjects, actions='*', downsample=1):
 
 
 def load_h36m_test(data_root, keypoints=GT, actions='*', downsample=1):
-    """PoseSet of the test subjects S9 and S11, on the CPU, its 2D from the source `keypoints`.
+    """PoseSet of the test subjects S9 and S11, on the CPU, with 2D from the source `keypoints`.
 
-    The files get their flat copies. InputError as in `read_h36m`, `h36m_poses` and `require_agreement`.
+    Also writes the flat copies. InputError as in `read_h36m`, `h36m_poses` and `require_agreement`.
     """
     files = read_h36m(data_root, keypoints, TEST_SUBJECTS)
     poses = agreeing_poses(files, TEST_SUBJECTS, keypoints, actions, downsample)
@@ -135,26 +138,26 @@ def load_h36m_test(data_root, keypoints=GT, actions='*', downsample=1):
 
 
 def agreeing_poses(files, subjects, keypoints, actions='*', downsample=1):
-    """`h36m_poses`, checked by `require_agreement`."""
+    """The PoseSet of `h36m_poses`, after `require_agreement` has checked it."""
     poses = h36m_poses(files, subjects, actions, downsample)
     require_agreement(poses, keypoints, files)
     return poses
 
 
 def _sequences(files, subject):
-    """The subject's sequences in the 3D file; InputError where it has none, or one that is no action."""
+    """The subject's sequences in the 3D file; InputError if it has none, or one with an unknown action."""
     if subject not in files.pose3d:
         raise InputError(f'{files.pose3d_path} has no subject {subject} (it has {", ".join(map(str, files.pose3d))}); '
                          f'delete it and run: {at_root(MAKE_3D_H36M, files.pose3d_path.parent.parent)}')
     unknown = [sequence for sequence in files.pose3d[subject] if action_of(str(sequence)) not in ACTIONS]
     if unknown:
-        raise InputError(f'{files.pose3d_path}: {subject} {unknown[0]} is no action of Human3.6M '
+        raise InputError(f'{files.pose3d_path}: {subject} {unknown[0]} is not an action of Human3.6M '
                          f'({", ".join(ACTIONS)}); prepare the file with the commands in DATASETS.md')
     return files.pose3d[subject]
 
 
 class _View(NamedTuple):
-    """One sequence as one camera saw it, checked: world (T, 16, 3) metres and pixels (T, 16, 2), float32."""
+    """One sequence in one camera view, checked: `world` (T, 16, 3) metres and `pixels` (T, 16, 2), both float32."""
     subject: str
     sequence: str
     number: int
@@ -163,7 +166,7 @@ class _View(NamedTuple):
 
 
 def _views(files, subject, sequence, downsample):
-    """One _View for each camera that saw the sequence."""
+    """Yield one _View of the sequence for each camera."""
     world = _checked(files.pose3d[subject][sequence], (H36M_32_NUM_JOINTS, 3),
                      f'{files.pose3d_path}: {subject} {sequence}')
     thinned = world[::downsample, H36M_16_IN_32]
@@ -173,7 +176,7 @@ def _views(files, subject, sequence, downsample):
 
 
 def _pose_set(views):
-    """The PoseSet of views, one after the other; each goes straight to its place, as joining them takes as long again."""
+    """The PoseSet of the views in their order, written directly into its tensors (concatenating takes twice the time)."""
     counts = [len(view.world) for view in views]
     pose3d_cam, pose2d = (torch.empty(sum(counts), H36M_16.num_joints, dimensions) for dimensions in (3, 2))
     with _one_thread():
@@ -190,7 +193,7 @@ def _pose_set(views):
 
 @contextmanager
 def _one_thread():
-    """torch computes in one thread: where cores are busy, threads that wait for each other take ten times as long."""
+    """Context manager: one torch thread. On busy cores several threads, waiting for each other, take ten times longer."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -200,18 +203,18 @@ def _one_thread():
 
 
 def _each(numbers, counts):
-    """(N,) int64: every number as often as its count says."""
+    """(N,) int64: each number repeated as often as its count says."""
     return torch.tensor(numbers).repeat_interleave(torch.tensor(counts))
 
 
 @lru_cache(maxsize=1)
 def all_intrinsics():
-    """(28, 9) intrinsic vectors: every subject's four cameras, subjects in the order of SUBJECTS."""
+    """(28, 9) intrinsics in normalised units: four cameras of each subject, subjects in the order of SUBJECTS."""
     return torch.from_numpy(np.stack([camera.intrinsic for subject in SUBJECTS for camera in cameras(subject)]))
 
 
 def _pixels_of(files, subject, sequence, view, count):
-    """(T, 16, 2) float32 pixels of one view, checked, at least as many frames as the motion capture's `count`."""
+    """(T, 16, 2) float32 pixels of one view, checked; InputError if it has fewer frames than the 3D's `count`."""
     where = f'{subject} {sequence}'
     try:
         pixels = files.pose2d[subject][sequence][view]
@@ -226,15 +229,15 @@ def _pixels_of(files, subject, sequence, view, count):
 
 
 def _checked(poses, frame_shape, where):
-    """`poses` as float32 of shape (T, *frame_shape), every number finite; InputError, naming `where`, otherwise."""
-    poses = poses if isinstance(poses, np.ndarray) else np.empty((), dtype=object)      # asarray fails on uneven lists
+    """`poses` as float32, (T, *frame_shape); InputError, naming `where`, for other shapes or non-finite numbers."""
+    poses = poses if isinstance(poses, np.ndarray) else np.empty((), dtype=object)      # asarray fails on ragged lists
     if poses.shape[1:] != frame_shape or poses.dtype.kind not in 'fiu':
         hint = ' (17 joints are detections as VideoPose3D stores them)' if poses.shape[1:2] == (17,) else ''
         raise InputError(f'{where} has shape {poses.shape}{hint} where (frames, {frame_shape[0]}, {frame_shape[1]}) is '
                          'needed; prepare the file with the commands in DATASETS.md')
-    with np.errstate(over='ignore'):                            # a number too large becomes inf
+    with np.errstate(over='ignore'):                            # too large numbers become inf
         poses = poses.astype(np.float32, copy=False)
-    if len(poses) and not (-FARTHEST < poses.min() and poses.max() < FARTHEST):      # NaN is not less than anything
+    if len(poses) and not (-FARTHEST < poses.min() and poses.max() < FARTHEST):      # also finds NaN
         broken = ~(np.abs(poses) < FARTHEST).all(axis=(1, 2))
         raise InputError(f'{where} holds NaN or inf, first in frame {broken.argmax()}, or a number beyond {FARTHEST:,.0f}; '
                          'repair the source and prepare it again (DATASETS.md)')

@@ -1,4 +1,4 @@
-"""Human3.6M: subjects, actions and cameras (figures: h36m_cameras.json, as published with VideoPose3D)."""
+"""Human3.6M: subjects, actions and cameras (their calibration in h36m_cameras.json, as published with VideoPose3D)."""
 import json
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from common.camera import pixels_to_normalised
 TRAIN_SUBJECTS = ('S1', 'S5', 'S6', 'S7', 'S8')
 TEST_SUBJECTS = ('S9', 'S11')
 SUBJECTS = TRAIN_SUBJECTS + TEST_SUBJECTS
-CORRUPTED = (('S11', 'Directions'),)          # the recording itself is broken; every protocol leaves it out
+CORRUPTED = (('S11', 'Directions'),)          # the recording is broken; all protocols leave it out
 ACTIONS = ('Directions', 'Discussion', 'Eating', 'Greeting', 'Phoning', 'Photo', 'Posing', 'Purchases', 'Sitting',
            'SittingDown', 'Smoking', 'Waiting', 'WalkDog', 'Walking', 'WalkTogether')
 SEQUENCES_PER_SUBJECT = 30
@@ -21,9 +21,10 @@ IMAGE_SIZES = ((1000, 1002), (1000, 1000), (1000, 1000), (1000, 1002))   # width
 
 
 class Camera(NamedTuple):
-    """One calibrated view.
+    """One calibrated camera; `width` and `height` of its images in pixels.
 
-    `intrinsic` (9,) normalised units, `orientation` (4,) camera to world, `translation` (3,) metres.
+    `intrinsic` (9,) in normalised units (common/camera.py), `orientation` (4,) quaternion camera to world,
+    `translation` (3,) position in world metres.
     """
     id: str
     width: int
@@ -35,7 +36,7 @@ class Camera(NamedTuple):
 
 @lru_cache(maxsize=None)
 def cameras(subject):
-    """The four cameras of a subject, in the order of the 2D files."""
+    """Tuple of the subject's four Cameras, in the order of the views in the 2D files."""
     table = json.loads((Path(__file__).parent / 'h36m_cameras.json').read_text())
     views = zip(table['intrinsics'], table['extrinsics'][subject], IMAGE_SIZES)
     return tuple(_camera(inner, outer, size) for inner, outer, size in views)
@@ -52,5 +53,5 @@ def _camera(inner, outer, size):
 
 
 def action_of(sequence):
-    """The action's name: 'Walking 1' -> 'Walking'."""
+    """The action of a sequence: 'Walking 1' -> 'Walking'."""
     return sequence.split(' ')[0]

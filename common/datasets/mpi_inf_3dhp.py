@@ -1,4 +1,4 @@
-"""The prepared test set of MPI-INF-3DHP -> PoseSet."""
+"""Load the prepared test set of MPI-INF-3DHP as a PoseSet."""
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +12,20 @@ from common.poses import PoseSet
 from common.skeleton import H36M_16
 
 MAKE_3DHP = 'python3 data_extra/prepare_data_3dhp.py'
-SEQUENCES = ('TS?', 'TS1', 'TS2', 'TS3', 'TS4', 'TS5', 'TS6')   # place 0: a file that does not say
+SEQUENCES = ('TS?', 'TS1', 'TS2', 'TS3', 'TS4', 'TS5', 'TS6')   # TS?: the file does not name the sequence
 _LAYOUT = dict(pose3d=(('poses', H36M_16.num_joints, 3), 'fiu'), pose2d=(('poses', H36M_16.num_joints, 2), 'fiu'),
                sequence=(('poses',), 'iu'))
 
 
 def pose_3dhp_path(data_root):
-    """The prepared file of test poses."""
+    """Path of the prepared file of test poses."""
     return Path(data_root) / 'data_extra' / 'test_set' / 'test_3dhp.npz'
 
 
 def load_3dhp(data_root):
-    """PoseSet of the prepared test poses (2,929 in the whole set), on the CPU; their 2D is normalised already and their
-    cameras are unknown. InputError where the file is missing, damaged or of another layout.
+    """PoseSet of the test poses (2,929 in the full test set), on the CPU, without camera intrinsics.
+
+    The 2D poses in the file are already normalised. InputError if the file is missing, damaged or has another layout.
     """
     path, made_by = pose_3dhp_path(data_root), at_root(MAKE_3DHP, data_root)
     remedy = f'delete it and run: {made_by}'

@@ -1,6 +1,6 @@
-"""What the preparation commands share: places, names, checks of what comes in, parsing apart, writing and reading back.
+"""Shared by the commands that prepare data: names, checks of inputs and outputs, parsing in another process, writing.
 
-A table of sequences is a dict subject -> sequence -> value, subjects named 'S1', sequences 'Walking' or 'Walking 1'.
+A table is a dict {subject: {sequence: value}} with subjects like 'S1' and sequences like 'Walking' or 'Walking 1'.
 """
 import faulthandler
 import io
@@ -21,34 +21,34 @@ from common.skeleton import H36M_16
 
 METADATA_16 = {'layout_name': 'h36m', 'num_joints': H36M_16.num_joints,
                'keypoints_symmetry': [H36M_16.left_joints, H36M_16.right_joints]}
-PARSE_SECONDS = 20              # an honest sequence takes a hundredth
+PARSE_SECONDS = 20              # an undamaged sequence takes a hundredth of this
 PARSE_BYTES = 1 << 30
 _RENAMED_ACTIONS = {'TakingPhoto': 'Photo', 'WalkingDog': 'WalkDog'}
 
 
 def progress(items, task, unit='sequence'):
-    """A tqdm bar, silent where stderr is no terminal. Enter it with `with`: an error then finds its line cleared."""
+    """A tqdm bar, shown only in a terminal. Use it in a `with` block: its line is then cleared before an error line."""
     return tqdm(items, desc=task, unit=unit, leave=False, disable=None)
 
 
 def sequence_name(name):
-    """The sequence's name as the data files carry it: 'TakingPhoto_1' and 'TakingPhoto 1' -> 'Photo 1'."""
+    """The name of a sequence in our files: 'TakingPhoto_1' and 'TakingPhoto 1' -> 'Photo 1'."""
     action, _, number = name.replace('_', ' ').partition(' ')
     return ' '.join([_RENAMED_ACTIONS.get(action, action)] + ([number] if number else []))
 
 
 def require_free(*paths, or_else=''):
-    """InputError unless every output is new and can be written; asked before the long work. See `refuse_overwrite`."""
+    """InputError if an output exists or cannot be written; called before the long work. See `refuse_overwrite`."""
     for path in paths:
         refuse_overwrite(path, or_else)
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         if not (folder.is_dir() and os.access(folder, os.W_OK)):
-            raise InputError(f'{path} cannot be written: {folder} is no folder that you may write to; '
+            raise InputError(f'{path} cannot be written: {folder} is not a folder where you may write; '
                              'choose another --data_root')
 
 
 def require_source(path, origin):
-    """InputError where the source file `path` is missing; `origin` says in words where it comes from."""
+    """InputError if the source file `path` is missing; `origin` describes the file in the error line."""
     if path.is_dir():
         raise InputError(f'{path} is a folder where {origin} is needed; point --source at the file')
     if not path.is_file():
@@ -56,12 +56,12 @@ def require_source(path, origin):
 
 
 def finite_float32(array, where):
-    """`array` as float32; InputError, naming `where`, unless it holds frames, and possible finite numbers only."""
+    """`array` (T, ...) as float32; InputError, naming `where`, if it has no frame, or NaN or numbers beyond FARTHEST."""
     if len(array) == 0:
         raise InputError(f'{where} holds no frame; fetch it again')
-    with np.errstate(over='ignore', invalid='ignore'):      # a number too large becomes inf and is refused below
+    with np.errstate(over='ignore', invalid='ignore'):      # too large numbers become inf and are refused below
         converted = np.ascontiguousarray(array, dtype=np.float32)
-    broken = ~(np.abs(converted) < FARTHEST).reshape(len(converted), -1).all(axis=1)     # NaN is not less than anything
+    broken = ~(np.abs(converted) < FARTHEST).reshape(len(converted), -1).all(axis=1)     # also finds NaN
     if broken.any():
         raise InputError(f'{where} holds numbers that are not finite, first in frame {broken.argmax()} of '
                          f'{len(broken)}, or lie beyond {FARTHEST:,.0f}; fetch it again or repair it')
@@ -69,10 +69,11 @@ def finite_float32(array, where):
 
 
 class ParserApart:
-    """A process of its own in which `parse` makes arrays of files' bytes: damage may crash, hang or bloat C code.
+    """Calls `parse(content)`, bytes of a file -> array, in another process, because damaged files can make C libraries
+    crash, hang or use up the memory.
 
-    Use it in `with`; calling it gives the array, or raises ValueError saying what became of the bytes. After that it is
-    of no more use. `parse` is a module's function.
+    Use it in a `with` block. A call returns the array or raises ValueError with the reason, after which it cannot be
+    used again. `parse` must be a function at the top level of a module.
     """
 
     def __init__(self, parse):
@@ -81,7 +82,7 @@ class ParserApart:
         self.process = multiprocessing.Process(target=_parse_all, args=(parse, contents, answers, self.contents),
                                                daemon=True)
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore', DeprecationWarning)     # of forking beside threads; the child only parses
+            warnings.simplefilter('ignore', DeprecationWarning)     # about forking with threads; the child only parses
             self.process.start()
         contents.close()
         answers.close()
@@ -102,16 +103,16 @@ class ParserApart:
                 raise ValueError(f'it takes more than {PARSE_SECONDS} seconds')
             answer = self.answers.recv_bytes()
         except (EOFError, OSError):
-            raise ValueError('its reader crashed') from None
+            raise ValueError('the process that read it crashed') from None
         if answer[:1] == b'!':
             raise ValueError(answer[1:].decode())
         return np.load(io.BytesIO(answer), allow_pickle=False)
 
 
 def _parse_all(parse, contents, answers, other_end):
-    """The process's work: bytes in; out comes an array as .npy, or '!' and what is wrong. Ends with its parent."""
+    """The loop of the process: receives bytes, sends an array as .npy, or '!' and the error. Ends with its parent."""
     other_end.close()
-    _withdraw()
+    _restrict_process()
     while True:
         try:
             content = contents.recv_bytes()
@@ -121,12 +122,12 @@ def _parse_all(parse, contents, answers, other_end):
             answer = io.BytesIO()
             np.save(answer, parse(content), allow_pickle=False)
             answers.send_bytes(answer.getvalue())
-        except Exception as error:              # damage makes the libraries raise nearly anything
+        except Exception as error:              # damaged files make the libraries raise nearly any error
             answers.send_bytes(b'!' + in_short(error).encode())
 
 
-def _withdraw():
-    """Make this process silent, deaf to Ctrl-C, which its parent obeys, and of limited memory where there is /proc."""
+def _restrict_process():
+    """Silence stderr, leave Ctrl-C to the parent process, and limit the memory (where /proc exists)."""
     faulthandler.disable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
@@ -139,9 +140,10 @@ def _withdraw():
 
 
 def write_checked(outputs, made_by):
-    """Write {path: {array name: value}}, read each file back and compare: all the files appear, or none.
+    """Write `outputs`, {path: {array name: value}}, as .npz files, then read each back and compare.
 
-    Raises InputError where a file cannot be written or does not hold what was written.
+    On any error all files are deleted. InputError if a file cannot be written or does not read back equal; `made_by` is
+    the command that its error lines advise.
     """
     written = []
     try:
@@ -167,9 +169,9 @@ def _same(left, right):
 
 
 def summary(path, table):
-    """One line for a file just written: its poses, over all views; `table` holds poses or lists of views of poses.
+    """One line about the written file: numbers of sequences and poses; `table` holds poses or lists of views of poses.
 
-    S11's corrupted recording is in the file but not in the counts, since no protocol uses it.
+    The poses of all views are counted, but not those of S11's corrupted recording, which no protocol uses.
     """
     totals = {subject: sum(_num_poses(value) for sequence, value in table.get(subject, {}).items()
                            if (subject, sequence) not in CORRUPTED) for subject in SUBJECTS}

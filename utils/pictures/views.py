@@ -78,7 +78,7 @@ def upright(vectors):
 
 
 def draw_map(axes, density, top):
-    """Draw a SphereDensity as a Mollweide (equal-area) map coloured from 0 to `top`; returns its mesh, for a colour bar.
+    """Draw a SphereDensity as a Mollweide (equal-area) map, coloured from 0 to `top`; returns its mesh.
 
     The map is seen from the body: its left is on the left. The colour scale is the square root of the density, so that
     rare directions remain visible.

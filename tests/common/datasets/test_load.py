@@ -235,7 +235,7 @@ def test_a_sequence_that_is_no_action_is_refused_not_dropped(small):
     """A misspelt sequence must not silently shrink the data set."""
     for table in (small.pose3d, small.pose2d):
         table['S1']['WalkingDog'] = table['S1']['Walking 1']
-    assert 'S1 WalkingDog is no action' in refusal(h36m_poses, small, ('S1',))
+    assert 'S1 WalkingDog is not an action' in refusal(h36m_poses, small, ('S1',))
 
 
 def test_a_sequence_without_frames_does_no_harm(small):
