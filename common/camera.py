@@ -73,10 +73,31 @@ def project(pose3d_cam, intrinsic):
     """
     focal, centre, k, p = _split(intrinsic)
     xy = perspective_divide(pose3d_cam)
+    factor, shift = _distortion(xy, k, p)
+    return focal * (xy * factor + shift) + centre
+
+
+def _distortion(xy, k, p):
+    """The lens moves points (B, J, 2) on the plane z = 1 to xy * factor + shift; (B, J, 1) and (B, J, 2)."""
     r2 = (xy ** 2).sum(-1, keepdim=True)
     radial = 1 + (k * torch.cat([r2, r2 ** 2, r2 ** 3], dim=-1)).sum(-1, keepdim=True)
     tangential = (p * xy).sum(-1, keepdim=True)
-    return focal * (xy * (radial + tangential) + p * r2) + centre
+    return radial + tangential, p * r2
+
+
+def undistort(pose2d_norm, intrinsic, iterations=20):
+    """The inverse of `project` but for the depth: (B, J, 2) normalised, (B, 9) -> (B, J, 2) on the plane z = 1.
+
+    Fixed-point iteration, as there is no closed form; exact to rounding for lenses like Human3.6M's, and where the lens
+    has no distortion.
+    """
+    focal, centre, k, p = _split(intrinsic)
+    distorted = (pose2d_norm - centre) / focal
+    xy = distorted
+    for _ in range(iterations):
+        factor, shift = _distortion(xy, k, p)
+        xy = (distorted - shift) / factor
+    return xy
 
 
 def project_linear(pose3d_cam, intrinsic):

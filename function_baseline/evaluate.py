@@ -1,15 +1,18 @@
 """The evaluation of a lifter, which all scripts share. README.md says what the scores mean."""
+from functools import partial
 from typing import NamedTuple
 
 import torch
 
 from common import metrics
 from common.camera import root_relative
+from common.person_camera import lift_person
 from common.product import full_precision
 from common.skeleton import H36M_16, official_14
 from utils import interrupts
 
 CHUNK, GPU_CHUNK = 1024, 16384     # poses at once; more do not fit into a CPU's cache and are slower there
+CAMERAS = ('image', 'person')          # which camera's 2D are lifted; see `evaluate`
 
 
 class PoseErrors(NamedTuple):
@@ -28,13 +31,15 @@ class PoseErrors(NamedTuple):
     groups: dict
 
 
-def evaluate(lifter, poses, device, flip):
+def evaluate(lifter, poses, device, flip, camera='image'):
     """PoseErrors of `lifter` on a PoseSet.
 
     `flip`: test-time flip, the average with the prediction for the mirrored image (the protocol of MPI-INF-3DHP). The
-    root is subtracted from the average, so it has no error and counts as a hit.
+    root is subtracted from the average, so it has no error and counts as a hit. `camera`: 'image' lifts the 2D as they
+    are in the image, as the reference does; 'person' as a virtual camera that looks at the person sees them.
     """
-    figures = _figures(*per_pose_errors(lifter, poses, device, flip), official_14(poses.skeleton))
+    errors = per_pose_errors(lifter, poses, device, flip, camera)
+    figures = _figures(*errors, official_14(poses.skeleton))
     group, num_groups = poses.group.to(figures.device), len(poses.group_names)
     sums = figures.new_zeros(num_groups, figures.shape[1]).index_add_(0, group, figures).tolist()
     counts = torch.bincount(group, minlength=num_groups).tolist()
@@ -50,7 +55,7 @@ def scoring_device(device):
 
 @torch.no_grad()
 @full_precision()
-def per_pose_errors(lifter, poses, device, flip):
+def per_pose_errors(lifter, poses, device, flip, camera='image'):
     """Joint errors (N, 16) and Procrustes-aligned mean errors (N,), metres, on `scoring_device(device)`."""
     lifter.eval()
     scored_on = scoring_device(device)
@@ -59,11 +64,20 @@ def per_pose_errors(lifter, poses, device, flip):
     for index in torch.arange(len(poses), device=poses.device).split(chunk):
         interrupts.obey()
         batch = poses.take(index, device)
-        predicted = root_relative(predict_flipped(lifter, batch.pose2d, poses.skeleton) if flip else lifter(batch.pose2d))
+        predicted = predict(lifter, batch.pose2d, flip, camera, batch.camera, poses.skeleton)
         predicted, target = (pose.to(scored_on) for pose in (predicted, root_relative(batch.pose3d_cam)))
         errors.append(metrics.joint_errors(predicted, target))
         aligned.append(metrics.p_mpjpe(predicted, target))
     return torch.cat(errors), torch.cat(aligned)
+
+
+def predict(lifter, pose2d, flip=False, camera='image', intrinsic=None, skeleton=H36M_16):
+    """(B, 16, 2) normalised -> (B, 16, 3) root-relative metres, camera frame. See `evaluate` for `flip` and `camera`.
+
+    `intrinsic` (B, 9): the cameras' intrinsic vectors, for camera='person' (None: unknown, see `view_person`).
+    """
+    lift = partial(predict_flipped, lifter, skeleton=skeleton) if flip else lifter
+    return lift_person(lift, pose2d, intrinsic) if camera == 'person' else root_relative(lift(pose2d))
 
 
 def predict_flipped(lifter, pose2d, skeleton=H36M_16):

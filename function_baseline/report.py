@@ -11,38 +11,41 @@ _NAME_WIDTH = 28       # the longest name of a sequence, in 3DPW
 _HEADER = f'{"":<{_NAME_WIDTH}}{"poses":>9}{"MPJPE":>9}{"P-MPJPE":>9}{"PCK16":>8}{"AUC16":>8}{"PCK14":>8}{"AUC14":>8}'
 
 
-def report_checkpoint(args, device):
+def report_checkpoint(args, device, camera='image'):
     """Score the checkpoint args.evaluate on the test sets of args.dataset and print the tables.
 
     'h36m': returns the PoseErrors on Human3.6M and MPI-INF-3DHP, and also prints 3DPW where it is prepared. '3dpw':
-    returns the PoseErrors with its two sources of 2D. InputError where a file is missing or does not fit.
+    returns the PoseErrors with its two sources of 2D. `camera`: see `evaluate`. InputError where a file is missing or does
+    not fit.
     """
     args.dropout = 0.0      # an evaluation has no dropout
     lifter, weights = load_lifter(args.evaluate, args)
     tests = None if args.dataset == '3dpw' else load_test(args, device)
     epoch = weights.epoch if weights.epoch >= 0 else 'unknown'
     print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages, epoch {epoch}')
+    if camera == 'person':
+        print('The 2D are turned to what a virtual camera sees that looks at the person (--camera person).')
     if args.dataset == '3dpw':
-        return report_3dpw(lifter.to(device), args.data_root, device)
-    h36m, dhp = score(lifter.to(device), tests, device)
+        return report_3dpw(lifter.to(device), args.data_root, device, camera)
+    h36m, dhp = score(lifter.to(device), tests, device, camera)
     print(f'\nHuman3.6M S9 and S11, {args.keypoints} 2D, no flip: mm and percent, per action')
     print(table(h36m))
     print('\nMPI-INF-3DHP test set, its own ground-truth 2D, flip averaged: per sequence')
     print(table(dhp))
     if TEST_SETS['3dpw'].path(args.data_root).is_file():
-        report_3dpw(lifter, args.data_root, device)
+        report_3dpw(lifter, args.data_root, device, camera)
     print('\nPCK (150 mm) and AUC: 16 = all joints, the root a sure hit (the reference); 14 = the official joints.')
     return h36m, dhp
 
 
-def report_3dpw(lifter, data_root, device):
+def report_3dpw(lifter, data_root, device, camera='image'):
     """Print 3DPW's tables per sequence, with test-time flip (DATASETS.md has the protocol).
 
     Returns the PoseErrors with projected 2D and with the data set's detections.
     """
     pw3d, both = TEST_SETS['3dpw'], []
     for keypoints, title in ((GT, 'its 3D projected'), (OPENPOSE, 'its OpenPose detections, poses found whole')):
-        both.append(evaluate(lifter, pw3d.load(data_root, keypoints).resident(device), device, pw3d.flip))
+        both.append(evaluate(lifter, pw3d.load(data_root, keypoints).resident(device), device, pw3d.flip, camera))
         print(f'\n3DPW test split, 2D: {title}; flip averaged: per sequence')
         print(table(both[-1]))
     return tuple(both)

@@ -4,10 +4,10 @@ from function_baseline.evaluate import evaluate
 from utils.runs.score_names import TAGS
 
 
-def score(lifter, tests, device):
+def score(lifter, tests, device, camera='image'):
     """PoseErrors on both EvaluationSets, each with or without test-time flip as its protocol says."""
-    return (evaluate(lifter, tests.h36m, device, TEST_SETS['h36m'].flip),
-            evaluate(lifter, tests.dhp, device, TEST_SETS['3dhp'].flip))
+    return (evaluate(lifter, tests.h36m, device, TEST_SETS['h36m'].flip, camera),
+            evaluate(lifter, tests.dhp, device, TEST_SETS['3dhp'].flip, camera))
 
 
 def columns(h36m, dhp):
