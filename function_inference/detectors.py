@@ -1,12 +1,12 @@
-"""Videos and images -> Detections, by detectors that are installed only where they are used.
+"""Videos and images -> Detections, by 2D pose detectors; all of them are optional packages.
 
 A detector is a generator function of (clip, weights, device) that yields for each frame (P, J, 3) float32: x and y in
-pixels and a confidence. One more is one function here and one line in DETECTORS.
+pixels and a confidence. To add one, write its function here and add a line to DETECTORS.
 
-    mediapipe   MediaPipe Pose, 33 joints. Without weights: the model in the package, which knows one person; weights: a
-                pose_landmarker*.task file, up to MOST_PEOPLE people
-    rtmpose     YOLOX finds people, RTMPose their joints (17 of COCO or 26 of Halpe), by rtmlib on onnxruntime. Without
-                weights: those that rtmlib fetches itself; weights: a folder with yolox*.onnx and rtmpose*.onnx
+    mediapipe   MediaPipe Pose, 33 joints. Without weights, the model inside the package finds one person; with weights,
+                a pose_landmarker*.task file, up to MOST_PEOPLE people.
+    rtmpose     YOLOX detects the people and RTMPose their joints (COCO's 17 or Halpe's 26), with rtmlib on onnxruntime.
+                Without weights, rtmlib downloads its own; weights are a folder with yolox*.onnx and rtmpose*.onnx.
 """
 import importlib
 import math
@@ -20,15 +20,15 @@ import numpy as np
 from tqdm import tqdm
 
 from common.errors import InputError
-from function_inference.keypoint_files import Detections
+from function_inference.detections import Detections
 from function_inference.keypoint_formats import MEDIAPIPE_33, format_of
 
 IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 VIDEOS = ('.mp4', '.mov', '.avi', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg')
 MOST_PEOPLE = 5
-STILL_FPS = 25.0         # of a clip that does not say; only MediaPipe's own smoothing sees it
-MEDIAPIPE_INSTALL = ('pip install mediapipe==0.10.21 (it carries its model; as it needs numpy < 2, give it an '
-                     'environment of its own)')
+STILL_FPS = 25.0         # for a clip of unknown frame rate; only MediaPipe's own smoothing uses it
+MEDIAPIPE_INSTALL = ('pip install mediapipe==0.10.21 (its model is included; it needs numpy < 2, so install '
+                     'it in a separate environment)')
 VIDEO_INSTALL = 'pip install opencv-python-headless'
 RTMPOSE_INSTALL = 'pip install rtmlib onnxruntime'
 
@@ -36,8 +36,8 @@ RTMPOSE_INSTALL = 'pip install rtmlib onnxruntime'
 class Clip(NamedTuple):
     """A video, or images in the order of their names.
 
-    `read()` gives an iterator of RGB uint8 (height, width, 3), from the start each time; `count` (of frames) and `fps`
-    are None where the file does not say.
+    `read()` returns a new iterator over the frames, RGB uint8 (height, width, 3); `count` is their number. `count` and
+    `fps` are None if unknown.
     """
     read: Callable
     count: int
@@ -47,13 +47,13 @@ class Clip(NamedTuple):
 
 
 def is_clip(path):
-    """Whether `path` is a video, an image, or a folder of images (and so nothing that holds keypoints)."""
+    """Whether `path` is a video, an image or a folder of images, and not a file or folder of keypoints."""
     path = Path(path)
     return path.suffix.lower() in IMAGES + VIDEOS or path.is_dir() and bool(_images(path))
 
 
 def open_clip(path):
-    """Clip of a video, an image or a folder of images; InputError where no frame can be read."""
+    """Clip of a video, an image or a folder of images; InputError if no frame can be read."""
     path = Path(path)
     if not path.exists():
         raise InputError(f'--input {path} is neither a file nor a folder')
@@ -66,28 +66,31 @@ def open_clip(path):
         except ImportError:
             continue
         return _clip(path, *opened(module, path))
-    raise InputError(f'--input {path}: reading videos needs OpenCV or imageio-ffmpeg: {VIDEO_INSTALL}')
+    raise InputError(f'--input {path}: reading a video needs OpenCV or imageio-ffmpeg; install one: {VIDEO_INSTALL}')
 
 
 def detect_people(clip, name, path, weights=None, device='cpu'):
-    """Detections of the people in a Clip, with a progress bar; `path` is where it comes from."""
+    """Detections of the people in a Clip, with a progress bar; InputError, naming `path`, if there are none.
+
+    `name`: a key of DETECTORS; `weights`: a path for that detector, or None for its default model.
+    """
     people, bar = [], dict(desc=f'detecting with {name}', total=clip.count, unit='frame', leave=False, disable=None)
-    with closing(DETECTORS[name](clip, weights, device)) as frames:      # MediaPipe hangs where Python's exit closes it
+    with closing(DETECTORS[name](clip, weights, device)) as frames:      # MediaPipe hangs if it is closed at exit
         people.extend(tqdm(frames, **bar))
     joints = max(found.shape[1] for found in people)
     people = [found if len(found) else np.zeros((0, joints, 3), np.float32) for found in people]
     if not any(map(len, people)):
-        raise InputError(f'--input {path}: {name} found nobody in {len(people)} frames; try another --detector')
+        raise InputError(f'--input {path}: {name} found no people in {len(people)} frames; try another --detector')
     return Detections(people, format_of(joints, path, layout='coco'), clip.width, clip.height, clip.fps)
 
 
 # Frames
 
 def _clip(path, read, count, fps):
-    """Clip whose size is that of its first frame; a phone's video may be turned on its way out of the file."""
+    """Clip with the size of its first frame; the file's header may be wrong, as phones store videos rotated."""
     first = next(iter(read()), None)
     if first is None:
-        raise InputError(f'--input {path}: no frame of this video can be read; convert it to H.264 in .mp4')
+        raise InputError(f'--input {path}: no frame of this video can be decoded; convert it to an .mp4 with H.264')
     height, width = first.shape[:2]
     fps = fps if fps and math.isfinite(fps) and fps > 0 else None
     return Clip(lambda: _of_one_size(read(), (height, width, 3), path), count, fps, width, height)
@@ -96,7 +99,7 @@ def _clip(path, read, count, fps):
 def _of_one_size(frames, shape, path):
     for number, frame in enumerate(frames):
         if frame.shape != shape:
-            raise InputError(f'--input {path}: frame {number} is {frame.shape[1]}x{frame.shape[0]} where the first is '
+            raise InputError(f'--input {path}: frame {number} is {frame.shape[1]}x{frame.shape[0]}, but the first is '
                              f'{shape[1]}x{shape[0]}; give one clip at a time')
         yield frame
 
@@ -108,22 +111,22 @@ def _images(folder):
 
 
 def _read_image(path):
-    """RGB, turned as the camera says it was held."""
+    """RGB, rotated as the image's EXIF orientation says."""
     from PIL import Image, ImageOps
     try:
         with Image.open(path) as image:
             return np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f'--input {path} is no image that can be read ({error})') from None
+        raise InputError(f'--input {path} cannot be read as an image ({error})') from None
 
 
 def _open_with_opencv(cv2, path):
-    """(read, count, fps)."""
+    """(read, count, fps) of a video."""
     def read():
         capture = cv2.VideoCapture(str(path))
         try:
             while (frame := capture.read()[1]) is not None:
-                yield np.ascontiguousarray(frame[..., ::-1])      # OpenCV's order is blue, green, red
+                yield np.ascontiguousarray(frame[..., ::-1])      # OpenCV gives BGR
         finally:
             capture.release()
 
@@ -134,7 +137,7 @@ def _open_with_opencv(cv2, path):
 
 
 def _open_with_imageio(imageio_ffmpeg, path):
-    """(read, count, fps)."""
+    """(read, count, fps) of a video; no frames if it cannot be opened."""
     def read():
         frames = imageio_ffmpeg.read_frames(str(path))
         try:
@@ -156,7 +159,7 @@ def _open_with_imageio(imageio_ffmpeg, path):
 # Detectors
 
 def _import(library, install):
-    """An optional package; InputError naming the command that installs it."""
+    """An optional package; InputError with the command that installs it."""
     try:
         return importlib.import_module(library)
     except ImportError as error:
@@ -164,7 +167,7 @@ def _import(library, install):
 
 
 def _mediapipe(clip, weights, _):
-    os.environ.setdefault('GLOG_minloglevel', '2')      # it would tell of every delegate that it makes
+    os.environ.setdefault('GLOG_minloglevel', '2')      # otherwise it logs every delegate it creates
     mediapipe = _import('mediapipe', MEDIAPIPE_INSTALL)
     if weights is None:
         yield from _mediapipe_of_package(mediapipe, clip)
@@ -173,17 +176,17 @@ def _mediapipe(clip, weights, _):
 
 
 def _landmarks(people, clip):
-    """MediaPipe's people -> (P, 33, 3) pixels and visibility."""
+    """MediaPipe's landmarks of each person -> (P, 33, 3) x and y in pixels and visibility."""
     return np.array([[(point.x * clip.width, point.y * clip.height, point.visibility) for point in person]
                      for person in people], dtype=np.float32).reshape(len(people), len(MEDIAPIPE_33.joints), 3)
 
 
 def _mediapipe_of_package(mediapipe, clip):
-    """Nobody or one person in each frame."""
+    """With the package's own model: at most one person per frame."""
     if not hasattr(mediapipe, 'solutions'):
-        raise InputError(f'mediapipe {mediapipe.__version__} carries no model: fetch pose_landmarker_full.task, which '
-                         "MediaPipe's page on its Pose Landmarker links to, and give its path as --weights, or "
-                         f'{MEDIAPIPE_INSTALL}')
+        raise InputError(f'mediapipe {mediapipe.__version__} does not include a model: download '
+                         "pose_landmarker_full.task from MediaPipe's page on the Pose Landmarker and give its path as "
+                         f'--weights, or {MEDIAPIPE_INSTALL}')
     with mediapipe.solutions.pose.Pose(model_complexity=1) as model:
         for frame in clip.read():
             landmarks = model.process(frame).pose_landmarks
@@ -191,7 +194,7 @@ def _mediapipe_of_package(mediapipe, clip):
 
 
 def _mediapipe_of_file(mediapipe, clip, weights):
-    """People of each frame, by a model file."""
+    """With a model file: up to MOST_PEOPLE people per frame."""
     tasks = _import('mediapipe.tasks.python', MEDIAPIPE_INSTALL)
     vision = _import('mediapipe.tasks.python.vision', MEDIAPIPE_INSTALL)
     _require_weights(weights, 'a pose_landmarker*.task file', Path(weights).is_file())
@@ -199,7 +202,7 @@ def _mediapipe_of_file(mediapipe, clip, weights):
     options = vision.PoseLandmarkerOptions(model, vision.RunningMode.VIDEO, num_poses=MOST_PEOPLE)
     try:
         model = vision.PoseLandmarker.create_from_options(options)
-    except Exception as error:      # its status codes come as nearly any kind of error
+    except Exception as error:      # it maps its status codes to many exception types
         raise InputError(f'--weights {weights}: MediaPipe cannot load it ({error})') from None
     with model:
         for number, frame in enumerate(clip.read()):
@@ -221,7 +224,7 @@ def _rtmpose(clip, weights, device):
     for frame in clip.read():
         bgr = np.ascontiguousarray(frame[..., ::-1])
         boxes = find_boxes(bgr)
-        if not len(boxes):       # RTMPose would take the whole image for a person
+        if not len(boxes):       # without boxes RTMPose would take the whole image as one person
             yield np.zeros((0, 0, 3), np.float32)
             continue
         joints, scores = find_joints(bgr, bboxes=boxes)
@@ -229,21 +232,21 @@ def _rtmpose(clip, weights, device):
 
 
 def _load_rtmpose(rtmlib, weights, device):
-    """(YOLOX, RTMPose) of the folder `weights`, or of what rtmlib fetches."""
+    """(YOLOX, RTMPose) from the folder `weights`, or with the weights that rtmlib downloads."""
     fetched = rtmlib.Body.MODE['balanced']
     files = (fetched['det'], fetched['pose']) if weights is None else _onnx_files(weights)
     options = dict(backend='onnxruntime', device=str(device).replace('mps', 'cpu'))
     try:
         models = [kind(str(file), **options) for kind, file in zip((rtmlib.YOLOX, rtmlib.RTMPose), files)]
-    except Exception as error:      # the network, an archive, or onnxruntime's own kinds of error
+    except Exception as error:      # from the network, the archive, or onnxruntime's own exceptions
         if weights is not None:
             raise InputError(f'--weights {weights}: onnxruntime cannot load it ({error})') from None
-        raise InputError(f'rtmlib could not fetch its weights ({error}); fetch {files[0]} and {files[1]} elsewhere, '
-                         'put the end2end.onnx of the one into a folder as yolox.onnx and of the other as '
-                         'rtmpose.onnx, and give the folder as --weights') from None
+        raise InputError(f'rtmlib could not download its weights ({error}); download {files[0]} and {files[1]} '
+                         'yourself, copy the end2end.onnx of the first to a folder as yolox.onnx and that of '
+                         'the second as rtmpose.onnx, and give the folder as --weights') from None
     boxes, joints = models
     boxes.model_input_size = _input_size(boxes) or boxes.model_input_size
-    joints.model_input_size = (_input_size(joints) or joints.model_input_size[::-1])[::-1]     # (width, height) there
+    joints.model_input_size = (_input_size(joints) or joints.model_input_size[::-1])[::-1]     # RTMPose wants (width, height)
     return models
 
 
@@ -254,7 +257,7 @@ def _onnx_files(folder):
 
 
 def _input_size(model):
-    """(height, width) that the file itself asks for, as rtmlib's defaults hold for one size of model only; or None."""
+    """(height, width) of the ONNX file's input, None if it varies; rtmlib's default size is right for one model only."""
     size = model.session.get_inputs()[0].shape[2:]
     return tuple(size) if all(isinstance(side, int) for side in size) else None
 

@@ -1,14 +1,14 @@
-"""What detectors call joints, as values; and how each of our 16 joints is made of theirs, by NAME.
+"""The joints of each detector, and how our 16 joints (H36M_16) are computed from them, by joint NAME.
 
-A format is the detector's joints in its order and, for each joint of H36M_16, the detector's joints that are averaged.
-Human3.6M's Head is the top of the head, which most detectors do not see. A head rule says what stands for it:
+A keypoint format lists the detector's joints in its order and, for each of our joints, the detector's joints that are
+averaged. Human3.6M's Head is the top of the head, which most detectors do not give. A head rule says what replaces it:
 
-    joint     the format's own joint of that meaning
-    thorax    thorax + 0.4 (thorax - hip): what the authors of PoseAug use for their own videos
-    eyes      the middle of the eyes, as several later lifters do; it lies too low
-    nose      the nose, as some do; it lies lower still
+    joint     the format's own top of the head
+    thorax    thorax + 0.4 (thorax - hip), as the authors of PoseAug do for their own videos
+    eyes      the midpoint of the eyes, as several later lifters do; too low
+    nose      the nose, as some do; lower still
 
-The orders are those that COCO, OpenPose, MediaPipe, AlphaPose and VideoPose3D document.
+The orders of joints are those that COCO, OpenPose, MediaPipe, AlphaPose and VideoPose3D document.
 """
 from typing import NamedTuple
 
@@ -18,14 +18,15 @@ from common.errors import InputError
 from common.skeleton import H36M_16, H36M_17
 
 HEAD_RULES = ('joint', 'thorax', 'eyes', 'nose')
-HEAD_BEYOND_THORAX = 0.4    # of the way from hip to thorax
+HEAD_BEYOND_THORAX = 0.4    # in lengths of the vector from hip to thorax
 
 
 class KeypointFormat(NamedTuple):
-    """One detector's joints.
+    """The joints of one detector or data set.
 
-    `joints`: their names in order; `sources`: our joint -> the joints averaged for it; `heads`: head rule -> those for
-    Head (None: computed from Thorax and Hip), the first rule being the default; `layout`: what files call the format.
+    `joints`: their names in order; `sources`: our joint -> the joints averaged for it (all of ours but Head); `heads`:
+    head rule -> the joints averaged for Head (None: extrapolated from Hip and Thorax), with the default rule first;
+    `layout`: the name by which files refer to the format.
     """
     name: str
     joints: tuple
@@ -35,9 +36,9 @@ class KeypointFormat(NamedTuple):
 
 
 def matrix_of(keypoint_format, head=None):
-    """(16, J) float32: our joints = matrix @ the format's; `head` is a rule of HEAD_RULES (None: the format's first).
+    """(16, J) float32 such that our joints = matrix @ the format's; `head` is one of HEAD_RULES (None: its default).
 
-    InputError where the format has not the joints that the rule needs.
+    InputError if the format lacks the joints that the rule needs.
     """
     rule = head or next(iter(keypoint_format.heads))
     if rule not in keypoint_format.heads:
@@ -49,7 +50,7 @@ def matrix_of(keypoint_format, head=None):
 
 
 def to_h36m_16(people, matrix):
-    """(P, J, 3) x, y, confidence -> (P, 16, 3); a joint is as sure as the least sure joint that it is made of."""
+    """(P, J, 3) x, y, confidence -> (P, 16, 3); a joint gets the lowest confidence of its sources."""
     positions = matrix @ people[..., :2]
     confidence = np.where(matrix != 0, people[..., None, :, 2], np.inf).min(-1)
     return np.concatenate([positions, confidence[..., None]], axis=-1).astype(np.float32)
@@ -68,13 +69,13 @@ def _head(keypoint_format, rule, rows):
 
 
 def _limbs(foot):
-    """Arms and legs are called as ours in every format; only the end of the leg has two names."""
+    """Sources of arms and legs: every format names them as we do, except that our Foot is the Ankle of some."""
     names = [name for name in H36M_16.names if name[0] in 'LR']
     return {name: (name.replace('Foot', foot),) for name in names}
 
 
 _BOTH_HIPS, _BOTH_SHOULDERS = ('LHip', 'RHip'), ('LShoulder', 'RShoulder')
-# where a detector knows hips and shoulders alone; the spine is the middle of Hip and Thorax, so of all four
+# for detectors without hip, spine and thorax: Spine is the midpoint of Hip and Thorax, so the mean of all four joints
 _MIDDLES = dict(Hip=_BOTH_HIPS, Spine=_BOTH_HIPS + _BOTH_SHOULDERS, Thorax=_BOTH_SHOULDERS)
 _FACE_HEADS = dict(thorax=None, eyes=('LEye', 'REye'), nose=('Nose',))
 _OWN_HEAD = dict(joint=('Head',), thorax=None)
@@ -105,7 +106,7 @@ HALPE_26 = KeypointFormat(
 
 _TORSO = dict(Hip=('Hip',), Spine=('Spine',), Thorax=('Thorax',))
 H36M_16_FORMAT = KeypointFormat('h36m16', H36M_16.names, _limbs('Foot') | _TORSO, _OWN_HEAD, layout='h36m')
-# the Neck of the 17 is also called Nose; it is neither always, so no rule takes it
+# The Neck of the 17 joints is called Nose elsewhere; neither name is exact, so no head rule uses it.
 H36M_17_FORMAT = KeypointFormat('h36m17', H36M_17.names, _limbs('Foot') | _TORSO, _OWN_HEAD, layout='h36m')
 
 FORMATS = {keypoint_format.name: keypoint_format for keypoint_format in
@@ -113,18 +114,18 @@ FORMATS = {keypoint_format.name: keypoint_format for keypoint_format in
 
 
 def format_of(num_joints, where, name=None, layout=None):
-    """The format of detections with `num_joints` joints; InputError, opening with `where`, if none fits or two do.
+    """The KeypointFormat of people with `num_joints` joints; InputError, naming `where`, if not exactly one fits.
 
-    `name` is what the user said (None: nothing), `layout` what the file says of itself.
+    `name`: the format that the user gave, or None; `layout`: the name in the file, which decides between several.
     """
     if name is not None and len(FORMATS[name].joints) != num_joints:
-        raise InputError(f'{where} holds {num_joints} joints where --format {name} has {len(FORMATS[name].joints)}; '
-                         'leave --format out or choose the one that fits')
+        raise InputError(f'{where} holds people of {num_joints} joints, but --format {name} has '
+                         f'{len(FORMATS[name].joints)}; leave --format out or choose another')
     fitting = [FORMATS[name]] if name else [each for each in FORMATS.values() if len(each.joints) == num_joints]
     told = [each for each in fitting if layout and each.layout == layout] or fitting
     if not told:
         known = ', '.join(f'{each.name} ({len(each.joints)})' for each in FORMATS.values())
-        raise InputError(f'{where} holds people of {num_joints} joints; the formats are {known}')
+        raise InputError(f'{where} holds people of {num_joints} joints; the known formats are {known}')
     if len(told) > 1:
         raise InputError(f'{where} holds people of {num_joints} joints, which may be '
                          f'{" or ".join(each.name for each in told)}; say which with --format')

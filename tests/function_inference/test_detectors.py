@@ -1,4 +1,4 @@
-"""Frames of videos and images, and detectors behind one interface; without an optional package, the line that names it."""
+"""Frames of videos and images, the detectors' common interface, and the error line for each package that is missing."""
 import sys
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def save(path, image, **options):
 
 @pytest.fixture
 def video(tmp_path):
-    """A film of FRAMES frames, red on the left and blue on the right, which turn to black and white in the last."""
+    """A video of FRAMES frames, red on the left and blue on the right, but black and white in the last."""
     imageio_ffmpeg = pytest.importorskip('imageio_ffmpeg')
     path = tmp_path / 'clip.mp4'
     writer = imageio_ffmpeg.write_frames(str(path), (WIDTH, HEIGHT), fps=FPS, macro_block_size=2)
@@ -62,16 +62,16 @@ def test_a_video_is_read_frame_by_frame_as_rgb(library, video, monkeypatch):
 
 
 @pytest.mark.parametrize('library', ['cv2', 'imageio_ffmpeg'])
-def test_a_video_that_is_none_is_refused(library, tmp_path, monkeypatch):
+def test_a_file_that_is_not_a_video_is_refused(library, tmp_path, monkeypatch):
     pytest.importorskip(library)
     for other in {'cv2', 'imageio_ffmpeg'} - {library}:
         monkeypatch.setitem(sys.modules, other, None)
     (tmp_path / 'clip.mp4').write_bytes(b'no film' * 100)
-    with pytest.raises(InputError, match='clip.mp4: no frame of this video can be read'):
+    with pytest.raises(InputError, match='clip.mp4: no frame of this video can be decoded'):
         open_clip(tmp_path / 'clip.mp4')
 
 
-def test_without_a_library_for_videos_the_line_names_one(tmp_path, monkeypatch):
+def test_without_a_library_for_videos_the_error_names_one(tmp_path, monkeypatch):
     for library in ('cv2', 'imageio_ffmpeg'):
         monkeypatch.setitem(sys.modules, library, None)
     (tmp_path / 'clip.mp4').touch()
@@ -79,12 +79,12 @@ def test_without_a_library_for_videos_the_line_names_one(tmp_path, monkeypatch):
         open_clip(tmp_path / 'clip.mp4')
 
 
-def test_an_image_is_a_clip_of_one_frame_held_as_the_camera_was(tmp_path):
+def test_an_image_is_a_clip_of_one_frame_rotated_by_its_exif_orientation(tmp_path):
     clip = open_clip(save(tmp_path / 'clip.png', picture()))
     assert clip[1:] == (1, None, WIDTH, HEIGHT)
     np.testing.assert_array_equal(next(clip.read()), picture())
     turned = Image.Exif()
-    turned[0x0112] = 6       # to be turned by a quarter
+    turned[0x0112] = 6       # rotate by 90 degrees
     clip = open_clip(save(tmp_path / 'turned.jpg', picture(), exif=turned))
     assert (clip.width, clip.height) == (HEIGHT, WIDTH)
     np.testing.assert_allclose(next(clip.read())[WIDTH // 4, HEIGHT // 2], RED, atol=25)
@@ -101,16 +101,16 @@ def test_a_folder_of_images_is_read_in_the_order_of_names(tmp_path):
 def test_images_that_cannot_be_one_clip_are_refused(tmp_path):
     save(tmp_path / 'a.png', picture())
     save(tmp_path / 'b.png', picture()[:10])
-    with pytest.raises(InputError, match='frame 1 is 64x10 where the first is 64x48'):
+    with pytest.raises(InputError, match='frame 1 is 64x10, but the first is 64x48'):
         list(open_clip(tmp_path).read())
     (tmp_path / 'b.png').write_bytes(b'no image')
-    with pytest.raises(InputError, match='b.png is no image that can be read'):
+    with pytest.raises(InputError, match='b.png cannot be read as an image'):
         list(open_clip(tmp_path).read())
     with pytest.raises(InputError, match='none.mp4 is neither a file nor a folder'):
         open_clip(tmp_path / 'none.mp4')
 
 
-def test_what_holds_keypoints_is_no_clip(tmp_path):
+def test_files_and_folders_of_keypoints_are_not_clips(tmp_path):
     assert is_clip('clip.MP4') and is_clip(Path('clip.jpg'))
     assert not is_clip('clip.json') and not is_clip('clip.npz') and not is_clip(tmp_path)
     save(tmp_path / 'clip_000_rendered.png', picture())
@@ -141,28 +141,28 @@ def test_a_detector_is_a_function_of_a_clip(keypoint_format, monkeypatch):
 
 def test_a_clip_without_people_is_refused(monkeypatch):
     monkeypatch.setitem(DETECTORS, 'blind', lambda clip, weights, device: (np.zeros((0, 0, 3)) for _ in clip.read()))
-    with pytest.raises(InputError, match='--input clip.mp4: blind found nobody in 2 frames; try another --detector'):
+    with pytest.raises(InputError, match='--input clip.mp4: blind found no people in 2 frames; try another --detector'):
         detect_people(clip_of(picture(), picture()), 'blind', 'clip.mp4')
 
 
 @pytest.mark.parametrize('name,package,command', [
     ('mediapipe', 'mediapipe', 'pip install mediapipe==0.10.21 .* numpy < 2'),
     ('rtmpose', 'rtmlib', 'pip install rtmlib onnxruntime')])
-def test_without_its_package_the_line_names_the_command(name, package, command, monkeypatch):
+def test_without_its_package_the_error_gives_the_command_to_install_it(name, package, command, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(InputError, match=f'{package} cannot be imported .*; install it: {command}'):
         detect_people(clip_of(picture()), name, 'clip.mp4')
 
 
-def test_mediapipe_sees_nobody_on_a_wall():
+def test_mediapipe_finds_no_person_in_a_blank_picture():
     mediapipe = pytest.importorskip('mediapipe')
     if not hasattr(mediapipe, 'solutions'):
         pytest.skip('this mediapipe carries no model')
-    with pytest.raises(InputError, match='mediapipe found nobody in 1 frames'):
+    with pytest.raises(InputError, match='mediapipe found no people in 1 frames'):
         detect_people(clip_of(picture()), 'mediapipe', 'clip.mp4')
 
 
-def test_mediapipes_model_file_must_be_one(tmp_path):
+def test_a_file_that_is_not_a_mediapipe_model_is_refused(tmp_path):
     pytest.importorskip('mediapipe')
     with pytest.raises(InputError, match='none.task is not a pose_landmarker'):
         detect_people(clip_of(picture()), 'mediapipe', 'clip.mp4', tmp_path / 'none.task')
@@ -171,14 +171,14 @@ def test_mediapipes_model_file_must_be_one(tmp_path):
         detect_people(clip_of(picture()), 'mediapipe', 'clip.mp4', tmp_path / 'clip.task')
 
 
-# RTMPose, with networks that always answer the same
+# RTMPose, with networks of constant output
 
 BOX = (16, 8, 48, 40)        # of the one person, pixels of the clip
 INPUT = dict(yolox=(WIDTH, WIDTH), rtmpose=(128, 96))        # height, width
 
 
 def constant_network(path, size, **outputs):
-    """An ONNX file that takes an image of `size` and gives `outputs`."""
+    """Write an ONNX file that takes an image of `size` and always returns `outputs`."""
     onnx = pytest.importorskip('onnx')
     from onnx import helper, numpy_helper
     nodes = [helper.make_node('ReduceMax', ['image'], ['greatest'], keepdims=0),
@@ -192,7 +192,7 @@ def constant_network(path, size, **outputs):
 
 
 def write_networks(folder, score):
-    """YOLOX that sees BOX with `score`, and RTMPose that sees joint j at (2 j, 3 j) of its own input."""
+    """Write a YOLOX that detects BOX with `score`, and an RTMPose that finds joint j at (2 j, 3 j) of its input."""
     constant_network(folder / 'yolox_s.onnx', INPUT['yolox'], boxes=np.array([[[*BOX, score]]], np.float32))
     height, width = INPUT['rtmpose']
     simcc = [np.zeros((1, 17, 2 * side), np.float32) for side in (width, height)]      # two bins a pixel
@@ -206,7 +206,7 @@ def test_rtmpose_places_its_joints_in_the_box_of_yolox(tmp_path):
     pytest.importorskip('rtmlib')
     found = detect_people(clip_of(picture(), picture()), 'rtmpose', 'clip.mp4', write_networks(tmp_path, .9))
     assert found.format is COCO_17 and [each.shape for each in found.people] == [(1, 17, 3)] * 2
-    # rtmlib widens the box by a quarter and to the input's ratio of 3 to 4
+    # rtmlib enlarges the box by 1.25 and widens it to the input's aspect ratio of 3:4
     box_height = 32 * 1.25 * 4 / 3
     scale = box_height / INPUT['rtmpose'][0]
     corner = np.array([32, 24]) - np.array([.75, 1]) * box_height / 2
@@ -214,13 +214,13 @@ def test_rtmpose_places_its_joints_in_the_box_of_yolox(tmp_path):
     np.testing.assert_allclose(found.people[0][0, :, 2], .75, atol=1e-6)
 
 
-def test_rtmpose_takes_no_empty_image_for_a_person(tmp_path):
+def test_rtmpose_does_not_take_an_empty_image_for_a_person(tmp_path):
     pytest.importorskip('rtmlib')
-    with pytest.raises(InputError, match='rtmpose found nobody in 1 frames'):
+    with pytest.raises(InputError, match='rtmpose found no people in 1 frames'):
         detect_people(clip_of(picture()), 'rtmpose', 'clip.mp4', write_networks(tmp_path, .1))
 
 
-def test_rtmpose_weights_that_are_none_are_refused(tmp_path):
+def test_invalid_weights_for_rtmpose_are_refused(tmp_path):
     pytest.importorskip('rtmlib')
     with pytest.raises(InputError, match='is not a folder with one yolox.*onnx and one rtmpose'):
         detect_people(clip_of(picture()), 'rtmpose', 'clip.mp4', tmp_path)
@@ -230,17 +230,18 @@ def test_rtmpose_weights_that_are_none_are_refused(tmp_path):
         detect_people(clip_of(picture()), 'rtmpose', 'clip.mp4', tmp_path)
 
 
-def test_weights_that_cannot_be_fetched_are_named_with_the_place_to_put_them(monkeypatch, tmp_path):
+def test_weights_that_cannot_be_downloaded_are_named_and_where_to_put_them(monkeypatch, tmp_path):
     rtmlib = pytest.importorskip('rtmlib')
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
     nowhere = dict(det='file:///none/yolox_m.zip', pose='file:///none/rtmpose_m.zip')
     monkeypatch.setitem(rtmlib.Body.MODE, 'balanced', nowhere)
-    line = 'not fetch its weights .*; fetch file:///none/yolox_m.zip and .* as yolox.onnx and of the other as rtmpose.onnx'
+    line = ('not download its weights .*; download file:///none/yolox_m.zip and .* as yolox.onnx and that of the second as '
+            'rtmpose.onnx')
     with pytest.raises(InputError, match=line):
         detect_people(clip_of(picture()), 'rtmpose', 'clip.mp4')
 
 
-def test_nothing_optional_is_imported_with_the_module():
+def test_importing_the_module_imports_no_optional_package():
     lines = Path(detectors.__file__).read_text().splitlines()
     imported = {line.split()[1].split('.')[0] for line in lines if line.startswith(('import ', 'from '))}
     assert 'numpy' in imported and not imported & {'cv2', 'imageio_ffmpeg', 'mediapipe', 'rtmlib', 'onnxruntime', 'PIL'}

@@ -1,4 +1,4 @@
-"""Detectors' joints -> ours: the numbers of every format written out by hand, the head rules, and what is refused."""
+"""Detectors' joints -> ours: the indices of every format written out by hand, the head rules, and refusals."""
 import numpy as np
 import pytest
 
@@ -7,7 +7,7 @@ from common.skeleton import H36M_16
 from function_inference.keypoint_formats import FORMATS, HEAD_RULES, format_of, matrix_of, to_h36m_16
 
 HIP, THORAX, HEAD = H36M_16.joints('Hip', 'Thorax', 'Head')
-# each format's numbers for our 16 joints in order, Head left out: a number, or those whose mean it is
+# for our 16 joints in order, without Head: the index of each format's joint, or those of the joints that are averaged
 TABLE = dict(
     coco17=[(11, 12), 12, 14, 16, 11, 13, 15, (5, 6, 11, 12), (5, 6), None, 5, 7, 9, 6, 8, 10],
     body25=[8, 9, 10, 11, 12, 13, 14, (1, 8), 1, None, 5, 6, 7, 2, 3, 4],
@@ -31,7 +31,7 @@ def mean_of(values, numbers):
 
 
 @EVERY
-def test_every_joint_comes_from_the_numbers_of_the_format(name):
+def test_every_joint_is_the_mean_of_its_sources(name):
     people = some_people(name)
     ours = to_h36m_16(people, matrix_of(FORMATS[name]))
     assert ours.shape == (3, 16, 3) and ours.dtype == np.float32
@@ -42,7 +42,7 @@ def test_every_joint_comes_from_the_numbers_of_the_format(name):
 
 
 @EVERY
-def test_the_heads_joint_comes_from_the_numbers_of_the_format(name):
+def test_the_head_is_the_mean_of_the_joints_of_each_rule(name):
     people = some_people(name)
     for rule, numbers in HEADS[name].items():
         head = to_h36m_16(people, matrix_of(FORMATS[name], rule))[:, HEAD, :2]
@@ -50,7 +50,7 @@ def test_the_heads_joint_comes_from_the_numbers_of_the_format(name):
 
 
 @EVERY
-def test_the_authors_rule_goes_on_from_the_hip_beyond_the_thorax(name):
+def test_the_authors_rule_extrapolates_from_hip_and_thorax(name):
     ours = to_h36m_16(some_people(name), matrix_of(FORMATS[name], 'thorax'))
     hip, thorax = ours[:, HIP], ours[:, THORAX]
     np.testing.assert_allclose(ours[:, HEAD, :2], (thorax + .4 * (thorax - hip))[:, :2], rtol=1e-4, atol=1e-2)
@@ -64,7 +64,7 @@ def test_the_default_is_the_formats_own_joint_or_else_the_authors_rule(name):
 
 
 @EVERY
-def test_a_rule_that_a_format_cannot_serve_is_refused(name):
+def test_a_rule_without_its_joints_is_refused(name):
     served = {'thorax', *HEADS[name]}
     for rule in set(HEAD_RULES) - served:
         with pytest.raises(InputError, match=f'--head {rule}: {name} has no joints for it; choose .*thorax'):
@@ -75,7 +75,7 @@ def test_a_rule_that_a_format_cannot_serve_is_refused(name):
 
 @EVERY
 def test_left_stays_left(name):
-    """Mirroring the format by its names mirrors ours by ours."""
+    """Swapping left and right in the format swaps left and right in our joints."""
     joints = FORMATS[name].joints
     swap = {'L': 'R', 'R': 'L'}
     mirror = [joints.index(swap[joint[0]] + joint[1:]) if joint[0] in swap and joint[1].isupper() else place
@@ -87,13 +87,13 @@ def test_left_stays_left(name):
 
 def test_a_joint_whose_source_is_missing_is_missing():
     people = some_people('coco17')
-    people[0, 11] = 0      # the left hip: no hip, no spine, no left hip, and no head by the authors' rule
+    people[0, 11] = 0      # without the left hip there is no hip, no spine, and no head by the authors' rule
     confidence = to_h36m_16(people, matrix_of(FORMATS['coco17']))[..., 2]
     assert [H36M_16.names[joint] for joint in np.flatnonzero(confidence[0] == 0)] == ['Hip', 'LHip', 'Spine', 'Head']
     assert (confidence[1:] > 0).all()
 
 
-def test_nobody_gives_nobody():
+def test_a_frame_without_people_stays_empty():
     assert to_h36m_16(np.zeros((0, 17, 3)), matrix_of(FORMATS['coco17'])).shape == (0, 16, 3)
 
 
@@ -102,7 +102,7 @@ def test_a_format_is_told_by_its_number_of_joints(joints, name):
     assert format_of(joints, 'a file').name == name
 
 
-def test_seventeen_joints_are_told_by_the_files_layout_or_by_the_user_alone():
+def test_formats_of_seventeen_joints_are_told_by_the_files_layout_or_by_the_user():
     assert format_of(17, 'a file', layout='coco').name == 'coco17'
     assert format_of(17, 'a file', layout='h36m').name == 'h36m17'
     assert format_of(17, 'a file', 'h36m17', layout='coco').name == 'h36m17'
@@ -110,8 +110,8 @@ def test_seventeen_joints_are_told_by_the_files_layout_or_by_the_user_alone():
         format_of(17, 'a file')
 
 
-def test_joints_that_no_format_has_are_refused():
-    with pytest.raises(InputError, match=r'a file holds people of 133 joints; the formats are coco17 \(17\), body25'):
+def test_a_number_of_joints_that_no_format_has_is_refused():
+    with pytest.raises(InputError, match=r'a file holds people of 133 joints; the known formats are coco17 \(17\), body25'):
         format_of(133, 'a file')
-    with pytest.raises(InputError, match='a file holds 25 joints where --format halpe26 has 26'):
+    with pytest.raises(InputError, match='a file holds people of 25 joints, but --format halpe26 has 26'):
         format_of(25, 'a file', 'halpe26')

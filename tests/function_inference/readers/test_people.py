@@ -1,0 +1,37 @@
+"""A person as .json files write them: 2 to 4 numbers per joint, and what is refused."""
+import numpy as np
+import pytest
+
+from function_inference.keypoint_files import read_keypoints
+from function_inference.readers.people import people_of, person_of
+from keypoint_clips import SIZE, crowd, malformed, write
+
+
+def test_two_numbers_a_joint_are_certain_and_four_end_with_the_visibility(tmp_path):
+    person = crowd('coco17')[1][0]
+    two, four = person[:, :2].copy(), np.insert(person, 2, -.7, axis=1)
+    two[5] = 0      # missing
+    found = read_keypoints(write(tmp_path / 'clip.json', [two.tolist(), four.tolist()]), size=SIZE)
+    np.testing.assert_array_equal(found.people[0][0], np.insert(two, 2, np.arange(17) != 5, axis=1))
+    np.testing.assert_array_equal(found.people[1][0], person)
+
+
+@pytest.mark.parametrize('key', ['visibility', 'confidence', 'score'])
+def test_a_point_may_call_its_confidence_differently_or_have_none(key):
+    person = person_of([{'x': 1, 'y': 2, key: .5}, {'x': 3, 'y': 4}])
+    np.testing.assert_array_equal(person, [[1, 2, .5], [3, 4, 1]])
+
+
+@pytest.mark.parametrize('frame', [None, [], {}, dict(people=[]), dict(keypoints=None), dict(time=3)], ids=str)
+def test_a_frame_may_have_no_people(frame):
+    assert people_of(frame) == []
+
+
+@pytest.mark.parametrize('content,reason', [
+    ([{'people': 3}], 'a list of people has the type int'), ([[[1, 2, 3], 'x']], 'inhomogeneous'),
+    ([['a', 'b', 'c']], 'type <U1'), ([[1, 2]], 'shape (2,)'), ([[1, 2, 3, 4]], 'shape (4,)'),
+    ([{'people': [None]}], 'a person has the type NoneType'),
+    ([dict(people=[dict(joints=[1, 2, 3])])], 'a person has none of keypoints'),
+    ([[[10 ** 400, 2, 1]] * 17], 'type object'), ([{'landmarks': [{'x': 1}]}], "'y' is missing")])
+def test_malformed_people_are_refused(content, reason, tmp_path):
+    assert reason in malformed(tmp_path / 'clip.json', content)

@@ -1,0 +1,67 @@
+"""The table of forms: the right row recognises each form and reads it, and every row is documented."""
+import re
+
+import numpy as np
+import pytest
+
+from function_inference.keypoint_files import read_keypoints
+from function_inference.readers import FORMS, form_of
+from function_inference.readers.sources import OPENERS, open_source
+from keypoint_clips import (SIZE, assert_same, coco_data_set, crowd, malformed, mmpose, nested, padded, refusal, results, write,
+                            write_npz, write_openpose, write_table)
+from places import ROOT
+
+# name of each form -> function(folder, people) that writes them and returns the path; all people are in COCO's format
+SAMPLES = {
+    'OpenPose': lambda folder, people: write_openpose(folder / 'clip', people),
+    'COCO data set': lambda folder, people: write(folder / 'clip.json', coco_data_set(people)),
+    'COCO results': lambda folder, people: write(folder / 'clip.json', results(people)),
+    'MMPose': lambda folder, people: write(folder / 'clip.json', mmpose(people)),
+    'list of frames': lambda folder, people: write(folder / 'clip.json', nested(people)),
+    'VideoPose3D': lambda folder, people: write_table(folder / 'clip.npz', {'S1': {'Walking': [padded(people)]}}),
+    'array': lambda folder, people: write_npz(folder / 'clip.npz', keypoints=padded(people))}
+
+
+@pytest.mark.parametrize('form', FORMS, ids=lambda form: form.name)
+def test_every_form_is_recognised_and_read(form, tmp_path):
+    people = crowd('coco17')
+    path = SAMPLES[form.name](tmp_path, people)
+    assert form_of(open_source(path)) is form
+    size = None if form.name in ('COCO data set', 'VideoPose3D') else SIZE      # Human3.6M's S1 has images of its own size
+    assert_same(read_keypoints(path, 'coco17', size), people)
+
+
+def test_every_form_has_a_name_of_its_own_and_an_opener():
+    assert {form.name for form in FORMS} == set(SAMPLES) and len(FORMS) == len(SAMPLES)
+    assert {form.kind for form in FORMS} == set(OPENERS)
+
+
+@pytest.mark.parametrize('form', FORMS, ids=lambda form: form.name)
+def test_every_form_is_in_the_documentation(form):
+    documents = [ROOT / 'README.md', ROOT / 'docs' / 'scripts.md']
+    sections = [re.search(r'## Your own video or keypoints\n(.*?)\n## ', document.read_text(), re.DOTALL)[1]
+                for document in documents]
+    assert any(form.name in ' '.join(section.split()) for section in sections)
+
+
+@pytest.mark.parametrize('content,holds', [
+    ({}, 'it holds an object with the keys []'), (dict(joints=1), "it holds an object with the keys ['joints']"),
+    (dict(frames=3), "it holds an object with the keys ['frames']"), (7, 'it holds one value of type int'),
+    ('keypoints', 'it holds one value of type str'), (None, 'it holds one value of type NoneType')])
+def test_json_of_no_form_is_refused_with_the_forms_that_are_known(content, holds, tmp_path):
+    line = malformed(tmp_path / 'clip.json', content)
+    assert holds in line and '; forms read from .json: COCO data set, COCO results, MMPose, list of frames)' in line
+
+
+def test_other_folders_and_archives_of_no_form_are_refused_too(tmp_path):
+    (tmp_path / 'empty').mkdir()
+    assert 'holds neither images nor files of keypoints; forms read from a folder: OpenPose' in refusal(tmp_path / 'empty')
+    path = write_npz(tmp_path / 'clip.npz', a=np.ones(3), b=np.ones(3), width=3)
+    assert "it holds the arrays ['a', 'b', 'width']; forms read from .npz: VideoPose3D, array" in refusal(path)
+
+
+@pytest.mark.parametrize('keys,name', [
+    (('annotations', 'frames', 'instance_info', 'people'), 'COCO data set'), (('frames', 'instance_info'), 'list of frames'),
+    (('instance_info', 'people'), 'MMPose'), (('people',), 'list of frames')])
+def test_an_object_that_fits_several_forms_has_one(keys, name, tmp_path):
+    assert form_of(open_source(write(tmp_path / 'clip.json', {key: [] for key in keys}))).name == name
