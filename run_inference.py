@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""2D in, 3D out: python3 run_inference.py --input CLIP --evaluate CHECKPOINT --output DIR (README.md)."""
+"""Lift a video, images or 2D keypoints to 3D: run_inference.py --input CLIP --evaluate CHECKPOINT --output DIR."""
 import argparse
 import re
 import sys
@@ -18,8 +18,8 @@ from utils.command_line import Parser, boolean, exits_cleanly, explicit_flags, n
 from utils.device import DEVICES, choose_device
 from utils.runs.checkpoint import load_lifter
 
-KINDS = ('npz', 'json', 'bvh')      # one of each for each person; page and film show everybody
-FILMS = ('mp4', 'gif')
+KINDS = ('npz', 'json', 'bvh')      # one file of each per person; the page and the video show all people
+VIDEOS = ('mp4', 'gif')
 OUTPUTS = re.compile(r'motion(_[0-9]+)?\.(npz|json|bvh)|motion\.(html|mp4|gif)')
 DETECTOR_FLAGS = ('detector', 'weights')
 FILE_FLAGS = ('format', 'size', 'sequence')
@@ -27,7 +27,7 @@ FILE_FLAGS = ('format', 'size', 'sequence')
 
 @exits_cleanly
 def main(argv=None):
-    """Find people, follow one or all, lift, write; returns a list of Motions."""
+    """Detect people, track one or all, lift and write; returns a list of Motion."""
     args = parse_args(argv)
     args.video = args.video or video_kind()
     require_free(args)
@@ -44,20 +44,21 @@ def main(argv=None):
 
 
 def find_people(args, clip, device):
-    """Detections of a clip or of a file of keypoints."""
+    """Detections of the clip, or of the file of keypoints if `clip` is None."""
     if clip is None:
         return read_keypoints(args.input, args.format, args.size, args.sequence)
     return detect_people(clip, args.detector, args.input, args.weights, device)
 
 
 def warn_of_idle(args, flags):
+    """Warn of each of these flags that was given."""
     for flag in flags:
         if flag in args.explicit:
-            print(f'warning: --{flag} does nothing for this input', file=sys.stderr)
+            print(f'warning: --{flag} has no effect on this input', file=sys.stderr)
 
 
 def video_kind():
-    """'mp4' where it can be written here, else 'gif'."""
+    """'mp4' if it can be written here, else 'gif'."""
     try:
         require_encoder('motion.mp4')
         return 'mp4'
@@ -66,22 +67,22 @@ def video_kind():
 
 
 def require_free(args):
-    """InputError, before any work is done, where an output lies there already or the video cannot be written."""
+    """InputError, before any work, if an output exists already or the video cannot be written."""
     if args.output.exists() and not args.output.is_dir():
         raise InputError(f'--output {args.output} is a file; give a folder')
     if not args.overwrite and (taken := outputs_in(args.output)):
         raise InputError(f'{taken[0]} exists already; give another --output, or --overwrite')
-    if args.video in FILMS:
+    if args.video in VIDEOS:
         require_encoder(f'motion.{args.video}')
 
 
 def outputs_in(folder):
-    """What lies there of this script's files."""
+    """The files of this script that are in the folder."""
     return sorted(path for path in folder.glob('motion*') if OUTPUTS.fullmatch(path.name))
 
 
 def write_all(args, motions, clip):
-    """Every kind of file, the video, which takes longest, last; then names what an earlier run has left beside them."""
+    """Write all files, the slow video last, and print their names; warn of files that an earlier run left there."""
     paths = []
     for motion in motions:
         name = motion.person.replace('person ', 'motion_') if args.person == EVERYONE else 'motion'
@@ -92,70 +93,70 @@ def write_all(args, motions, clip):
         paths += own
     paths.append(args.output / 'motion.html')
     write_page(paths[-1], motions, args.tilt)
-    if args.video in FILMS:
+    if args.video in VIDEOS:
         paths.append(args.output / f'motion.{args.video}')
         write_video(paths[-1], motions, clip and clip.read(), args.tilt)
     print('\n'.join(map(str, paths)))
     for path in outputs_in(args.output):
         if path not in paths:
-            print(f'warning: {path} is of an earlier run', file=sys.stderr)
+            print(f'warning: {path} is from an earlier run', file=sys.stderr)
 
 
 def parse_args(argv):
     parser = inference_parser()
     args = parser.parse_args(argv)
-    args.explicit, args.dropout = explicit_flags(parser, argv), 0.0      # load_lifter asks for both
+    args.explicit, args.dropout = explicit_flags(parser, argv), 0.0      # load_lifter needs both
     return args
 
 
 def inference_parser():
-    """The flags, by task."""
+    """The flags, in groups."""
     parser = Parser(__doc__)
     add_input_args(parser.add_argument_group('input'))
     add_person_args(parser.add_argument_group('person'))
     group = parser.add_argument_group('lifter')
-    group.add_argument('--evaluate', required=True, metavar='FILE', help='checkpoint; it tells which lifter it is')
+    group.add_argument('--evaluate', required=True, metavar='FILE', help='checkpoint; the lifter is read from it')
     group.add_argument('--flip', default=False, type=boolean, metavar='BOOL',
-                       help='average with the mirror image (default %(default)s)')
+                       help='test-time flip: average with the flipped prediction (default %(default)s)')
     group.add_argument('--device', default='auto', metavar='NAME', help=f'{", ".join(DEVICES)} (default %(default)s)')
     group = parser.add_argument_group('output')
     group.add_argument('--output', required=True, type=Path, metavar='DIR',
-                       help='folder for motion.npz, .json, .bvh (motion_0.npz and so on of all), .html and the video')
-    group.add_argument('--video', choices=(*FILMS, 'none'), help='(default: mp4, or gif without imageio-ffmpeg)')
+                       help='folder for motion.npz, .json, .bvh (motion_0.npz, ... with --person all), .html and video')
+    group.add_argument('--video', choices=(*VIDEOS, 'none'), help='(default: mp4, or gif without imageio-ffmpeg)')
     group.add_argument('--tilt', default=0.0, type=degrees, metavar='DEGREES',
-                       help='how far the camera looked down: stands the person upright in BVH, page and video')
-    group.add_argument('--overwrite', action='store_true', help='replace what lies there')
+                       help='how far the camera looked down: puts the person upright in BVH, page and video')
+    group.add_argument('--overwrite', action='store_true', help='replace existing files')
     return parser
 
 
 def add_input_args(group):
-    """What to read, and what the file may leave unsaid."""
+    """What to read, and what the file may not say."""
     group.add_argument('--input', required=True, type=Path, metavar='PATH',
                        help='video, image, folder of images; keypoints as .json, .npz or folder of *_keypoints.json')
     group.add_argument('--detector', default='mediapipe', choices=DETECTORS, help='for videos and images '
                        '(default %(default)s)')
-    group.add_argument('--weights', type=Path, metavar='PATH', help="the detector's (default: its package's own)")
+    group.add_argument('--weights', type=Path, metavar='PATH', help="of the detector (default: its package's weights)")
     group.add_argument('--format', choices=FORMATS, metavar='NAME',
-                       help=f'of keypoints: {", ".join(FORMATS)} (default: told by the file)')
-    group.add_argument('--size', type=image_size, metavar='WxH', help='of the image in pixels, where no file says it')
-    group.add_argument('--fps', type=frame_rate, metavar='N', help='frames per second (default: as the input says)')
-    group.add_argument('--sequence', metavar='NAME', help="one of a table's, such as S1/Walking/0")
+                       help=f'order of joints: {", ".join(FORMATS)} (default: told from the file)')
+    group.add_argument('--size', type=image_size, metavar='WxH', help='of the image in pixels, if the file does not say')
+    group.add_argument('--fps', type=frame_rate, metavar='N', help='frames per second (default: from the input)')
+    group.add_argument('--sequence', metavar='NAME', help='the sequence of a table to read, such as S1/Walking/0')
 
 
 def add_person_args(group):
-    """Whom to lift, and how joints are made of what was seen."""
+    """Whom to lift, and how joints are computed from the detected ones."""
     group.add_argument('--person', type=person, metavar='N', help='number of the person, in order of appearance, or '
-                       'all (default: the one seen longest and most surely)')
-    group.add_argument('--head', choices=HEAD_RULES, help="what stands for the top of the head (default: the format's "
+                       'all (default: the person with the largest sum of confidences)')
+    group.add_argument('--head', choices=HEAD_RULES, help="what replaces the top of the head (default: the format's "
                        'own joint, else thorax: thorax + 0.4 (thorax - hip))')
     group.add_argument('--min_confidence', default=0.3, type=number, metavar='C',
-                       help='joints less sure than this are interpolated (default %(default)s)')
+                       help='joints with a lower confidence are interpolated (default %(default)s)')
     group.add_argument('--smooth', type=odd_window, metavar='FRAMES',
-                       help='Savitzky-Golay filter over that many frames, an odd number (default: none)')
+                       help='Savitzky-Golay filter over an odd number of frames (default: none)')
 
 
 def person(text):
-    """A number from 0, or EVERYONE."""
+    """A whole number from 0, or EVERYONE."""
     try:
         return text if text == EVERYONE else whole(text)
     except argparse.ArgumentTypeError:
@@ -165,29 +166,30 @@ def person(text):
 def image_size(text):
     """'1920x1080' -> (1920, 1080)."""
     if not (match := re.fullmatch(r'([1-9][0-9]{0,4})x([1-9][0-9]{0,4})', text)):
-        raise argparse.ArgumentTypeError(f'{text!r} is no size; write WIDTHxHEIGHT, such as 1920x1080')
+        raise argparse.ArgumentTypeError(f'{text!r} is not a size; write WIDTHxHEIGHT, such as 1920x1080')
     return int(match[1]), int(match[2])
 
 
 def odd_window(text):
+    """An odd number of frames, at least 3."""
     value = whole(text, least=3)
     if value % 2 == 0:
-        raise argparse.ArgumentTypeError(f'{text!r} is no odd number of frames')
+        raise argparse.ArgumentTypeError(f'{text!r} is not an odd number of frames')
     return value
 
 
 def frame_rate(text):
     value = number(text)
     if not value:
-        raise argparse.ArgumentTypeError('0 frames per second is no rate')
+        raise argparse.ArgumentTypeError('0 frames per second is not a frame rate')
     return value
 
 
 def degrees(text):
-    """A tilt from -90 (straight up) to 90."""
+    """A tilt from -90 (the camera looked straight up) to 90 (straight down)."""
     value = number(text.removeprefix('-'))
     if value > 90:
-        raise argparse.ArgumentTypeError(f'{text!r}: the camera looks down by 90 degrees at most')
+        raise argparse.ArgumentTypeError(f'{text!r}: give from -90 (straight up) to 90 (straight down) degrees')
     return -value if text.startswith('-') else value
 
 

@@ -1,8 +1,8 @@
-"""Motions as a film, mp4 or gif: the input on the left, the slowly turning skeletons on the right.
+"""Motions as an mp4 or gif video: the input on the left, the slowly turning 3D skeletons on the right.
 
-What stays is drawn once, what moves is drawn over it frame by frame. The 3D is seen from a little above, without
-perspective, in the upright frame of function_inference.motion_files. Where people stand in the room is not known: each of several
-turns on a floor of their own, side by side in the order of their numbers.
+The static parts are drawn once and the moving parts are drawn over them for every frame. The 3D is drawn in the upright
+frame of function_inference.motion_files, seen slightly from above in an orthographic projection. The people's places in
+the room are unknown, so each turns on a floor of their own, side by side in the order of their numbers.
 """
 import itertools
 import math
@@ -20,29 +20,30 @@ from utils.pictures.drawing import LEFT, RIGHT, bone_colours, bone_segments, joi
 
 DPI = 100
 MP4_HEIGHT_PX, GIF_HEIGHT_PX = 480, 320
-INPUT_SHAPES = (9 / 16, 16 / 9)            # width by height; what is narrower or wider gets a margin
+INPUT_SHAPES = (9 / 16, 16 / 9)            # width / height; a narrower or wider input gets margins
 TURN_SECONDS = 12
 ELEVATION = math.radians(15)
-STILL_FPS = 20                             # a single pose is shown for one turn
-GIF_FPS = 12.5                             # at most: photographs make large GIFs
-GIF_FRAMES = 600                           # at most: Pillow keeps them all in memory, and so do those who show them
+STILL_FPS = 20                             # frame rate for a single pose, which is shown for one turn
+GIF_FPS = 12.5                             # at most: GIFs of photographs are large
+GIF_FRAMES = 600                           # at most: Pillow and viewers keep all of them in memory
 GRID_M, GRID_SQUARES = 0.5, 6
-INSTALL = 'pip install imageio-ffmpeg'     # brings ffmpeg along, or finds the system's
+INSTALL = 'pip install imageio-ffmpeg'     # includes ffmpeg, or finds the system's
 
 
 def require_encoder(path):
-    """InputError unless a film of this name can be written here; scripts ask before their long work."""
+    """InputError unless a video of this name can be written here; call it before any long work."""
     if Path(path).suffix == '.mp4':
         _imageio_ffmpeg(path)
     elif Path(path).suffix != '.gif':
-        raise InputError(f'{path} is no name of a film; choose one that ends in .mp4 or .gif')
+        raise InputError(f'{path} is not the name of a video; choose a name that ends in .mp4 or .gif')
 
 
 def write_video(path, motions, frames=None, tilt_deg=0.0):
-    """Write an .mp4 (by ffmpeg) or a .gif (by Pillow, of 600 frames at most) as the name says, with a progress bar.
+    """Write an .mp4 (with ffmpeg) or a .gif (with Pillow, at most 600 frames), depending on the name of `path`.
 
-    `motions` are those of the people of one clip, `frames` an iterable of its images, RGB uint8 (height, width, 3),
-    read once and in order; without it the 2D stand on an empty image. `tilt_deg`: how far the camera looked down.
+    `motions`: those of the people in one clip; `frames`: an iterable over its images, RGB uint8 (height, width, 3), read
+    once and in order (None: an empty image); `tilt_deg`: how far the camera looked down. InputError if a motion or the
+    name is not valid, if there are too few frames, or if ffmpeg fails. Shows a progress bar.
     """
     for motion in motions:
         require_motion(motion)
@@ -58,7 +59,7 @@ def write_video(path, motions, frames=None, tilt_deg=0.0):
 
 
 def _schedule(motion, is_gif):
-    """Which frames are shown, and how many a second: every n-th in a GIF of many; a single pose for a whole turn."""
+    """(frames to show, frames per second): every n-th for a GIF; a single pose is repeated for one turn."""
     count = len(motion.pose3d_rel)
     if count == 1:
         return [0] * (TURN_SECONDS * STILL_FPS), STILL_FPS
@@ -71,29 +72,29 @@ def _images(frames, shown, size):
     from PIL import Image
     taken = -1
     for wanted in shown:
-        if wanted > taken:                 # a still is shown again and again
+        if wanted > taken:                 # a single pose is shown again and again
             frame = next(itertools.islice(frames, wanted - taken - 1, None), None)
             if frame is None:
-                raise InputError(f'the clip ends before frame {wanted} of the motion; give the one it was made from')
+                raise InputError(f'the clip ends before frame {wanted} of the motion; give the clip of this motion')
             image = Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR, reducing_gap=1)
             scaled, taken = np.asarray(image), wanted
         yield scaled
 
 
 def _drawn(film, shown, images, fps):
-    """One frame after the other as (height, width, 4) uint8 RGBA, which is the figure's own memory."""
+    """Yield each frame as (height, width, 4) uint8 RGBA, in one buffer that each frame overwrites."""
     for place, (frame, image) in enumerate(zip(shown, images)):
         yield film.draw(frame, image, 2 * math.pi * place / fps / TURN_SECONDS)
 
 
 class _Skeleton:
-    """Bones and joints on axes of matplotlib, to be moved."""
+    """Bones and joints on matplotlib axes, which `move` to a new pose."""
 
     def __init__(self, axes, width):
         from matplotlib.collections import LineCollection
         from matplotlib.colors import to_rgba_array
         self.bone_colours, self.joint_colours = to_rgba_array(bone_colours()), to_rgba_array(joint_colours())
-        halo = LineCollection([], linewidths=width + 2, colors='white', capstyle='round')      # on photographs
+        halo = LineCollection([], linewidths=width + 2, colors='white', capstyle='round')      # to stand out on photographs
         self.bones = LineCollection([], linewidths=width, capstyle='round')
         self.lines = halo, self.bones
         nowhere = np.zeros(len(self.joint_colours))
@@ -101,7 +102,10 @@ class _Skeleton:
         self.artists = [*map(axes.add_artist, self.lines), self.joints]
 
     def move(self, points, guessed, nearness=None):
-        """To `points` (16, 2); joints that are `guessed` (16,) become hollow; what is nearer covers what is farther."""
+        """Move to `points` (16, 2); `guessed` (16,) bool: joints to draw hollow.
+
+        With `nearness` (16,), nearer bones cover farther ones.
+        """
         segments, colours = bone_segments(points), self.bone_colours
         if nearness is not None:
             order = np.argsort(bone_segments(nearness[:, None]).mean(axis=(1, 2)))
@@ -114,7 +118,7 @@ class _Skeleton:
 
 
 class _Floor:
-    """One person who turns, on axes of their own; `words` of `size` points say who, and when."""
+    """One person in 3D who turns on a floor, on axes of their own; a text of `size` points says who and when."""
 
     def __init__(self, axes, motion, pose3d, shown, size):
         from matplotlib.collections import LineCollection
@@ -140,7 +144,7 @@ class _Floor:
 
 
 class _InImage:
-    """One person's 2D on the axes of the input; `name`, of `size` points, stands over the highest joint."""
+    """One person's 2D pose on the input's axes; `name`, in `size` points, is written above the highest joint."""
 
     def __init__(self, axes, motion, shown, name, size):
         self.motion, self.shown, self.skeleton = motion, shown, _Skeleton(axes, 2)
@@ -158,32 +162,32 @@ class _InImage:
 
 
 class _Film:
-    """The figure and what moves in it."""
+    """The figure: static parts, drawn once as the background, and moving parts."""
 
     def __init__(self, motions, tilt_deg, height):
         self.motions, self.clip, self.height = motions, motions[0], height
         self.shown, self.several, self.words_pt = in_sight(motions), len(motions) > 1, height / 44
         self.input_width = 2 * round(np.clip(self.clip.width / self.clip.height, *INPUT_SHAPES) * height / 2)
-        self.rows = math.ceil(math.sqrt(len(motions) / 2))       # at most about twice as wide as high
+        self.rows = math.ceil(math.sqrt(len(motions) / 2))       # at most about twice as many columns
         self.columns, self.side = math.ceil(len(motions) / self.rows), 2 * (height // self.rows // 2)
-        self.width = self.input_width + self.columns * self.side      # each person turns in a square
+        self.width = self.input_width + self.columns * self.side      # a square for each person
         self.input_px = self._size_of_input()
         self.figure = new_figure(figsize=(self.width / DPI, height / DPI), dpi=DPI)
         self.in_image, self.floors = self._add_input(), self._add_floors(tilt_deg)
         self._add_words()
         self.moving = [artist for part in (*self.in_image, *self.floors) for artist in part.artists]
         for artist in self.moving:
-            artist.set_animated(True)           # not drawn with what stays
+            artist.set_animated(True)           # left out of the background
         self.figure.canvas.draw()
         self.background = self.figure.canvas.copy_from_bbox(self.figure.bbox)
 
     def _size_of_input(self):
-        """(width, height) of the input on the screen, pixels."""
+        """(width, height) in pixels at which the input is shown."""
         scale = min(self.input_width / self.clip.width, self.height / self.clip.height)
         return max(1, round(scale * self.clip.width)), max(1, round(scale * self.clip.height))
 
     def _add_axes(self, left, top, width, height):
-        """Axes whose upper left corner is that pixel of the figure."""
+        """Axes of this size in pixels, with their upper left corner at (left, top) of the figure."""
         axes = self.figure.add_axes((left / self.width, 1 - (top + height) / self.height, width / self.width,
                                      height / self.height))
         axes.set_axis_off()
@@ -199,7 +203,7 @@ class _Film:
                 for motion, shown in zip(self.motions, self.shown)]
 
     def _add_floors(self, tilt_deg):
-        """A _Floor for each person, which holds the whole of any motion, however it is turned: all have one scale."""
+        """A _Floor for each person, all at the one scale at which every pose fits in from every side."""
         poses3d = [upright(motion.pose3d_rel, tilt_deg) for motion in self.motions]
         seen = np.concatenate([pose3d[shown] for pose3d, shown in zip(poses3d, self.shown)])
         tallest = seen[..., 1].max()
@@ -221,7 +225,7 @@ class _Film:
             self.figure.text(.99, .98 - .045 * line, word, color=colour, ha='right', va='top', fontsize=self.words_pt)
 
     def draw(self, frame, image, yaw):
-        """This frame of the motion as RGBA; `image` RGB uint8 of size `input_px` or None, `yaw` radians."""
+        """A frame as RGBA (height, width, 4); `image`: RGB uint8 of size `input_px`, or None; `yaw` in radians."""
         for person in self.in_image:
             person.move(frame)
         for floor in self.floors:
@@ -239,14 +243,14 @@ class _Film:
 
 
 def _floor():
-    """(lines, 2, 3) upright metres: squares of GRID_M about the person."""
+    """(lines, 2, 3) metres in the upright frame: a grid with squares of GRID_M around the person."""
     places = (np.arange(GRID_SQUARES + 1) - GRID_SQUARES / 2) * GRID_M
     ends = np.array([[(place, 0, places[0]), (place, 0, places[-1])] for place in places])
     return np.concatenate([ends, ends[..., ::-1]])
 
 
 def _seen(points, yaw):
-    """(..., 3) upright metres -> (..., 3) right, up and towards the eye, after a turn by `yaw` about the vertical."""
+    """(..., 3) metres, upright frame -> (..., 3) right, up, towards the viewer, who sees it turned by `yaw` radians."""
     x, y, z = np.moveaxis(points, -1, 0)
     right, towards = x * math.cos(yaw) + z * math.sin(yaw), z * math.cos(yaw) - x * math.sin(yaw)
     sine, cosine = math.sin(ELEVATION), math.cos(ELEVATION)
@@ -254,17 +258,17 @@ def _seen(points, yaw):
 
 
 def _imageio_ffmpeg(path):
-    """The module, where it finds an ffmpeg."""
+    """The module; InputError if it or an ffmpeg is missing."""
     try:
         import imageio_ffmpeg
         imageio_ffmpeg.get_ffmpeg_exe()
     except (ImportError, RuntimeError):
-        raise InputError(f'{path}: an mp4 needs ffmpeg: {INSTALL}, or choose a name that ends in .gif') from None
+        raise InputError(f'{path}: an .mp4 needs ffmpeg; {INSTALL}, or choose a name that ends in .gif') from None
     return imageio_ffmpeg
 
 
 def _save_mp4(path, drawn, fps):
-    """H.264 in yuv420p, which everything plays; read back, as ffmpeg's failures are easily missed."""
+    """H.264 in yuv420p, which all players support; the frames are counted afterwards, as ffmpeg can fail silently."""
     imageio_ffmpeg, first = _imageio_ffmpeg(path), next(drawn)
     encoder = imageio_ffmpeg.write_frames(str(path), first.shape[1::-1], pix_fmt_in='rgba', fps=fps, quality=7,
                                           macro_block_size=2, ffmpeg_log_level='error')
@@ -273,15 +277,15 @@ def _save_mp4(path, drawn, fps):
         for count, pixels in enumerate(itertools.chain([first], drawn), start=1):
             try:
                 encoder.send(pixels)
-            except OSError:                # it has given up, and its film is too short
+            except OSError:                # ffmpeg has stopped; the count below shows it
                 break
     try:
         whole = imageio_ffmpeg.count_frames_and_secs(str(path))[0] == count
     except RuntimeError:
         whole = False
     if not whole:
-        raise InputError(f'{path.parent}: ffmpeg could not write the whole film there; make room, or choose a name '
-                         'that ends in .gif')
+        raise InputError(f'{path.parent}: ffmpeg could not write the whole video there; free some disk space, or '
+                         'choose a name that ends in .gif')
 
 
 def _save_gif(path, drawn, fps):
@@ -290,9 +294,10 @@ def _save_gif(path, drawn, fps):
 
 
 def _picture(pixels, place, fps):
-    """RGBA as an image of Pillow's with 256 colours.
+    """A frame, RGBA, as a Pillow image with 256 colours and a duration.
 
-    It lasts whole hundredths of a second, as the format has it; where it ends is rounded, so that no error adds up.
+    A GIF counts in hundredths of a second. The end of each frame is rounded, not its duration, so that the errors do
+    not add up.
     """
     from PIL import Image
     picture = Image.fromarray(pixels[..., :3]).quantize(method=Image.Quantize.FASTOCTREE)

@@ -1,4 +1,4 @@
-"""From what was found in a clip to motions: people followed, as our 16 joints, normalised, lifted."""
+"""From the Detections of a clip to Motions: map to our 16 joints, track people, fill gaps, normalise and lift."""
 import sys
 from typing import NamedTuple
 
@@ -13,22 +13,23 @@ from function_inference.motion import Motion
 from function_inference.tracks import EVERYONE, choose_people, complete, describe, never_found, smooth, track_people
 
 ASSUMED_FPS = 25.0
-LEAST_FPS, MOST_FPS = 0.01, 10_000      # what films can be written at
+LEAST_FPS, MOST_FPS = 0.01, 10_000      # the range that video encoders accept
 
 
 class FollowedPerson(NamedTuple):
-    """One person in every frame: a label, pose2d_px (T, 16, 2) float32, guessed (T, 16) bool."""
+    """One person in all T frames: a label, pose2d_px (T, 16, 2) float32, guessed (T, 16) bool as in Motion."""
     label: str
     pose2d_px: np.ndarray
     guessed: np.ndarray
 
 
 def follow_people(found, head, number, least_confidence, window):
-    """FollowedPersons of Detections; says on stdout who they are and of how many.
+    """List of FollowedPerson from Detections; prints who they are and how many people there were.
 
-    `head` is a head rule; `number` a person's, or EVERYONE (None: whoever is seen longest and most surely); `window`
-    the frames of the smoothing filter (None: no smoothing). Of EVERYONE, those are left out, which stderr says, of whom
-    a joint is found in no frame.
+    `head`: one of HEAD_RULES or None; `number`: a person's number, EVERYONE, or None for the person with the largest sum
+    of confidences; `least_confidence`: joints below it are interpolated; `window`: length of the smoothing filter in
+    frames, or None for no smoothing. With EVERYONE, people with a joint that is found in no frame
+    are left out, with a warning.
     """
     matrix = matrix_of(found.format, head)
     tracks = track_people([to_h36m_16(people, matrix) for people in found.people])
@@ -40,10 +41,10 @@ def follow_people(found, head, number, least_confidence, window):
 
 
 def _whole_bodies(tracks, numbers):
-    """Of the `numbers` those of whom every joint was found; the others are named."""
+    """The `numbers` of people of whom every joint is found in some frame; warns of the others."""
     unseen = {number: never_found(tracks[number]) for number in numbers}
     if all(unseen.values()):
-        raise InputError('--person all: nobody was found with the whole body; show the feet and hands too')
+        raise InputError('--person all: no person was found with all joints; the whole body must be visible')
     for number, names in unseen.items():
         if names:
             print(f'warning: person {number} is left out: {", ".join(names)} found in no frame', file=sys.stderr)
@@ -52,29 +53,26 @@ def _whole_bodies(tracks, numbers):
 
 def _follow(tracks, number, num_frames, least_confidence, window):
     pose2d_px, guessed = complete(tracks[number], num_frames, least_confidence)
-    print(f'{describe(tracks, number, num_frames)}; {guessed.mean():.1%} of the joints were missing or unsure and are '
-          'guessed')
+    print(f'{describe(tracks, number, num_frames)}; {guessed.mean():.1%} of the joints were missing or uncertain '
+          'and are guessed')
     return FollowedPerson(f'person {number}', smooth(pose2d_px, window) if window else pose2d_px, guessed)
 
 
 def lift_people(lifter, people, found, fps, device, flip):
-    """A Motion for each FollowedPerson; `fps` None: as the Detections say, or 25, which stdout says."""
+    """A Motion for each FollowedPerson. `fps` None: the Detections' frame rate, or else 25, with a line on stdout."""
     if not (fps or found.fps) and len(found.people) > 1:
-        print(f'nothing tells the frames per second: {ASSUMED_FPS:g} is assumed (--fps)')
+        print(f'the frame rate is unknown: {ASSUMED_FPS:g} frames per second are assumed; give the true one with --fps')
     fps = float(fps or found.fps or ASSUMED_FPS)
     if not LEAST_FPS <= fps <= MOST_FPS:
-        raise InputError(f'{fps:g} frames per second is no rate of a clip; give --fps from {LEAST_FPS:g} to '
-                         f'{MOST_FPS:,}')
+        raise InputError(f'{fps:g} frames per second is not a valid frame rate; give --fps from '
+                         f'{LEAST_FPS:g} to {MOST_FPS:,}')
     return [Motion(lift(lifter, person.pose2d_px, found.width, found.height, device, flip), person.pose2d_px,
                    person.guessed, fps, found.width, found.height, person.label) for person in people]
 
 
 @torch.no_grad()
 def lift(lifter, pose2d_px, width, height, device, flip=False):
-    """(T, 16, 2) pixels -> (T, 16, 3) float32 metres, root-relative, camera frame.
-
-    `flip`: average with the prediction for the mirrored image.
-    """
+    """(T, 16, 2) pixels -> (T, 16, 3) float32 metres, root-relative, camera frame; `flip`: with test-time flip."""
     lifter.eval().to(device)
     pose2d_norm = torch.from_numpy(pixels_to_padded(pose2d_px, width, height)).to(device)
     predicted = [predict_flipped(lifter, chunk) if flip else lifter(chunk) for chunk in pose2d_norm.split(CHUNK)]

@@ -1,12 +1,12 @@
-"""A person's motion as files: npz and json in the camera's frame, BVH for Blender and other animation programs.
+"""Writing a person's motion: npz and json in the camera frame, BVH for Blender and other animation programs.
 
 Frames and units
-    camera   metres, x right, y down, z forward, the hip at the origin: what a lifter gives (npz, json)
-    upright  metres, x right, y up, z towards the camera; the lowest joint of each frame lies on the floor y = 0
+    camera   metres, x right, y down, z forward, the hip at the origin: the lifter's output (npz, json)
+    upright  metres, x right, y up, z towards the camera; the lowest joint of each frame is on the floor y = 0
     BVH      the upright frame in centimetres
-The upright frame is the camera's, turned half about x: nothing is mirrored. The person's place in the room is not
-known, so the person stays on the spot. Nor is the camera's tilt: a person seen by a camera that looks down leans
-towards it, unless one says by how many degrees it did (`tilt_deg`).
+The upright frame is the camera frame rotated by 180 degrees about x, so nothing is mirrored. The person's place in the
+room is unknown, so the person stays on the spot. The camera's tilt is unknown too: if the camera looked down, the person
+leans towards it unless the angle is given (`tilt_deg`).
 """
 import json
 import warnings
@@ -20,63 +20,63 @@ from common.files.npz import save_npz
 from common.skeleton import H36M_16
 
 CENTIMETRES = 100
-END_CM = 5               # how far a bone without a child reaches on, so that programs can draw it
+END_CM = 5               # length of the end sites, so that programs can draw the last bones
 TINY = 1e-9
 _UP = np.array([0, 1, 0])
 
-# BVH's rest pose is a T: a person who looks along z, left hand along x. Where the bone that ends in each joint points:
+# BVH's rest pose is a T-pose that faces along z, left arm along x: the direction of the bone that ends in each joint
 _REST = {name: np.array(direction) for direction, names in {
     (0, 1, 0): ('Spine', 'Thorax', 'Head'), (0, -1, 0): ('RKnee', 'RFoot', 'LKnee', 'LFoot'),
     (1, 0, 0): ('LHip', 'LShoulder', 'LElbow', 'LWrist'), (-1, 0, 0): ('RHip', 'RShoulder', 'RElbow', 'RWrist'),
 }.items() for name in names}
-# A BVH joint turns all bones that start in it together. Where several do, each hangs from a joint of its own at the
-# same place, as in the BVH files of CMU's motion capture.
+# A BVH joint rotates all bones that start in it together. Where several bones start, each gets an extra joint of its own
+# at the same place, as in the BVH files of CMU's motion capture.
 _OWN_JOINT = dict(RHip='RHipJoint', LHip='LHipJoint', Spine='LowerBack',
                   Head='Neck', LShoulder='LCollar', RShoulder='RCollar')
 
 
 def require_motion(motion):
-    """InputError unless the Motion has a frame, finite numbers and a frame rate."""
+    """InputError unless the Motion has frames, finite coordinates and a valid frame rate."""
     if not len(motion.pose3d_rel):
-        raise InputError(f'{motion.person} has no frame; nothing can be written of it')
+        raise InputError(f'{motion.person} has no frames, so there is nothing to write')
     if not (np.isfinite(motion.pose3d_rel).all() and np.isfinite(motion.pose2d_px).all()):
-        raise InputError(f'{motion.person} has joints that are NaN or inf; give keypoints that are finite')
+        raise InputError(f'{motion.person} has joints that are NaN or inf; give finite keypoints')
     if not 0 < motion.fps < np.inf:
-        raise InputError(f'{motion.person} has {motion.fps} frames per second; give the true number')
+        raise InputError(f'{motion.person} has {motion.fps} frames per second; give the true frame rate')
 
 
 def level(pose3d_rel, tilt_deg=0.0):
-    """(T, 16, 3) camera metres -> the upright frame's axes, about the hip; the camera looked down by `tilt_deg`."""
+    """(T, 16, 3) metres, camera frame -> the upright frame's axes, root-relative; `tilt_deg`: camera tilt down."""
     sine, cosine = np.sin(np.radians(tilt_deg)), np.cos(np.radians(tilt_deg))
     return pose3d_rel @ np.array([[1, 0, 0], [0, -cosine, -sine], [0, sine, -cosine]]).T
 
 
 def upright(pose3d_rel, tilt_deg=0.0):
-    """(T, 16, 3) camera metres -> upright metres, the lowest joint of each frame on the floor."""
+    """(T, 16, 3) metres, camera frame -> metres, upright frame, the lowest joint of each frame on the floor."""
     pose3d = level(pose3d_rel, tilt_deg)
     return pose3d + _UP * height_of_hip(pose3d)[:, None]
 
 
 def height_of_hip(pose3d):
-    """(T, 16, 3) with y up and the hip at the origin -> (T, 1), how far the lowest joint lies below."""
+    """(T, 16, 3) with y up and the hip at the origin -> (T, 1) height of the hip above the lowest joint."""
     return -pose3d[..., 1].min(axis=-1, keepdims=True)
 
 
 def write_npz(path, motion):
-    """The Motion's fields as they are, with the joints' names and parents (-1 for the root)."""
+    """Write the fields of the Motion, and the joints' names and parents (-1 for the root)."""
     require_motion(motion)
     save_npz(path, joints=np.array(H36M_16.names), parents=np.array(H36M_16.parents), **motion._asdict())
 
 
 def write_json(path, motion):
-    """The same as text: frames of joints of coordinates, metres with four digits and pixels with two."""
+    """Write the same as lists [frame][joint][coordinate], metres rounded to four digits and pixels to two."""
     require_motion(motion)
     content = dict(
         person=motion.person, fps=float(motion.fps), width=int(motion.width), height=int(motion.height),
         frames=len(motion.pose3d_rel), joints=H36M_16.names, parents=H36M_16.parents,
-        units=dict(pose3d_rel='metres, relative to the hip; x right, y down, z forward, as the camera sees it',
+        units=dict(pose3d_rel='metres, relative to the hip; x right, y down, z forward, as seen by the camera',
                    pose2d_px='pixels; x right, y down, from the upper left corner of the image',
-                   guessed='true where the joint was missing or unsure in the frame: interpolated, or the guess of the detector'),
+                   guessed='true where the joint was missing or uncertain: interpolated, or an uncertain detection'),
         pose3d_rel=_rounded(motion.pose3d_rel, 4), pose2d_px=_rounded(motion.pose2d_px, 2),
         guessed=np.asarray(motion.guessed, dtype=bool).tolist())
     with written_whole(path) as partial:
@@ -88,10 +88,10 @@ def _rounded(array, digits):
 
 
 def write_bvh(path, motion, tilt_deg=0.0):
-    """BVH in centimetres, y up; `tilt_deg`: how far the camera looked down.
+    """Write BVH in centimetres, y up; `tilt_deg`: how far the camera looked down.
 
-    Bones keep their median lengths, so directions are true and positions nearly. In Blender: File > Import > Motion
-    Capture, scale 0.01 for metres.
+    Bones keep their median lengths: their directions are exact, the joints' positions approximate. In Blender: File >
+    Import > Motion Capture, with scale 0.01 for metres.
     """
     require_motion(motion)
     directions, lengths = _bones(level(motion.pose3d_rel, tilt_deg))
@@ -104,14 +104,14 @@ def write_bvh(path, motion, tilt_deg=0.0):
 
 
 def _bones(pose3d):
-    """(T, 16, 3) -> (T, 15, 3) directions from parent to child, zero for a bone of no length; (15,) median lengths."""
+    """(T, 16, 3) -> (T, 15, 3) unit vectors from parent to child (zero if the length is), (15,) median lengths."""
     vectors = -H36M_16.bone_matrix.astype(np.float64) @ pose3d
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return vectors / np.maximum(lengths, TINY), np.median(lengths, axis=0).squeeze(-1)
 
 
 def _root_cm(directions, lengths):
-    """(T, 3) centimetres: the hip over the floor, with the bones' median lengths."""
+    """(T, 3) centimetres: position of the hip above the floor, for bones of median length."""
     pose3d = -H36M_16.chain_matrix @ (directions * lengths[:, None])
     return height_of_hip(pose3d) * _UP * CENTIMETRES
 
@@ -129,7 +129,7 @@ def _bvh_parents():
 
 
 def _joint_lines(name, offsets, depth=0):
-    """The lines of a joint and of all that hangs from it; `offsets` name -> (3,) cm, nothing for those of no length."""
+    """Lines of a joint and its descendants; `offsets`: name -> (3,) centimetres from the parent, zero if left out."""
     parents = _bvh_parents()
     children = [child for child, parent in parents.items() if parent == name]
     lines = [f'{"JOINT" if depth else "ROOT"} {name}', '{',
@@ -147,13 +147,13 @@ def _numbers(vector):
 
 
 def _local_angles(directions):
-    """List of (T, 3) degrees, about z, then the turned x, then the turned y: each BVH joint relative to its parent.
+    """List of (T, 3) Euler angles in degrees, intrinsic ZXY: the rotation of each BVH joint relative to its parent.
 
-    No angle jumps by 360 from frame to frame.
+    The angles are unwrapped over time, so they do not jump by 360 degrees.
     """
     turns, angles = _turns(directions), []
     with warnings.catch_warnings():
-        warnings.filterwarnings('ignore', message='Gimbal lock')      # one of the many solutions is as good as another
+        warnings.filterwarnings('ignore', message='Gimbal lock')      # any of the solutions is right
         for name, parent in _bvh_parents().items():
             local = turns[name] if parent is None else turns[parent].inv() * turns[name]
             angles.append(np.unwrap(local.as_euler('ZXY', degrees=True), period=360, axis=0))
@@ -163,9 +163,9 @@ def _local_angles(directions):
 def _turns(directions):
     """BVH joint -> Rotation (T) from the rest pose to the upright frame.
 
-    Hip and Thorax turn with the line of the hips and of the shoulders. Every other joint turns by the smallest angle
-    that aims its bone, from where its parent left it; Spine from where Thorax is, so that the ribs twist with the
-    shoulders. Limbs are not twisted otherwise: a joint's place says nothing of it.
+    Hip and Thorax follow the lines between the hips and the shoulders. Every other joint starts from its parent's
+    rotation and turns by the smallest angle that aligns its bone; Spine starts from Thorax's, so that the ribs twist
+    with the shoulders. Limbs get no other twist about their own axis, as joint positions do not show it.
     """
     bones = dict(zip(H36M_16.names[1:], directions.swapaxes(0, 1)))
     turns = {'Hip': _torso_turn(bones['LHip'] - bones['RHip'], bones['Spine']),
@@ -175,24 +175,24 @@ def _turns(directions):
         joint = _OWN_JOINT.get(name, parent)
         before = turns['Thorax' if joint == 'Spine' else parents[joint]]
         turns[joint] = _aimed(before, _REST[name], bones[name])
-    return {name: turns.get(name, turns.get(parent)) for name, parent in parents.items()}      # a limb's end follows it
+    return {name: turns.get(name, turns.get(parent)) for name, parent in parents.items()}      # an end joint follows its parent
 
 
 def _torso_turn(across, up):
-    """Rotation (T) that carries x to `across` (T, 3) and y as near to `up` (T, 3) as it then can."""
+    """Rotation (T) that maps x to the direction `across` (T, 3), and y as close to `up` (T, 3) as possible."""
     axes, triangle = np.linalg.qr(np.stack([across, up], axis=-1))
     signs = np.where(np.diagonal(triangle, axis1=-2, axis2=-1) < 0, -1, 1)
     x, y = (axes * signs[:, None]).transpose(2, 0, 1)
-    from scipy.spatial.transform import Rotation  # slow to import, for BVH alone
+    from scipy.spatial.transform import Rotation  # slow to import and needed for BVH only
     return Rotation.from_matrix(np.stack([x, y, np.cross(x, y)], axis=-1))
 
 
 def _aimed(before, rest, direction):
-    """The Rotation `before` (T), turned on by the smallest angle that carries `rest` (3,) to `direction` (T, 3)."""
+    """Rotation (T): `before`, then the smallest one that makes `rest` (3,) point along `direction` (T, 3)."""
     carried = before.apply(rest)
     normal = np.cross(carried, direction)
     sine, cosine = np.linalg.norm(normal, axis=-1, keepdims=True), (carried * direction).sum(-1, keepdims=True)
-    any_normal = before.apply(np.roll(rest, 1))          # for a bone turned right about, every axis does
+    any_normal = before.apply(np.roll(rest, 1))          # for a bone turned by 180 degrees any axis is right
     axis = np.where(sine > TINY, normal / np.maximum(sine, TINY), any_normal)
     from scipy.spatial.transform import Rotation
     return Rotation.from_rotvec(axis * np.arctan2(sine, cosine)) * before

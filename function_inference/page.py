@@ -1,4 +1,4 @@
-"""Motions as one HTML file that needs no network: skeletons to turn, play and scrub, their 2D beside them."""
+"""Motions as one HTML file that works offline: the 3D skeletons, to rotate, play and scrub, beside the 2D input."""
 import json
 from pathlib import Path
 
@@ -16,10 +16,9 @@ MILLIMETRES = 1000
 
 
 def write_page(path, motions, tilt_deg=0.0):
-    """Write the page of the people of one clip; 3D to the millimetre, 2D to the tenth of a pixel.
+    """Write the page for the Motions of one clip; `tilt_deg`: how far the camera looked down, where the slider starts.
 
-    That is about 400 bytes a frame and person. `tilt_deg`: how far the camera looked down; the page has a slider that
-    starts there.
+    3D is rounded to the millimetre and 2D to a tenth of a pixel: about 400 bytes per frame and person.
     """
     for motion in motions:
         require_motion(motion)
@@ -29,17 +28,17 @@ def write_page(path, motions, tilt_deg=0.0):
 
 
 def page_data(motions, tilt_deg=0.0):
-    """The motions as JSON for a <script> element: each frame's coordinates flat in a list, and its guessed joints.
+    """The Motions as JSON for a <script> element: for each frame a flat list of coordinates, and the guessed joints.
 
-    3D on the axes of function_inference.motion_files' upright frame, as of a level camera, about the hip: the page tilts it and puts
-    it on the floor.
+    3D is root-relative, on the axes of the upright frame (function_inference.motion_files) for a level camera; the page
+    applies the tilt and puts the person on the floor.
     """
     clip = motions[0]
     content = dict(title=clip.person if len(motions) == 1 else f'{len(motions)} people', frames=len(clip.pose3d_rel),
                    fps=float(clip.fps), width=int(clip.width), height=int(clip.height), tilt=float(tilt_deg),
                    bones=H36M_16.edges, colours=joint_colours(), left=LEFT, right=RIGHT,
                    people=[_person(motion, shown) for motion, shown in zip(motions, in_sight(motions))])
-    # `</script>` or `<!--` in a name would end the element: JSON may write any character as its number
+    # `</script>` or `<!--` in a name would end the element, so `<` is written as its JSON escape
     return json.dumps(content, separators=(',', ':'), allow_nan=False).replace('<', '\\u003c')
 
 

@@ -1,6 +1,6 @@
-"""People in single frames -> one person over time: tracked, chosen, completed, smoothed.
+"""Tracking: the people of single frames -> tracks of persons over time, one of which is chosen, completed and smoothed.
 
-People are (P, 16, 3): x and y in pixels and a confidence, all zero where a joint is missing.
+People are arrays (P, 16, 3): x and y in pixels and the confidence, all zero for a missing joint.
 """
 from typing import NamedTuple
 
@@ -9,38 +9,39 @@ import numpy as np
 from common.errors import InputError
 from common.skeleton import H36M_16
 
-FARTHEST_STEP = 0.5      # mean distance of the joints from where they are expected, in parts of the person's extent
-PATIENCE = 30            # frames that a person may be out of sight
-PACE_FRAMES = 5          # over which a person's pace is measured
+FARTHEST_STEP = 0.5      # mean distance of the joints from their expected places, relative to the person's extent
+PATIENCE = 30            # frames for which a person may be out of sight
+PACE_FRAMES = 5          # over which a person's velocity is measured
 SMOOTHING_ORDER = 2      # degree of the polynomial that is fitted in each window
 EVERYONE = 'all'         # in place of a person's number
 
 
 class Track(NamedTuple):
-    """One person where seen: `frames` (n,) ascending frame numbers, `joints` (n, 16, 3) pixels and confidence."""
+    """One person in the n frames in which they are seen: `frames` (n,) ascending numbers, `joints` (n, 16, 3)."""
     frames: np.ndarray
     joints: np.ndarray
 
     @property
     def weight(self):
-        """What a track is chosen by: long, well seen ones have a large sum of confidences."""
+        """Sum of all confidences, by which a track is chosen: it is large for a person seen long and clearly."""
         return float(self.joints[..., 2].sum())
 
 
 class Completed(NamedTuple):
-    """A track without gaps: pose2d_px (T, 16, 2) float32, guessed (T, 16) bool, true where missing or unsure."""
+    """A track without gaps: pose2d_px (T, 16, 2) float32; guessed (T, 16) bool, true if missing or of low confidence."""
     pose2d_px: np.ndarray
     guessed: np.ndarray
 
 
 def track_people(people):
-    """People of each frame (list of (P, 16, 3) arrays) -> Tracks, in the order in which they appear.
+    """The people of each frame, a list of (P, 16, 3) -> list of Track, in the order in which they first appear.
 
-    Everybody is expected to walk on as they did, so that two who pass each other stay who they are. From frame to frame
-    people are matched so that the joints lie as near to where they are expected as they can altogether (the Hungarian
-    method); who is farther off than FARTHEST_STEP, or was out of sight for more than PATIENCE frames, is someone else.
+    Each person is expected to move on with a constant velocity, so that two who pass each other keep their tracks. The
+    people of a frame are assigned to tracks such that the sum of the joints' distances from their expected places is
+    minimal (Hungarian method). A person farther away than FARTHEST_STEP starts a new track, and a track ends after
+    PATIENCE frames out of sight.
     """
-    tracks, recent = [], []      # of (frame numbers, poses): everybody so far, and who may be seen again
+    tracks, recent = [], []      # (frame numbers, poses) of all tracks, and of those not ended
     for frame, found in enumerate(people):
         found = found[(found[..., 2] > 0).any(-1)]
         recent = [track for track in recent if frame - track[0][-1] <= PATIENCE]
@@ -57,9 +58,10 @@ def track_people(people):
 
 
 def _expected(frames, poses, frame):
-    """(16, 3) in `frame`: the last of the `poses`, moved on at the pace of the last PACE_FRAMES frames.
+    """Expected pose (16, 3) in `frame`: the last of the `poses`, moved by the velocity over the last PACE_FRAMES frames.
 
-    The pace is the median joint's; no more than PACE_FRAMES are looked ahead, as who is out of sight may have stopped.
+    The velocity is the median over the joints. It is applied for at most PACE_FRAMES frames, as a person out of sight
+    may have stopped.
     """
     last = poses[-1]
     place = next(place for place in range(-1, -len(frames) - 1, -1)
@@ -72,17 +74,17 @@ def _expected(frames, poses, frame):
 
 
 def _match(known, found):
-    """Place in `found` -> place in `known` of the same person, for those who have one; both are (16, 3) poses."""
+    """Dict from index in `found` (F, 16, 3) to index in `known` (list of (16, 3)), for the pairs that are one person."""
     if not len(known) or not len(found):
         return {}
-    from scipy.optimize import linear_sum_assignment  # half a second, for those alone who need it
+    from scipy.optimize import linear_sum_assignment  # imported here as it takes half a second
     steps = _steps(np.stack(known), found)
     pairs = zip(*linear_sum_assignment(np.minimum(steps, FARTHEST_STEP)))
     return {after: before for before, after in pairs if steps[before, after] < FARTHEST_STEP}
 
 
 def _steps(before, after):
-    """(K, 16, 3), (F, 16, 3) -> (K, F): mean distance of the joints that both show, in parts of the larger extent."""
+    """(K, 16, 3), (F, 16, 3) -> (K, F): mean distance of the joints seen in both, relative to the larger extent."""
     before, after = before[:, None], after[None]
     both = (before[..., 2] > 0) & (after[..., 2] > 0)
     moved = np.linalg.norm(before[..., :2] - after[..., :2], axis=-1)
@@ -91,7 +93,7 @@ def _steps(before, after):
 
 
 def _extent(people):
-    """(..., 16, 3) -> (...): diagonal of the box about the joints that are seen, in pixels, 1 at least."""
+    """(..., 16, 3) -> (...): diagonal of the bounding box of the joints that are seen, in pixels, at least 1."""
     seen = people[..., 2:] > 0
     high = np.where(seen, people[..., :2], -np.inf).max(-2)
     low = np.where(seen, people[..., :2], np.inf).min(-2)
@@ -99,9 +101,12 @@ def _extent(people):
 
 
 def choose_people(tracks, number=None):
-    """Numbers of the tracks to lift: the one asked for, EVERYONE's, or the one with the largest sum of confidences."""
+    """Numbers of the tracks to lift: `number`, all for EVERYONE, or the track with the largest weight for None.
+
+    InputError if there are no tracks or `number` is too large.
+    """
     if not tracks:
-        raise InputError('nobody was found in any frame')
+        raise InputError('no people were found in any frame')
     if number == EVERYONE:
         return list(range(len(tracks)))
     if number is None:
@@ -112,7 +117,7 @@ def choose_people(tracks, number=None):
 
 
 def describe(tracks, number, num_frames):
-    """One line on the person chosen: which of how many, seen when."""
+    """One line about a chosen person: their number, how many people there are, and when the person is seen."""
     track = tracks[number]
     return (f'person {number} of {len(tracks)} (numbered from 0 as they appear): seen in {len(track.frames)} of '
             f'{num_frames} frames, {track.frames[0]} to {track.frames[-1]}, mean confidence '
@@ -120,12 +125,12 @@ def describe(tracks, number, num_frames):
 
 
 def complete(track, num_frames, least_confidence):
-    """Completed track over all `num_frames` frames.
+    """Completed track over all `num_frames` frames; InputError if a joint is found in no frame.
 
-    What is missing or less sure than `least_confidence` is interpolated linearly in time; before a joint's first and
-    after its last sight it is held. The hip is completed first, and all others relative to it: a hand that is hidden
-    for a second walks along. For a joint that is sure in no frame, as on a picture from the side, the detector's own
-    guesses do; InputError where there are none.
+    Joints that are missing or have a confidence below `least_confidence` are interpolated linearly in time, and held
+    before the first and after the last frame in which they are seen. The hip is interpolated first and all other joints
+    relative to it, so that a hand that is hidden for a second moves along with the body. A joint with a low confidence
+    in every frame, as in a view from the side, is taken as detected.
     """
     joints = np.zeros((num_frames, H36M_16.num_joints, 3), np.float32)
     joints[track.frames] = track.joints
@@ -133,8 +138,8 @@ def complete(track, num_frames, least_confidence):
     sure = found & (joints[..., 2] >= least_confidence)
     seen = np.where(sure.any(0), sure, found)
     if unseen := never_found(track):
-        raise InputError(f'{", ".join(unseen)} of this person: found in no frame; choose another --person, or show the '
-                         'whole body')
+        raise InputError(f'no frame shows {", ".join(unseen)} of this person; choose another --person, or a clip that '
+                         'shows the whole body')
     positions = joints[..., :2].astype(np.float64)
     hip, = H36M_16.joints('Hip')
     root = _interpolated(positions[:, hip], seen[:, hip])[:, None]
@@ -144,24 +149,24 @@ def complete(track, num_frames, least_confidence):
 
 
 def never_found(track):
-    """Names of the joints that no frame of the track shows."""
+    """Names of the joints that are found in no frame of the track."""
     ever = (track.joints[..., 2] > 0).any(0)
     return [name for name, found in zip(H36M_16.names, ever) if not found]
 
 
 def _interpolated(positions, seen):
-    """(T, 2), where not `seen` (T,) linear between the neighbours in time that are; held at both ends."""
+    """(T, 2) with the positions that are not `seen` (T,) interpolated linearly in time, and held at both ends."""
     time = np.arange(len(positions))
     return np.stack([np.interp(time, time[seen], axis[seen]) for axis in positions.T], axis=1)
 
 
 def smooth(pose2d_px, window):
-    """(T, 16, 2) smoothed over time by a Savitzky-Golay filter; `window` is an odd number of frames, 3 at least.
+    """(T, 16, 2) smoothed over time by a Savitzky-Golay filter; `window`: an odd number of frames, at least 3.
 
-    InputError where the clip is shorter.
+    InputError if the clip is shorter than the window.
     """
     if window > len(pose2d_px):
-        raise InputError(f'--smooth {window}: the clip has only {len(pose2d_px)} frames; choose an odd number below, '
-                         'or leave it out')
+        raise InputError(f'--smooth {window}: the clip has only {len(pose2d_px)} frames; choose a smaller odd number '
+                         'or leave --smooth out')
     from scipy.signal import savgol_filter
     return savgol_filter(pose2d_px, window, SMOOTHING_ORDER, axis=0).astype(pose2d_px.dtype)

@@ -1,4 +1,4 @@
-"""Films of a motion: every frame is there, in time, the input beside a skeleton that turns; refusals leave nothing behind."""
+"""Videos of a motion: all frames at the right rate, the input beside a turning skeleton; refusals leave no files behind."""
 import sys
 
 import numpy as np
@@ -8,7 +8,7 @@ from PIL import Image
 
 from common.errors import InputError
 from common.skeleton import H36M_16
-from function_inference import film as motion_video
+from function_inference import film
 from function_inference.film import GIF_HEIGHT_PX, MP4_HEIGHT_PX, require_encoder, write_video
 from motions import FACING, motion_of, posed, turned
 from utils.pictures.drawing import LEFT, MIDDLE, RIGHT
@@ -22,12 +22,12 @@ def walking(frames=8, fps=10.0):
 
 def frames_of(path):
     """(frames (T, height, width, 3) uint8, their durations in ms) of a GIF."""
-    with Image.open(path) as film:
+    with Image.open(path) as gif:
         frames, durations = [], []
-        for number in range(film.n_frames):
-            film.seek(number)
-            frames.append(np.asarray(film.convert('RGB')))
-            durations.append(film.info['duration'])
+        for number in range(gif.n_frames):
+            gif.seek(number)
+            frames.append(np.asarray(gif.convert('RGB')))
+            durations.append(gif.info['duration'])
     return np.stack(frames), durations
 
 
@@ -38,7 +38,7 @@ def halves(frames):
 
 
 def pixel(half, motion, joint, frame=0):
-    """The pixel of a film's input part (T, height, width, 3) where a joint lies."""
+    """The pixel at a joint in the input's part (T, height, width, 3) of a video."""
     x, y = motion.pose2d_px[frame, H36M_16.joints(joint)[0]] * half.shape[1] / motion.height
     return half[frame, round(float(y)), round(float(x))]
 
@@ -59,14 +59,14 @@ def written(path, *motions, **options):
     return frames_of(path)
 
 
-def test_a_gif_has_every_frame_in_time_and_left_and_right_where_they_are(tmp_path):
+def test_a_gif_has_every_frame_at_its_time_and_does_not_mirror_the_person(tmp_path):
     motion = walking()
     frames, durations = written(tmp_path / 'it.gif', motion)
     assert frames.shape == (8, GIF_HEIGHT_PX, 426 + GIF_HEIGHT_PX, 3) and durations == [100] * 8
     for half in halves(frames):
         left, right, trunk = (near(half[0, 60:], colour) for colour in (LEFT, RIGHT, MIDDLE))
         assert left.sum() > 100 and right.sum() > 100
-        assert centre(left)[0] > centre(right)[0] + 10          # face to face
+        assert centre(left)[0] > centre(right)[0] + 10          # the person faces us
         assert centre(trunk)[1] < centre(left)[1]               # head up
     for frame in (0, 7):
         assert near(pixel(halves(frames)[0], motion, 'LWrist', frame), LEFT)
@@ -82,8 +82,8 @@ def test_the_skeleton_turns_while_the_input_stays(tmp_path):
     assert places[0] > 10 > abs(places[3])                     # a quarter of a turn in three of twelve seconds
 
 
-def test_what_is_nearer_covers_what_is_farther(tmp_path):
-    """One leg before the other, seen from the front: the nearer one's colour shows more."""
+def test_nearer_bones_cover_farther_bones(tmp_path):
+    """Seen from the front with one leg before the other, more of the nearer leg's colour is visible."""
     for side, shows, hidden in (('L', LEFT, RIGHT), ('R', RIGHT, LEFT)):
         other = 'R' if side == 'L' else 'L'
         pose = posed(**{side + 'Hip': (0, 0, -1), other + 'Hip': (0, 0, 1)},
@@ -114,14 +114,14 @@ def test_the_clips_images_are_shown_in_order_and_not_stretched(tmp_path, size):
         assert np.ptp(columns) / np.ptp(rows) == pytest.approx(width / height, rel=.02)
 
 
-def test_a_fast_or_long_motion_becomes_a_thinner_gif_of_the_same_length(tmp_path, monkeypatch):
+def test_the_gif_of_a_fast_or_long_motion_has_fewer_frames_and_the_same_duration(tmp_path, monkeypatch):
     images = [np.full((48, 64, 3), GREEN + np.uint8(10 * (number // 4))) for number in range(12)]
     motion = walking(12, fps=50.0)._replace(width=64, height=48)
     frames, durations = written(tmp_path / 'fast' / 'it.gif', motion, frames=images)
     assert len(frames) == 3 and sum(durations) == 240
     green = [np.median(picture[80:160, :80], axis=(0, 1)) for picture in halves(frames)[0]]
     assert np.abs(np.array(green) - [GREEN + 10 * number for number in range(3)]).max() < 3
-    monkeypatch.setattr(motion_video, 'GIF_FRAMES', 2)
+    monkeypatch.setattr(film, 'GIF_FRAMES', 2)
     frames, durations = written(tmp_path / 'long' / 'it.gif', motion)
     assert len(frames) == 2 and sum(durations) == 240
 
@@ -132,15 +132,15 @@ def test_durations_do_not_drift(tmp_path):
 
 
 def test_a_single_pose_is_shown_for_one_turn(tmp_path, monkeypatch):
-    monkeypatch.setattr(motion_video, 'TURN_SECONDS', 1)
+    monkeypatch.setattr(film, 'TURN_SECONDS', 1)
     image = np.full((48, 64, 3), GREEN)
     frames, durations = written(tmp_path / 'it.gif', motion_of([FACING])._replace(width=64, height=48), frames=iter([image]))
-    assert len(frames) == motion_video.STILL_FPS and sum(durations) == 1000
+    assert len(frames) == film.STILL_FPS and sum(durations) == 1000
     half_a_turn = halves(frames)[1][len(frames) // 2, 60:]
     assert centre(near(half_a_turn, LEFT))[0] < centre(near(half_a_turn, RIGHT))[0]       # seen from behind
 
 
-def test_tilt_levels_the_skeleton(tmp_path):
+def test_tilt_puts_the_skeleton_upright(tmp_path):
     lying, standing = motion_of([FACING @ [[1, 0, 0], [0, 0, 1], [0, -1, 0]]] * 2), motion_of([FACING] * 2)
     films = [halves(written(tmp_path / f'{tilt}' / 'it.gif', motion, tilt_deg=tilt)[0])[1][0, 60:]
              for motion, tilt in ((lying, 90), (standing, 0), (lying, 0))]
@@ -152,9 +152,9 @@ def test_an_mp4_has_every_frame_at_its_rate(tmp_path):
     motion = walking(12, fps=29.97)._replace(width=201, height=301)
     write_video(tmp_path / 'it.mp4', [motion], frames=[np.full((301, 201, 3), GREEN)] * 12)
     assert [path.name for path in tmp_path.iterdir()] == ['it.mp4']
-    film = imageio_ffmpeg.read_frames(tmp_path / 'it.mp4')
-    facts = next(film)
-    frames = [np.frombuffer(frame, np.uint8).reshape(*facts['size'][::-1], 3) for frame in film]
+    video = imageio_ffmpeg.read_frames(tmp_path / 'it.mp4')
+    facts = next(video)
+    frames = [np.frombuffer(frame, np.uint8).reshape(*facts['size'][::-1], 3) for frame in video]
     assert len(frames) == 12 and facts['fps'] == pytest.approx(29.97) and facts['codec'] == 'h264'
     assert facts['pix_fmt'].startswith('yuv420p') and facts['size'] == (320 + MP4_HEIGHT_PX, MP4_HEIGHT_PX)
     assert np.abs(np.median(frames[5][100:300, 60:150], axis=(0, 1)) - GREEN).max() < 12
@@ -164,7 +164,7 @@ def test_an_mp4_has_every_frame_at_its_rate(tmp_path):
 # Several people
 
 def crossing(first, last):
-    """Two people, one on the left of the image and one on the right; the second is in sight from `first` to `last`."""
+    """Two people, on the left and the right of the image; the second is in sight from frame `first` to `last`."""
     one, other = walking()._replace(person='person 0'), walking()._replace(person='person 3')
     one.pose2d_px[..., 0] -= 150
     other.pose2d_px[..., 0] += 150
@@ -172,7 +172,7 @@ def crossing(first, last):
     return one, other
 
 
-def test_people_turn_side_by_side_and_stand_together_in_the_image(tmp_path):
+def test_people_turn_side_by_side_and_share_the_image(tmp_path):
     frames, _ = written(tmp_path / 'it.gif', *crossing(0, 7))
     assert frames.shape == (8, GIF_HEIGHT_PX, 426 + 2 * GIF_HEIGHT_PX, 3)
     first, second = frames[3, 60:, 426:426 + GIF_HEIGHT_PX], frames[3, 60:, -GIF_HEIGHT_PX:]
@@ -181,7 +181,7 @@ def test_people_turn_side_by_side_and_stand_together_in_the_image(tmp_path):
     assert image[:, :213].sum() > 50 and image[:, 213:].sum() > 50
 
 
-def test_who_is_out_of_sight_is_not_shown(tmp_path):
+def test_a_person_out_of_sight_is_not_shown(tmp_path):
     frames, _ = written(tmp_path / 'it.gif', *crossing(2, 5))
     shown = [(near(picture[60:, -GIF_HEIGHT_PX:], LEFT).sum() > 100, near(picture[:, 213:426], LEFT).sum() > 50)
              for picture in frames]
@@ -207,7 +207,7 @@ def test_other_names_are_refused(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
-def test_without_ffmpeg_one_line_says_what_to_install_and_gif_still_works(tmp_path, monkeypatch):
+def test_without_ffmpeg_the_error_says_what_to_install_and_gif_still_works(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'imageio_ffmpeg', None)
     for refused in (lambda: require_encoder(tmp_path / 'it.mp4'), lambda: write_video(tmp_path / 'it.mp4', [walking()])):
         with pytest.raises(InputError, match='pip install imageio-ffmpeg') as error:
@@ -219,7 +219,7 @@ def test_without_ffmpeg_one_line_says_what_to_install_and_gif_still_works(tmp_pa
 
 
 @pytest.mark.parametrize('name', ['it.gif', 'it.mp4'])
-def test_a_clip_that_ends_too_early_is_refused_and_the_old_film_stays(tmp_path, name):
+def test_a_clip_that_ends_too_early_is_refused_and_an_older_file_is_kept(tmp_path, name):
     if name == 'it.mp4':
         pytest.importorskip('imageio_ffmpeg')
     (tmp_path / name).write_text('as it was')
@@ -229,10 +229,10 @@ def test_a_clip_that_ends_too_early_is_refused_and_the_old_film_stays(tmp_path, 
 
 
 @pytest.mark.parametrize('frames', [2, 60])
-def test_ffmpegs_failure_is_one_line(tmp_path, monkeypatch, frames):
+def test_a_failure_of_ffmpeg_is_one_line(tmp_path, monkeypatch, frames):
     imageio_ffmpeg = pytest.importorskip('imageio_ffmpeg')
     write_frames = imageio_ffmpeg.write_frames
     monkeypatch.setattr(imageio_ffmpeg, 'write_frames', lambda *a, **k: write_frames(*a, **{**k, 'codec': 'no-such-codec'}))
-    with pytest.raises(InputError, match='make room') as error:
+    with pytest.raises(InputError, match='free some disk space') as error:
         write_video(tmp_path / 'it.mp4', [walking(frames)])
     assert '\n' not in str(error.value) and not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Pixels -> metres: normalisation of every shape of image, lifting in chunks, and run_inference.py from end to end."""
+"""Pixels -> metres: normalisation for every image shape, lifting in chunks, and run_inference.py from end to end."""
 import json
 
 import numpy as np
@@ -9,13 +9,12 @@ import run_inference
 from common.camera import pixels_to_normalised, pixels_to_padded
 from common.skeleton import H36M_16
 from function_baseline.evaluate import CHUNK, predict_flipped
-from function_inference import lifting as inference
 from function_inference.keypoint_formats import COCO_17
-from function_inference.lifting import lift
+from function_inference.lifting import ASSUMED_FPS, lift
 from models_baseline import LIFTERS, build_lifter
 
 FRAMES = 6
-# a standing person who faces the camera, pixels, in COCO's order
+# a standing person who faces the camera, in pixels, in the order of COCO's joints
 STANDING = np.array([(200, 60), (205, 55), (195, 55), (212, 58), (188, 58), (230, 100), (170, 100), (240, 150), (160, 150),
                      (245, 200), (155, 200), (220, 210), (180, 210), (222, 290), (178, 290), (224, 370), (176, 370)], float)
 
@@ -40,13 +39,13 @@ def checkpoint(lifter, tmp_path_factory):
 # normalisation
 
 @pytest.mark.parametrize('width,height', [(1000, 1002), (1000, 1000), (1920, 1080)])
-def test_landscape_images_and_human36ms_own_are_normalised_as_in_training(width, height):
+def test_landscape_images_and_those_of_human36m_are_normalised_as_in_training(width, height):
     pose2d_px = random_pixels(5, width, height)
     expected = pixels_to_normalised(pose2d_px.copy(), width, height)
     np.testing.assert_array_equal(pixels_to_padded(pose2d_px, width, height), expected)
 
 
-def test_a_portrait_image_reaches_from_edge_to_edge_in_height():
+def test_the_height_of_a_portrait_image_is_normalised_to_minus_one_to_one():
     corners = np.array([[0, 0], [1080, 1920], [540, 960]], np.float32)
     np.testing.assert_allclose(pixels_to_padded(corners, 1080, 1920), [[-.5625, -1], [.5625, 1], [0, 0]], atol=1e-6)
 
@@ -59,7 +58,7 @@ def test_padding_an_image_to_a_square_changes_nothing():
                                    atol=1e-6)
 
 
-def test_the_pixels_given_are_left_alone():
+def test_normalisation_does_not_change_its_input():
     pose2d_px = random_pixels(2)
     before = pose2d_px.copy()
     pixels_to_padded(pose2d_px, 640, 640)
@@ -78,7 +77,7 @@ def test_every_lifter_gives_root_relative_metres(name):
 @pytest.mark.parametrize('flip', [False, True])
 def test_chunks_and_flip_give_what_the_lifter_gives(lifter, flip):
     pose2d_px = random_pixels(CHUNK + 1)
-    lifter.train()      # a lifter may come straight from training; dropout must not show
+    lifter.train()      # even a lifter in train mode must be used without dropout
     found = lift(lifter, pose2d_px, 640, 480, 'cpu', flip)
     pose2d_norm = torch.from_numpy(pixels_to_normalised(pose2d_px, 640, 480))
     with torch.no_grad():
@@ -90,7 +89,7 @@ def test_chunks_and_flip_give_what_the_lifter_gives(lifter, flip):
 # the script
 
 def clip_json(folder, width=640, height=480, **changes):
-    """A clip of FRAMES frames: a person who walks to the right, whose left wrist is missing once, and one for two frames."""
+    """A clip of FRAMES frames: a person walks to the right, the left wrist missing once; another is seen for two frames."""
     frames = []
     for frame in range(FRAMES):
         walker = np.insert(STANDING + [5 * frame, 0], 2, .9, axis=1)
@@ -104,7 +103,7 @@ def clip_json(folder, width=640, height=480, **changes):
 
 @pytest.fixture
 def run(tmp_path, checkpoint):
-    """A function: run the script on a file with these flags, without a film; its Motion, or a list of them for all."""
+    """A function that runs the script on a file, without a video; returns its Motion, or the list with --person all."""
     def of_flags(path, *flags):
         argv = ['--input', path, '--evaluate', checkpoint, '--output', tmp_path / 'out', '--video', 'none', '--device', 'cpu']
         motions = run_inference.main([str(each) for each in (*argv, *flags)])
@@ -114,7 +113,7 @@ def run(tmp_path, checkpoint):
 
 @pytest.fixture
 def refusal(run, tmp_path, capsys):
-    """A function: the one line with which the script refuses these; nothing is written."""
+    """A function that returns the one line with which the script refuses its arguments; no file is written."""
     def of_flags(*arguments):
         before = sorted(tmp_path.rglob('*'))
         with pytest.raises(SystemExit) as stopped:
@@ -131,7 +130,8 @@ def test_the_script_writes_every_kind_of_file(run, tmp_path, lifter, capsys):
     files = [f'motion.{kind}' for kind in ('npz', 'json', 'bvh', 'html', 'gif')]
     assert sorted(path.name for path in out.iterdir()) == sorted(files) and all((out / name).stat().st_size for name in files)
     said = capsys.readouterr().out
-    assert 'mlp, 1 stages' in said and 'coco17, 640x480, 6 frames' in said and 'person 0 of 2' in said and 'seen in 6 of 6 frames' in said
+    for words in ('mlp, 1 stages', 'coco17, 640x480, 6 frames', 'person 0 of 2', 'seen in 6 of 6 frames'):
+        assert words in said
     assert [line for line in said.splitlines() if line.startswith(str(out))] == [str(out / name) for name in files]
     with np.load(out / 'motion.npz') as arrays:
         for name, value in motion._asdict().items():
@@ -139,7 +139,7 @@ def test_the_script_writes_every_kind_of_file(run, tmp_path, lifter, capsys):
     assert (motion.fps, motion.width, motion.height, motion.person) == (24, 640, 480, 'person 0')
 
 
-def test_the_motion_is_the_lifters_and_says_what_was_guessed(run, tmp_path, lifter):
+def test_the_motion_is_the_lifters_output_and_marks_guessed_joints(run, tmp_path, lifter):
     motion = run(clip_json(tmp_path))
     assert motion.pose3d_rel.shape == (FRAMES, 16, 3) and motion.pose2d_px.shape == (FRAMES, 16, 2)
     assert np.argwhere(motion.guessed).tolist() == [[3, *H36M_16.joints('LWrist')]]
@@ -162,13 +162,13 @@ def test_flags_choose_the_person_the_head_and_the_rate(run, tmp_path, capsys):
     assert motion.person == 'person 1' and motion.fps == 12.5
     np.testing.assert_allclose(motion.pose2d_px[0, H36M_16.joints('Head')], [(450, 230)], atol=1e-3)
     assert motion.guessed[2:].all() and not motion.guessed[:2].any()
-    assert '66.7% of the joints were missing or unsure and are guessed' in capsys.readouterr().out
+    assert '66.7% of the joints were missing or uncertain and are guessed' in capsys.readouterr().out
 
 
-def test_a_rate_that_nobody_tells_is_assumed_aloud(run, tmp_path, capsys):
+def test_an_unknown_frame_rate_is_assumed_and_said(run, tmp_path, capsys):
     motion = run(clip_json(tmp_path, fps=None))
-    assert motion.fps == inference.ASSUMED_FPS == 25
-    assert '25 is assumed' in capsys.readouterr().out
+    assert motion.fps == ASSUMED_FPS == 25
+    assert '25 frames per second are assumed' in capsys.readouterr().out
 
 
 def test_nothing_is_overwritten_unless_asked_for(run, refusal, tmp_path):
@@ -181,16 +181,16 @@ def test_nothing_is_overwritten_unless_asked_for(run, refusal, tmp_path):
     assert (tmp_path / 'out' / 'motion.npz').stat().st_mtime_ns > before
 
 
-def test_flags_that_do_nothing_for_this_input_are_named(run, tmp_path, capsys):
+def test_flags_without_effect_on_this_input_are_named(run, tmp_path, capsys):
     run(clip_json(tmp_path), '--weights', 'x', '--detector', 'rtmpose')
-    assert capsys.readouterr().err.splitlines() == ['warning: --detector does nothing for this input',
-                                                    'warning: --weights does nothing for this input']
+    assert capsys.readouterr().err.splitlines() == ['warning: --detector has no effect on this input',
+                                                    'warning: --weights has no effect on this input']
 
 
-# everybody
+# all people
 
 def crossing_json(folder, frames=30):
-    """Two people who cross in the picture, listed in another order in every other frame, and one of whom no wrist is seen."""
+    """Two people who cross, in alternating order in the file, and one whose left wrist is never seen."""
     def found(place, size=1.):
         return np.insert(STANDING * size + place, 2, .9, axis=1)
     content = []
@@ -204,7 +204,7 @@ def crossing_json(folder, frames=30):
     return path
 
 
-def test_everybody_is_lifted_and_keeps_their_number_where_two_cross(run, tmp_path, lifter, capsys):
+def test_all_people_are_lifted_and_two_who_cross_keep_their_numbers(run, tmp_path, lifter, capsys):
     path = crossing_json(tmp_path)
     motions = run(path, '--person', 'all', '--video', 'gif')
     out, said = tmp_path / 'out', capsys.readouterr()
@@ -213,7 +213,7 @@ def test_everybody_is_lifted_and_keeps_their_number_where_two_cross(run, tmp_pat
     assert [motion.person for motion in motions] == ['person 0', 'person 1']
     assert said.err.splitlines() == ['warning: person 2 is left out: LWrist found in no frame']
     hip, = H36M_16.joints('Hip')
-    steps = [np.diff(motion.pose2d_px[:, hip, 0]) for motion in motions]      # the first listed in frame 0 goes left
+    steps = [np.diff(motion.pose2d_px[:, hip, 0]) for motion in motions]      # the first one in frame 0 walks to the left
     assert np.allclose(steps[0], -12, atol=1e-3) and np.allclose(steps[1], 12, atol=1e-3)
     for number, motion in enumerate(motions):
         np.testing.assert_allclose(motion.pose3d_rel, lift(lifter, motion.pose2d_px, 640, 480, 'cpu'), atol=1e-6)
@@ -222,7 +222,7 @@ def test_everybody_is_lifted_and_keeps_their_number_where_two_cross(run, tmp_pat
             assert arrays['person'] == f'person {number}'
 
 
-def test_ones_file_of_all_is_the_file_of_this_one_alone(run, tmp_path):
+def test_a_persons_files_with_all_are_those_of_this_person_alone(run, tmp_path):
     path = crossing_json(tmp_path)
     run(path, '--person', 'all')
     run(path, '--person', '1', '--output', tmp_path / 'one')
@@ -230,38 +230,41 @@ def test_ones_file_of_all_is_the_file_of_this_one_alone(run, tmp_path):
         assert (tmp_path / 'out' / f'motion_1.{kind}').read_bytes() == (tmp_path / 'one' / f'motion.{kind}').read_bytes()
 
 
-def test_files_of_one_and_of_all_are_in_each_others_way(run, refusal, tmp_path, capsys):
+def test_files_of_one_person_and_of_all_are_not_mixed(run, refusal, tmp_path, capsys):
     path = crossing_json(tmp_path)
     run(path, '--person', 'all')
     capsys.readouterr()
     assert 'exists already' in refusal(path)
     run(path, '--overwrite')
-    left = [line for line in capsys.readouterr().err.splitlines()]
-    assert len(left) == 6 and left[0] == f'warning: {tmp_path / "out" / "motion_0.bvh"} is of an earlier run'
+    warnings = capsys.readouterr().err.splitlines()
+    assert len(warnings) == 6 and warnings[0] == f'warning: {tmp_path / "out" / "motion_0.bvh"} is from an earlier run'
 
 
-def test_all_of_whom_a_joint_is_never_seen_are_nobody(refusal, tmp_path):
+def test_all_people_without_a_whole_body_are_refused(refusal, tmp_path):
     person = np.insert(STANDING, 2, .9, axis=1)
     person[-1] = 0
     path = tmp_path / 'legless.json'
     path.write_text(json.dumps(dict(width=640, height=480, fps=24, frames=[[person.tolist()]] * 3)))
-    assert '--person all: nobody was found with the whole body' in refusal(path, '--person', 'all')
+    assert '--person all: no person was found with all joints' in refusal(path, '--person', 'all')
 
 
 REFUSED = [(['--head', 'joint'], '--head joint: coco17 has no joints for it'),
            (['--person', '2'], '--person 2: 2 people were tracked'),
            (['--person', 'both'], "'both' is neither all nor a whole number"),
-           (['--smooth', '7'], '--smooth 7: the clip has only 6 frames'), (['--smooth', '4'], "'4' is no odd number of frames"),
-           (['--format', 'halpe26'], 'holds 17 joints where --format halpe26 has 26'), (['--size', '640'], "'640' is no size"),
-           (['--size', '640x481'], 'clip.json says 640x480'), (['--fps', '0'], '0 frames per second is no rate'),
-           (['--fps', '1e-5'], 'give --fps from 0.01 to 10,000'), (['--fps', '1e9'], 'is no rate of a clip'),
+           (['--smooth', '7'], '--smooth 7: the clip has only 6 frames'),
+           (['--smooth', '4'], "'4' is not an odd number of frames"),
+           (['--format', 'halpe26'], 'holds people of 17 joints, but --format halpe26 has 26'),
+           (['--size', '640'], "'640' is not a size"),
+           (['--size', '640x481'], 'clip.json says 640x480'), (['--fps', '0'], '0 frames per second is not a frame rate'),
+           (['--fps', '1e-5'], 'give --fps from 0.01 to 10,000'), (['--fps', '1e9'], 'is not a valid frame rate'),
            (['--min_confidence', 'much'], "'much' is not a finite number"),
-           (['--tilt', '91'], "'91': the camera looks down by 90"), (['--evaluate', 'none.tar'], 'none.tar is no file'),
+           (['--tilt', '91'], "'91': give from -90 (straight up) to 90 (straight down)"),
+           (['--evaluate', 'none.tar'], 'none.tar is no file'),
            (['--input', 'none.json'], 'none.json is neither a file nor a folder'),
            (['--format', 'coco18'], "invalid choice: 'coco18'"), (['--output', __file__], 'is a file; give a folder')]
 
 
 @pytest.mark.parametrize('flags,reason', REFUSED)
-def test_what_cannot_be_done_is_refused_in_one_line(refusal, tmp_path, flags, reason):
+def test_bad_arguments_are_refused_in_one_line(refusal, tmp_path, flags, reason):
     line = refusal(clip_json(tmp_path), *flags)
     assert line.startswith('error: ') and reason in line

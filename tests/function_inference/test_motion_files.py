@@ -1,4 +1,4 @@
-"""Files of a motion: what is written can be read by others, BVH moves as the motion does, up is up and left is left."""
+"""Files of a motion: npz and json hold all of it, BVH plays the same motion, and nothing is upside down or mirrored."""
 import json
 import warnings
 
@@ -14,8 +14,9 @@ from function_inference.motion_files import level, require_motion, upright, writ
 from motions import BONES, FACING, motion_of, posed, random_motion, turned
 
 WRITERS = pytest.mark.parametrize('write', [write_npz, write_json, write_bvh])
-# An independent reader of BVH
 
+
+# An independent reader of BVH
 
 def read_bvh(path):
     """(names, parents, offsets (N, 3), channels, table (T, sum of channels), frame time); end sites are called NAME_end."""
@@ -42,7 +43,7 @@ def read_bvh(path):
 
 
 def played(path):
-    """BVH -> (name -> (T, 3) place, name -> (T, 3, 3) turn from the rest pose)."""
+    """BVH -> (name -> (T, 3) position, name -> (T, 3, 3) rotation from the rest pose)."""
     names, parents, offsets, channels, table, _ = read_bvh(path)
     places, turns, columns = {}, {}, iter(table.T)
     for name, parent, offset, kinds in zip(names, parents, offsets, channels):
@@ -62,7 +63,7 @@ def played(path):
 
 
 def bones_of(places):
-    """name -> (T, 3), parent to child, of our bones."""
+    """Name of each of our bones -> (T, 3) vector from parent to child."""
     return {name: places[name] - places[H36M_16.parent_names[1:][number]] for number, name in enumerate(BONES)}
 
 
@@ -82,7 +83,7 @@ def test_npz_holds_the_motion_and_the_skeleton_without_pickles(tmp_path):
         assert tuple(read['joints']) == H36M_16.names and tuple(read['parents']) == H36M_16.parents
 
 
-def test_json_says_everything(tmp_path):
+def test_json_holds_the_motion_and_its_units(tmp_path):
     motion = random_motion()
     write_json(tmp_path / 'it.json', motion)
     read = json.loads((tmp_path / 'it.json').read_text())
@@ -99,8 +100,8 @@ def test_json_says_everything(tmp_path):
 def test_upright_is_up_on_the_floor_and_not_mirrored():
     pose3d = dict(zip(H36M_16.names, upright(np.stack([FACING, turned(90)])).swapaxes(0, 1)))
     assert (pose3d['Head'][:, 1] > 1.5).all() and np.allclose(pose3d['LFoot'][:, 1], 0, atol=1e-6)
-    assert pose3d['LWrist'][0, 0] > .1 > pose3d['RWrist'][0, 0]            # face to face: their left is on our right
-    assert pose3d['LWrist'][1, 2] < -.1 < pose3d['RWrist'][1, 2]           # turned to their left: it is away from us
+    assert pose3d['LWrist'][0, 0] > .1 > pose3d['RWrist'][0, 0]            # the person faces us: their left is on our right
+    assert pose3d['LWrist'][1, 2] < -.1 < pose3d['RWrist'][1, 2]           # turned to their left: the left hand is away from us
     assert np.isclose(np.linalg.det(level(np.eye(3))), 1)
 
 
@@ -112,7 +113,7 @@ def test_every_frame_stands_on_the_floor():
 
 @pytest.mark.parametrize('tilt_deg', [-20, 35])
 def test_a_tilted_camera_is_levelled(tilt_deg):
-    """A camera that looks down by the angle sees what is up lean towards it, by the same angle."""
+    """A camera that looks down by an angle sees the vertical lean towards it by the same angle."""
     axis_up = np.array([0, -np.cos(np.radians(tilt_deg)), -np.sin(np.radians(tilt_deg))])
     assert np.allclose(level(axis_up, tilt_deg), [0, 1, 0])
     seen = FACING @ Rotation.from_euler('x', tilt_deg, degrees=True).as_matrix().T
@@ -144,7 +145,7 @@ def test_bvh_of_constant_bones_is_the_motion_itself_in_centimetres(tmp_path):
     assert read_bvh(tmp_path / 'it.bvh')[-1] == pytest.approx(.02)
 
 
-def test_bvh_has_our_joints_by_name_and_a_body_that_can_be_drawn(tmp_path):
+def test_bvh_has_all_our_joints_and_end_sites(tmp_path):
     write_bvh(tmp_path / 'it.bvh', random_motion())
     names, parents, offsets, channels, _, _ = read_bvh(tmp_path / 'it.bvh')
     ends = [name for name in names if name.endswith('_end')]
@@ -153,7 +154,7 @@ def test_bvh_has_our_joints_by_name_and_a_body_that_can_be_drawn(tmp_path):
     assert channels[0] == ['Xposition', 'Yposition', 'Zposition', 'Zrotation', 'Xrotation', 'Yrotation']
     assert all(kinds == ([] if name in ends else ['Zrotation', 'Xrotation', 'Yrotation'])
                for name, kinds in list(zip(names, channels))[1:])
-    for name, parent, offset in zip(names[1:], parents[1:], offsets[1:]):      # no length only where a branch begins
+    for name, parent, offset in zip(names[1:], parents[1:], offsets[1:]):      # only extra joints have no length
         assert np.linalg.norm(offset) > 0 or names[parent] in ('Hip', 'Thorax'), name
 
 
@@ -168,7 +169,7 @@ def test_the_rest_pose_is_a_t_seen_from_the_front(tmp_path):
 
 
 def test_the_torso_turns_with_hips_and_shoulders(tmp_path):
-    """Shoulders, and what hangs from them, turned by 40 degrees to the left; the hips stay."""
+    """Shoulders, arms and head turned by 40 degrees to the left: alone, then with the whole body."""
     upper = ('LShoulder', 'LElbow', 'LWrist', 'RShoulder', 'RElbow', 'RWrist', 'Head')
     write_bvh(tmp_path / 'it.bvh', motion_of([FACING, turned(40, upper), turned(40)]))
     _, turns = played(tmp_path / 'it.bvh')
@@ -179,7 +180,7 @@ def test_the_torso_turns_with_hips_and_shoulders(tmp_path):
         assert np.allclose(about_y[name], [0, 40, 40], atol=3), name
 
 
-def test_angles_do_not_jump_when_a_person_turns_round_and_round(tmp_path):
+def test_angles_do_not_jump_when_a_person_spins(tmp_path):
     write_bvh(tmp_path / 'it.bvh', motion_of([turned(angle) for angle in range(0, 720, 20)]))
     _, _, _, _, table, _ = read_bvh(tmp_path / 'it.bvh')
     assert np.abs(np.diff(table, axis=0)).max() < 30 and np.ptp(table[:, 5]) > 650
@@ -191,8 +192,8 @@ SQUARE = dict(RHip=(-1, 0, 0), LHip=(1, 0, 0), Spine=(0, -1, 0), Thorax=(0, -1, 
 @pytest.mark.parametrize('pose', [
     posed(**SQUARE, LElbow=(-1, 0, 0), RKnee=(0, -1, 0)), posed(**SQUARE, LKnee=(0, 0, -1), RElbow=(0, 0, 1)),
     posed(LHip=(0, 0, 1), RHip=(0, 0, -1)), posed(LHip=(1, 0, 0), RHip=(-1, 0, 0), Spine=(1, 0, 0))],
-    ids=['limbs turned right about', 'gimbal lock', 'hips in line with the view', 'spine along the hips'])
-def test_poses_at_the_edge_of_what_angles_can_say(tmp_path, pose):
+    ids=['limbs turned by 180 degrees', 'gimbal lock', 'hips along the view', 'spine along the hips'])
+def test_degenerate_poses_keep_their_directions(tmp_path, pose):
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         write_bvh(tmp_path / 'it.bvh', motion_of([pose, pose]))
@@ -202,7 +203,7 @@ def test_poses_at_the_edge_of_what_angles_can_say(tmp_path, pose):
         assert np.abs(unit(vectors) - expected[:, number]).max() < 2e-5, name
 
 
-def test_a_frame_in_which_all_joints_coincide_harms_no_other(tmp_path):
+def test_a_frame_in_which_all_joints_coincide_leaves_the_others_intact(tmp_path):
     motion = motion_of([FACING, np.zeros((16, 3)), FACING])
     write_bvh(tmp_path / 'it.bvh', motion)
     places, _ = played(tmp_path / 'it.bvh')
@@ -212,12 +213,12 @@ def test_a_frame_in_which_all_joints_coincide_harms_no_other(tmp_path):
 
 # Who is in sight
 
-def test_people_are_in_sight_from_the_first_to_the_last_frame_in_which_a_joint_was_sure():
+def test_people_are_in_sight_from_the_first_to_the_last_frame_with_a_joint_that_is_not_guessed():
     motions = [random_motion(6) for _ in range(3)]
     for motion, frames in zip(motions, ([0, 1, 3, 5], [], range(6))):
         motion.guessed[list(frames)] = True
     assert [list(np.flatnonzero(shown)) for shown in in_sight(motions)] == [[2, 3, 4], [0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5]]
-    assert in_sight(motions[:1])[0].all()                    # alone: throughout
+    assert in_sight(motions[:1])[0].all()                    # a single person is shown throughout
 
 
 # Writing
@@ -232,7 +233,7 @@ def test_one_frame_is_enough(tmp_path, write):
 @pytest.mark.parametrize('broken', [dict(fps=0.), dict(fps=float('nan')), dict(pose3d_rel=np.full((2, 16, 3), np.nan)),
                                     dict(pose2d_px=np.full((2, 16, 2), np.inf)), dict(pose3d_rel=np.zeros((0, 16, 3)))],
                          ids=str)
-def test_a_motion_that_is_none_is_refused_and_nothing_is_touched(tmp_path, write, broken):
+def test_an_invalid_motion_is_refused_and_an_older_file_is_kept(tmp_path, write, broken):
     (tmp_path / 'it').write_text('as it was')
     with pytest.raises(InputError, match='person 0'):
         write(tmp_path / 'it', motion_of([FACING, FACING])._replace(**broken))
@@ -250,5 +251,5 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
     assert path.read_text() == 'first' and len(list(path.parent.iterdir())) == 1
 
 
-def test_a_good_motion_is_not_refused():
+def test_a_valid_motion_is_accepted():
     assert require_motion(random_motion()) is None

@@ -1,4 +1,4 @@
-"""The page: one file that asks no network, holds the motion truly and safely, and works in a browser."""
+"""The page: one file that loads nothing else, holds the motion, escapes names, and works in a browser."""
 import html
 import json
 import re
@@ -20,7 +20,7 @@ BROWSER = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', '
 
 
 class Scripts(HTMLParser):
-    """What a browser takes for scripts, and for the attributes of all elements."""
+    """The scripts and the attributes of all elements, as a browser parses them."""
 
     def __init__(self, page):
         super().__init__()
@@ -41,7 +41,7 @@ class Scripts(HTMLParser):
 
 
 def page_of(tmp_path, *motions, tilt_deg=0.0):
-    """(page, what its JSON holds)."""
+    """(the page, the content of its JSON)."""
     write_page(tmp_path / 'it.html', motions, tilt_deg)
     page = (tmp_path / 'it.html').read_text(encoding='utf-8')
     data, _ = Scripts(page).scripts
@@ -60,7 +60,7 @@ def test_the_page_holds_the_motion(tmp_path):
     assert (data['fps'], data['width'], data['height'], data['title'], data['tilt']) == (25, 640, 480, 'person 0', 12)
 
 
-def test_the_page_holds_everybody_and_who_is_in_sight_when(tmp_path):
+def test_the_page_holds_all_people_and_when_they_are_in_sight(tmp_path):
     one, other = random_motion(), random_motion(seed=1)._replace(person='person 4')
     other.guessed[[0, 1, 5, 11]] = True
     _, data = page_of(tmp_path, one, other)
@@ -78,11 +78,11 @@ def test_bones_and_colours_are_those_of_the_pictures(tmp_path):
 
 @pytest.mark.parametrize('person', ['</script><script>alert(1)</script>', '<!--<script>', '"\\\u2028&amp;', 'Zoë 舞'])
 def test_a_name_cannot_break_out_of_its_script(tmp_path, person):
-    page, data = page_of(tmp_path, random_motion()._replace(person=person))      # more than two scripts would not unpack
+    page, data = page_of(tmp_path, random_motion()._replace(person=person))      # page_of unpacks two scripts
     assert data['title'] == data['people'][0]['name'] == person and 'alert(1)</script>' not in page
 
 
-def test_nothing_is_fetched(tmp_path):
+def test_the_page_loads_nothing_else(tmp_path):
     page, _ = page_of(tmp_path, random_motion())
     assert not re.search(r'https?:|@import|url\(|fetch\(|XMLHttpRequest|import\(', page)
     attributes = Scripts(page).attributes
@@ -96,7 +96,7 @@ def test_a_long_motion_makes_a_small_file(tmp_path):
     assert (tmp_path / 'it.html').stat().st_size < 2.5e6
 
 
-def test_a_motion_that_is_none_is_refused(tmp_path):
+def test_an_invalid_motion_is_refused(tmp_path):
     with pytest.raises(InputError, match='NaN'):
         write_page(tmp_path / 'it.html', [motion_of(np.full((2, 16, 3), np.nan))])
     assert not list(tmp_path.iterdir())
@@ -105,7 +105,7 @@ def test_a_motion_that_is_none_is_refused(tmp_path):
 # In a browser
 
 def in_browser(tmp_path, motions, program, tilt_deg=0.0):
-    """What the JavaScript `program`, the body of a function that runs after the page's own, returns in headless Chromium."""
+    """Return value, in headless Chromium, of `program`: the body of a JavaScript function that runs after the page's own."""
     if not BROWSER:
         pytest.skip('no Chromium here')
     page, _ = page_of(tmp_path, *motions, tilt_deg=tilt_deg)
@@ -118,8 +118,8 @@ def in_browser(tmp_path, motions, program, tilt_deg=0.0):
     return json.loads(html.unescape(re.search(r'data-result="([^"]*)"', done.stdout)[1]))
 
 
-def test_in_a_browser_everything_answers(tmp_path):
-    """One visit, as starting a browser takes seconds: what is drawn, and what keys, mouse, sliders and buttons do."""
+def test_in_a_browser_all_controls_work(tmp_path):
+    """Drawing, keys, mouse, sliders and buttons, in one test as a browser takes seconds to start."""
     motion = random_motion()
     seen = in_browser(tmp_path, [motion], tilt_deg=20, program='''
         const seen = {playing: player.playing, title: document.title, tilt: tilt.value, pose: uprightPose(people[0], 3, 20)};

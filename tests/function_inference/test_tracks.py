@@ -1,4 +1,4 @@
-"""People followed over frames: who is who, who is chosen, what is filled in, what the filter keeps."""
+"""Tracking people over frames: identities, the choice of a person, interpolation, and smoothing."""
 import numpy as np
 import pytest
 
@@ -13,13 +13,13 @@ POSE = np.random.default_rng(0).uniform(-50, 50, (16, 2))      # about 100 pixel
 
 
 def walker(start, speed, frames=FRAMES, confidence=.9):
-    """(frames, 16, 3): a stiff person who moves by `speed` (2,) pixels a frame."""
+    """(frames, 16, 3): a rigid person who moves by `speed` (2,) pixels per frame."""
     places = np.asarray(start) + np.arange(frames)[:, None] * np.asarray(speed)
     return np.concatenate([POSE + places[:, None], np.full((frames, 16, 1), confidence)], axis=-1).astype(np.float32)
 
 
 def crowd(*walkers, seed=1):
-    """People per frame in random order, as detectors find them."""
+    """The people of each frame, in random order, as from a detector."""
     rng = np.random.default_rng(seed)
     return [np.stack([walker[frame] for walker in walkers])[rng.permutation(len(walkers))] for frame in range(FRAMES)]
 
@@ -37,9 +37,9 @@ def test_people_keep_their_number_while_they_pass_each_other():
         assert any(np.array_equal(each.joints, walker) for walker in walkers)
 
 
-@pytest.mark.parametrize('hidden', [(), (18, 19, 20, 21)], ids=['in sight', 'one before the other'])
-def test_people_alike_who_cross_in_one_line_keep_their_number(hidden):
-    """Nearest to where one was is then the other: only their pace tells them apart. One hides the other for a while."""
+@pytest.mark.parametrize('hidden', [(), (18, 19, 20, 21)], ids=['in sight', 'occluded'])
+def test_two_equal_people_who_meet_head_on_keep_their_number(hidden):
+    """Each comes nearest to where the other was, so only their velocity tells them apart; one may occlude the other."""
     right, left = walker((0, 100), (8, 0)), walker((314, 100), (-8, 0))
     people = [found[:1] if frame in hidden else found
               for frame, found in enumerate(np.stack([right, left], axis=1))]
@@ -55,7 +55,7 @@ def test_a_person_who_stops_while_out_of_sight_is_found_again():
     assert len(track_people(gone)) == 1
 
 
-def test_who_moves_too_far_is_someone_else():
+def test_a_person_who_moves_too_far_gets_a_new_track():
     extent = np.linalg.norm(np.ptp(POSE, axis=0))
     for step, count in ((.9, 1), (1.1, 2)):
         jump = walker((0, 0), (0, 0))
@@ -64,7 +64,7 @@ def test_who_moves_too_far_is_someone_else():
 
 
 @pytest.mark.parametrize('gap,count', [(PATIENCE - 1, 1), (PATIENCE, 2)])
-def test_who_was_away_for_long_is_someone_else(gap, count):
+def test_a_person_who_was_away_for_long_gets_a_new_track(gap, count):
     still = walker((0, 0), (0, 0), 2)
     people = [still[:1]] + [still[:0]] * gap + [still[:1]]
     tracks = track_people(people)
@@ -72,19 +72,19 @@ def test_who_was_away_for_long_is_someone_else(gap, count):
     assert [frame for each in tracks for frame in each.frames] == [0, gap + 1]
 
 
-def test_joints_that_one_of_two_frames_lacks_do_not_count():
+def test_only_joints_seen_in_both_frames_are_compared():
     person = walker((300, 300), (1, 0), 2)
     person[1, :8] = 0
     assert len(track_people([each[None] for each in person])) == 1
-    person[0, 8:] = 0      # nothing in common any more
+    person[0, 8:] = 0      # no joint is seen in both
     assert len(track_people([each[None] for each in person])) == 2
 
 
-def test_people_without_a_joint_are_nobody():
+def test_people_without_any_joint_are_ignored():
     assert track_people([np.zeros((2, 16, 3)), np.zeros((0, 16, 3))]) == []
 
 
-def test_the_longest_and_surest_is_chosen_unless_one_is_asked_for():
+def test_the_largest_sum_of_confidences_is_chosen_unless_a_person_is_given():
     short, sure, unsure = (track(walker((0, 0), (0, 0), *kind)) for kind in ((10, .9), (30, .9), (30, .5)))
     tracks = [short, unsure, sure]
     assert choose_people(tracks) == [2]
@@ -93,11 +93,11 @@ def test_the_longest_and_surest_is_chosen_unless_one_is_asked_for():
     assert choose_people(tracks, EVERYONE) == [0, 1, 2]
     with pytest.raises(InputError, match='--person 3: 3 people were tracked, numbered from 0 to 2'):
         choose_people(tracks, 3)
-    with pytest.raises(InputError, match='nobody was found'):
+    with pytest.raises(InputError, match='no people were found'):
         choose_people([], EVERYONE)
 
 
-def test_the_line_says_which_of_how_many():
+def test_the_description_of_a_person():
     tracks = [track(walker((0, 0), (0, 0), 10)), Track(np.array([4, 5, 9]), walker((0, 0), (0, 0), 3, .5))]
     assert describe(tracks, 1, 40) == ('person 1 of 2 (numbered from 0 as they appear): seen in 3 of 40 frames, 4 to 9, '
                                        'mean confidence 0.50')
@@ -105,26 +105,26 @@ def test_the_line_says_which_of_how_many():
 
 # gaps
 
-def test_what_is_seen_is_kept():
+def test_joints_that_are_seen_are_kept():
     joints = walker((0, 0), (3, 1))
     pose2d_px, guessed = complete(track(joints), FRAMES, .3)
     assert pose2d_px.dtype == np.float32 and not guessed.any()
     np.testing.assert_allclose(pose2d_px, joints[..., :2], rtol=1e-6, atol=1e-4)
 
 
-def test_missing_and_unsure_joints_are_interpolated_in_time_and_marked():
+def test_missing_and_uncertain_joints_are_interpolated_in_time_and_marked():
     joints = walker((100, 100), (3, 1))
     damaged = joints.copy()
     damaged[10:20, WRIST] = 0
     damaged[25, WRIST] = 999, 999, .29
     pose2d_px, guessed = complete(track(damaged), FRAMES, .3)
     assert sorted(zip(*np.nonzero(guessed))) == [(frame, WRIST) for frame in (*range(10, 20), 25)]
-    np.testing.assert_allclose(pose2d_px, joints[..., :2], atol=1e-3)      # it moved evenly
+    np.testing.assert_allclose(pose2d_px, joints[..., :2], atol=1e-3)      # the wrist moved with constant velocity
 
 
-def test_a_hidden_hand_goes_where_the_hip_goes():
+def test_a_hidden_hand_moves_with_the_hip():
     joints = walker((100, 100), (0, 0))
-    joints[..., 0] += 30 * np.sin(np.arange(FRAMES) / 5)[:, None]          # unevenly
+    joints[..., 0] += 30 * np.sin(np.arange(FRAMES) / 5)[:, None]          # with changing velocity
     damaged = joints.copy()
     damaged[30:, WRIST] = 0
     pose2d_px, _ = complete(track(damaged), FRAMES, .3)
@@ -141,7 +141,7 @@ def test_missing_frames_are_interpolated_and_the_ends_are_held():
     np.testing.assert_allclose(pose2d_px[31:], joints[[30] * 9, :, :2], atol=1e-3)
 
 
-def test_a_joint_that_is_never_sure_is_taken_as_the_detector_guesses_it():
+def test_a_joint_of_low_confidence_in_every_frame_is_taken_as_detected():
     joints = walker((100, 100), (1, 1))
     joints[:, WRIST, 2] = .1
     pose2d_px, guessed = complete(track(joints), FRAMES, .3)
@@ -154,11 +154,11 @@ def test_a_joint_that_is_never_found_is_named():
     joints = walker((0, 0), (1, 1))
     joints[:, WRIST] = 0
     assert never_found(track(joints)) == ['LWrist'] and never_found(track(walker((0, 0), (1, 1)))) == []
-    with pytest.raises(InputError, match='LWrist of this person: found in no frame; choose another --person'):
+    with pytest.raises(InputError, match='no frame shows LWrist of this person; choose another --person'):
         complete(track(joints), FRAMES, 0)
 
 
-def test_a_confidence_of_zero_is_missing_whatever_is_asked():
+def test_a_confidence_of_zero_is_missing_even_without_a_threshold():
     joints = walker((100, 100), (0, 0))
     joints[3, WRIST] = 0
     assert complete(track(joints), FRAMES, 0)[1].sum() == 1
@@ -166,7 +166,7 @@ def test_a_confidence_of_zero_is_missing_whatever_is_asked():
 
 # smoothing
 
-def test_the_filter_keeps_parabolas_and_calms_noise():
+def test_the_filter_keeps_parabolas_and_reduces_noise():
     time = np.arange(30.)
     parabola = np.stack([.3 * time ** 2 - 4 * time, -time ** 2 + 100], axis=-1)[:, None].repeat(16, 1).astype(np.float32)
     smoothed = smooth(parabola, 7)
