@@ -35,7 +35,6 @@ class Arrays(NamedTuple):
 
 def open_source(path, sequence=None):
     """Source of a path; InputError for a path or suffix that cannot be read, ValueError or OSError for bad content."""
-    path = Path(path)
     if not path.is_dir() and not path.is_file():
         raise InputError(f'--input {path} is neither a file nor a folder')
     kind = 'folder' if path.is_dir() else path.suffix.lower()
