@@ -122,7 +122,8 @@ def inference_parser():
     group = parser.add_argument_group('output')
     group.add_argument('--output', required=True, type=Path, metavar='DIR',
                        help='folder for motion.npz, .json, .bvh (motion_0.npz, ... with --person all), .html and video')
-    group.add_argument('--video', choices=(*VIDEOS, 'none'), help='(default: mp4, or gif without imageio-ffmpeg)')
+    group.add_argument('--video', choices=(*VIDEOS, 'none'),
+                       help='kind of video (default: mp4, or gif without imageio-ffmpeg)')
     group.add_argument('--tilt', default=0.0, type=degrees, metavar='DEGREES',
                        help='how far the camera looked down: puts the person upright in BVH, page and video')
     group.add_argument('--overwrite', action='store_true', help='replace existing files')
@@ -130,14 +131,14 @@ def inference_parser():
 
 
 def add_input_args(group):
-    """What to read, and what the file may not say."""
+    """What to read, and details that a file may lack."""
     group.add_argument('--input', required=True, type=Path, metavar='PATH',
                        help='video, image, folder of images; keypoints as .json, .npz or folder of *_keypoints.json')
     group.add_argument('--detector', default='mediapipe', choices=DETECTORS, help='for videos and images '
                        '(default %(default)s)')
     group.add_argument('--weights', type=Path, metavar='PATH', help="of the detector (default: its package's weights)")
     group.add_argument('--format', choices=FORMATS, metavar='NAME',
-                       help=f'order of joints: {", ".join(FORMATS)} (default: told from the file)')
+                       help=f'order of joints: {", ".join(FORMATS)} (default: determined from the file)')
     group.add_argument('--size', type=image_size, metavar='WxH', help='of the image in pixels, if the file does not say')
     group.add_argument('--fps', type=frame_rate, metavar='N', help='frames per second (default: from the input)')
     group.add_argument('--sequence', metavar='NAME', help='the sequence of a table to read, such as S1/Walking/0')

@@ -168,7 +168,7 @@ class _Film:
         self.motions, self.clip, self.height = motions, motions[0], height
         self.shown, self.several, self.words_pt = in_sight(motions), len(motions) > 1, height / 44
         self.input_width = 2 * round(np.clip(self.clip.width / self.clip.height, *INPUT_SHAPES) * height / 2)
-        self.rows = math.ceil(math.sqrt(len(motions) / 2))       # at most about twice as many columns
+        self.rows = math.ceil(math.sqrt(len(motions) / 2))       # at most about twice as many columns as rows
         self.columns, self.side = math.ceil(len(motions) / self.rows), 2 * (height // self.rows // 2)
         self.width = self.input_width + self.columns * self.side      # a square for each person
         self.input_px = self._size_of_input()

@@ -28,8 +28,8 @@ def follow_people(found, head, number, least_confidence, window):
 
     `head`: one of HEAD_RULES or None; `number`: a person's number, EVERYONE, or None for the person with the largest sum
     of confidences; `least_confidence`: joints below it are interpolated; `window`: length of the smoothing filter in
-    frames, or None for no smoothing. With EVERYONE, people with a joint that is found in no frame
-    are left out, with a warning.
+    frames, or None for no smoothing. With EVERYONE, people with a joint that is found in no frame are left out, with a
+    warning.
     """
     matrix = matrix_of(found.format, head)
     tracks = track_people([to_h36m_16(people, matrix) for people in found.people])

@@ -46,7 +46,10 @@ def require_motion(motion):
 
 
 def level(pose3d_rel, tilt_deg=0.0):
-    """(T, 16, 3) metres, camera frame -> the upright frame's axes, root-relative; `tilt_deg`: camera tilt down."""
+    """(T, 16, 3) metres, camera frame -> root-relative, on the axes of the upright frame.
+
+    `tilt_deg`: how far the camera looked down, in degrees.
+    """
     sine, cosine = np.sin(np.radians(tilt_deg)), np.cos(np.radians(tilt_deg))
     return pose3d_rel @ np.array([[1, 0, 0], [0, -cosine, -sine], [0, sine, -cosine]]).T
 
@@ -74,9 +77,9 @@ def write_json(path, motion):
     content = dict(
         person=motion.person, fps=float(motion.fps), width=int(motion.width), height=int(motion.height),
         frames=len(motion.pose3d_rel), joints=H36M_16.names, parents=H36M_16.parents,
-        units=dict(pose3d_rel='metres, relative to the hip; x right, y down, z forward, as seen by the camera',
+        units=dict(pose3d_rel='metres, relative to the hip; x right, y down, z forward, as the camera sees it',
                    pose2d_px='pixels; x right, y down, from the upper left corner of the image',
-                   guessed='true where the joint was missing or uncertain: interpolated, or an uncertain detection'),
+                   guessed='true where the joint was missing or unsure in the frame: interpolated, or the guess of the detector'),
         pose3d_rel=_rounded(motion.pose3d_rel, 4), pose2d_px=_rounded(motion.pose2d_px, 2),
         guessed=np.asarray(motion.guessed, dtype=bool).tolist())
     with written_whole(path) as partial:
@@ -104,7 +107,7 @@ def write_bvh(path, motion, tilt_deg=0.0):
 
 
 def _bones(pose3d):
-    """(T, 16, 3) -> (T, 15, 3) unit vectors from parent to child (zero if the length is), (15,) median lengths."""
+    """(T, 16, 3) -> (T, 15, 3) unit vectors from parent to child, zero for a zero length; (15,) median lengths."""
     vectors = -H36M_16.bone_matrix.astype(np.float64) @ pose3d
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return vectors / np.maximum(lengths, TINY), np.median(lengths, axis=0).squeeze(-1)
