@@ -79,7 +79,8 @@ def write_json(path, motion):
         frames=len(motion.pose3d_rel), joints=H36M_16.names, parents=H36M_16.parents,
         units=dict(pose3d_rel='metres, relative to the hip; x right, y down, z forward, as the camera sees it',
                    pose2d_px='pixels; x right, y down, from the upper left corner of the image',
-                   guessed='true where the joint was missing or unsure in the frame: interpolated, or the guess of the detector'),
+                   guessed='true where the joint was missing or unsure in the frame: interpolated, or the guess of the '
+                           'detector'),
         pose3d_rel=_rounded(motion.pose3d_rel, 4), pose2d_px=_rounded(motion.pose2d_px, 2),
         guessed=np.asarray(motion.guessed, dtype=bool).tolist())
     with written_whole(path) as partial:
