@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Lift a video, images or 2D keypoints to 3D: run_inference.py --input CLIP --evaluate CHECKPOINT --output DIR."""
 import argparse
+import math
 import re
 import sys
 from pathlib import Path
 
 from common.errors import InputError
+from function_baseline.evaluate import CAMERAS
 from function_inference.detectors import DETECTORS, detect_people, is_clip, open_clip
 from function_inference.film import require_encoder, write_video
 from function_inference.keypoint_files import read_keypoints
@@ -38,9 +40,17 @@ def main(argv=None):
     warn_of_idle(args, FILE_FLAGS if clip else DETECTOR_FLAGS)
     found = find_people(args, clip, device)
     people = follow_people(found, args.head, args.person, args.min_confidence, args.smooth)
-    motions = lift_people(lifter, people, found, args.fps, device, args.flip)
+    focal_px = focal_length(args, found.width, found.height)
+    motions = lift_people(lifter, people, found, args.fps, device, args.flip, args.camera, focal_px)
     write_all(args, motions, clip)
     return motions
+
+
+def focal_length(args, width, height):
+    """The focal length in pixels that --focal or --fov says; None if neither was given."""
+    if args.camera == 'image':
+        warn_of_idle(args, ('fov', 'focal'))
+    return max(width, height) / 2 / math.tan(math.radians(args.fov) / 2) if args.fov else args.focal
 
 
 def find_people(args, clip, device):
@@ -118,6 +128,14 @@ def inference_parser():
     group.add_argument('--evaluate', required=True, metavar='FILE', help='checkpoint; the lifter is read from it')
     group.add_argument('--flip', default=False, type=boolean, metavar='BOOL',
                        help='test-time flip: average with the flipped prediction (default %(default)s)')
+    group.add_argument('--camera', default='person', choices=CAMERAS,
+                       help='person: lift what a virtual camera sees that looks at the person, so that people who are '
+                            'small or stand aside do not lean; image: lift the 2D as they are (default %(default)s)')
+    lens = group.add_mutually_exclusive_group()
+    lens.add_argument('--fov', type=field_of_view, metavar='DEGREES',
+                      help="the camera's field of view along the longer side of the image, for --camera person")
+    lens.add_argument('--focal', type=positive_number, metavar='PIXELS',
+                      help='its focal length (default: the longer side of the image, a field of view of 53 degrees)')
     group.add_argument('--device', default='auto', metavar='NAME', help=f'{", ".join(DEVICES)} (default %(default)s)')
     group = parser.add_argument_group('output')
     group.add_argument('--output', required=True, type=Path, metavar='DIR',
@@ -183,6 +201,21 @@ def frame_rate(text):
     value = number(text)
     if not value:
         raise argparse.ArgumentTypeError('0 frames per second is not a frame rate')
+    return value
+
+
+def positive_number(text):
+    value = number(text)
+    if not value:
+        raise argparse.ArgumentTypeError(f'{text!r} is not a number greater than 0')
+    return value
+
+
+def field_of_view(text):
+    """An angle from 1 to 170 degrees, beyond which no pinhole camera can be meant."""
+    value = number(text)
+    if not 1 <= value <= 170:
+        raise argparse.ArgumentTypeError(f'{text!r}: give from 1 to 170 degrees')
     return value
 
 

@@ -34,6 +34,11 @@ def pixels_to_normalised(pose2d_px, width, height):
     return scaled
 
 
+def padded_side(width, height):
+    """The side of the image, in pixels, that `pixels_to_padded` takes for 2: the height of a portrait image, else the width."""
+    return height if height > NEARLY_SQUARE * width else width
+
+
 def pixels_to_padded(pose2d_px, width, height):
     """(..., 2) pixels -> normalised coordinates of the image, a portrait image padded left and right to a square.
 
@@ -41,7 +46,7 @@ def pixels_to_padded(pose2d_px, width, height):
     which lifters were trained, and a flip still negates x. All other images as in training, by `pixels_to_normalised`.
     Takes numpy arrays and tensors.
     """
-    if height <= NEARLY_SQUARE * width:
+    if padded_side(width, height) == width:
         return pixels_to_normalised(pose2d_px, width, height)
     shifted = pose2d_px * 1
     shifted[..., 0] += (height - width) / 2

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from common.camera import pixels_to_padded, root_relative
+from common.camera import padded_side, pixels_to_padded
 from common.errors import InputError
-from function_baseline.evaluate import CHUNK, predict_flipped
+from function_baseline.evaluate import CHUNK, predict
 from function_inference.keypoint_formats import matrix_of, to_h36m_16
 from function_inference.motion import Motion
 from function_inference.tracks import EVERYONE, choose_people, complete, describe, never_found, smooth, track_people
@@ -58,22 +58,32 @@ def _follow(tracks, number, num_frames, least_confidence, window):
     return FollowedPerson(f'person {number}', smooth(pose2d_px, window) if window else pose2d_px, guessed)
 
 
-def lift_people(lifter, people, found, fps, device, flip):
-    """A Motion for each FollowedPerson. `fps` None: the Detections' frame rate, or else 25, with a line on stdout."""
+def lift_people(lifter, people, found, fps, device, flip=False, camera='person', focal_px=None):
+    """A Motion for each FollowedPerson; for the last three arguments see `lift`.
+
+    `fps` None: the Detections' frame rate, or else 25, with a line on stdout.
+    """
     if not (fps or found.fps) and len(found.people) > 1:
         print(f'the frame rate is unknown: {ASSUMED_FPS:g} frames per second are assumed; give the true one with --fps')
     fps = float(fps or found.fps or ASSUMED_FPS)
     if not LEAST_FPS <= fps <= MOST_FPS:
         raise InputError(f'{fps:g} frames per second is not a valid frame rate; give --fps from '
                          f'{LEAST_FPS:g} to {MOST_FPS:,}')
-    return [Motion(lift(lifter, person.pose2d_px, found.width, found.height, device, flip), person.pose2d_px,
-                   person.guessed, fps, found.width, found.height, person.label) for person in people]
+    return [Motion(lift(lifter, person.pose2d_px, found.width, found.height, device, flip, camera, focal_px),
+                   person.pose2d_px, person.guessed, fps, found.width, found.height, person.label) for person in people]
 
 
 @torch.no_grad()
-def lift(lifter, pose2d_px, width, height, device, flip=False):
-    """(T, 16, 2) pixels -> (T, 16, 3) float32 metres, root-relative, camera frame; `flip`: with test-time flip."""
+def lift(lifter, pose2d_px, width, height, device, flip=False, camera='person', focal_px=None):
+    """(T, 16, 2) pixels -> (T, 16, 3) float32 metres, root-relative, camera frame.
+
+    `flip`: with test-time flip. `camera`: 'person' lifts what a virtual camera sees that looks at the person
+    (common/person_camera.py), 'image' the 2D as they are in the image. `focal_px`: focal length of the real camera in
+    pixels (None: the longer side of the image).
+    """
     lifter.eval().to(device)
     pose2d_norm = torch.from_numpy(pixels_to_padded(pose2d_px, width, height)).to(device)
-    predicted = [predict_flipped(lifter, chunk) if flip else lifter(chunk) for chunk in pose2d_norm.split(CHUNK)]
-    return root_relative(torch.cat(predicted)).cpu().numpy()
+    intrinsic = pose2d_norm.new_zeros(1, 9)
+    intrinsic[:, :2] = 2 * (focal_px or max(width, height)) / padded_side(width, height)
+    predicted = [predict(lifter, chunk, flip, camera, intrinsic) for chunk in pose2d_norm.split(CHUNK)]
+    return torch.cat(predicted).cpu().numpy()

@@ -1,13 +1,16 @@
 """Pixels -> metres: normalisation for every image shape, lifting in chunks, and run_inference.py from end to end."""
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
+import builders
 import run_inference
 from common.camera import pixels_to_normalised, pixels_to_padded
-from common.skeleton import H36M_16
+from common.person_camera import lift_person
+from common.skeleton import H36M_16, H36M_16_IN_17
 from function_baseline.evaluate import CHUNK, predict_flipped
 from function_inference.keypoint_formats import COCO_17
 from function_inference.lifting import ASSUMED_FPS, lift
@@ -74,19 +77,58 @@ def test_every_lifter_gives_root_relative_metres(name):
     assert not pose3d_rel[:, 0].any() and pose3d_rel[:, 1:].any()
 
 
+@pytest.mark.parametrize('camera', ['image', 'person'])
 @pytest.mark.parametrize('flip', [False, True])
-def test_chunks_and_flip_give_what_the_lifter_gives(lifter, flip):
+def test_chunks_and_flip_give_what_the_lifter_gives(lifter, flip, camera):
     pose2d_px = random_pixels(CHUNK + 1)
     lifter.train()      # even a lifter in train mode must be used without dropout
-    found = lift(lifter, pose2d_px, 640, 480, 'cpu', flip)
+    found = lift(lifter, pose2d_px, 640, 480, 'cpu', flip, camera)
     pose2d_norm = torch.from_numpy(pixels_to_normalised(pose2d_px, 640, 480))
+    lifted = partial(predict_flipped, lifter) if flip else lifter
     with torch.no_grad():
-        expected = predict_flipped(lifter, pose2d_norm) if flip else lifter(pose2d_norm)
+        expected = lifted(pose2d_norm) if camera == 'image' else lift_person(lifted, pose2d_norm)
     np.testing.assert_allclose(found, (expected - expected[:, :1]).numpy(), atol=1e-5)
     assert not np.allclose(found[0], found[-1])
 
 
+def person_before_the_camera(focal_px, width, height, place=(1.5, -.3, 6.)):
+    """(1, 16, 2) pixels of a standing person at `place`, metres in the camera frame, seen by a pinhole camera."""
+    standing = (builders.STANDING - builders.STANDING[0])[H36M_16_IN_17]
+    pose3d_cam = np.stack([standing[:, 0], -standing[:, 2], standing[:, 1]], axis=1) + np.array(place)
+    pixels = pose3d_cam[:, :2] / pose3d_cam[:, 2:] * focal_px + np.array([width, height]) / 2
+    return pixels[None].astype(np.float32)
+
+
+@pytest.mark.parametrize('focal_px, width, height', [(1000, 1920, 1080), (3000, 1920, 1080), (1500, 1080, 1920),
+                                                     (1000, 1000, 1002)])
+def test_a_known_lens_does_not_change_the_result(lifter, focal_px, width, height):
+    """Wide angle or tele, landscape, portrait or square: the person stands at the same place of the room."""
+    reference = lift(lifter, person_before_the_camera(1500, 4000, 4000), 4000, 4000, 'cpu', focal_px=1500)
+    found = lift(lifter, person_before_the_camera(focal_px, width, height), width, height, 'cpu', focal_px=focal_px)
+    np.testing.assert_allclose(found, reference, atol=1e-3)
+    wrong = lift(lifter, person_before_the_camera(focal_px, width, height), width, height, 'cpu', focal_px=3 * focal_px)
+    assert np.abs(wrong - reference).max() > 1e-2
+
+
+@pytest.mark.parametrize('distance', [4., 8., 16.])
+def test_how_small_a_person_is_hardly_matters(lifter, distance):
+    """The lifter is shown the same size from anywhere; only the perspective within the body changes with the distance."""
+    found, near = (lift(lifter, person_before_the_camera(1500, 1920, 1080, (0, 0, depth)), 1920, 1080, 'cpu', focal_px=1500)
+                   for depth in (distance, 8.))
+    assert np.abs(found - near).max() < .1 * np.abs(near).max()
+
+
 # the script
+
+def test_the_lens_may_be_told_as_an_angle_or_in_pixels(capsys):
+    args = run_inference.parse_args(['--input', 'x', '--evaluate', 'x', '--output', 'x', '--fov', '90'])
+    assert run_inference.focal_length(args, 1080, 1920) == pytest.approx(960)
+    args = run_inference.parse_args(['--input', 'x', '--evaluate', 'x', '--output', 'x', '--focal', '1234'])
+    assert run_inference.focal_length(args, 1920, 1080) == 1234
+    args = run_inference.parse_args(['--input', 'x', '--evaluate', 'x', '--output', 'x', '--camera', 'image', '--fov', '60'])
+    run_inference.focal_length(args, 1920, 1080)
+    assert 'warning: --fov has no effect' in capsys.readouterr().err
+
 
 def clip_json(folder, width=640, height=480, **changes):
     """A clip of FRAMES frames: a person walks to the right, the left wrist missing once; another is seen for two frames."""
@@ -248,7 +290,9 @@ def test_all_people_without_a_whole_body_are_refused(refusal, tmp_path):
     assert '--person all: no person was found with all joints' in refusal(path, '--person', 'all')
 
 
-REFUSED = [(['--head', 'joint'], '--head joint: coco17 has no joints for it'),
+REFUSED = [(['--fov', '0'], "'0': give from 1 to 170 degrees"), (['--focal', '0'], "'0' is not a number greater than 0"),
+           (['--fov', '50', '--focal', '900'], 'not allowed with argument --fov'),
+           (['--head', 'joint'], '--head joint: coco17 has no joints for it'),
            (['--person', '2'], '--person 2: 2 people were tracked'),
            (['--person', 'both'], "'both' is neither all nor a whole number"),
            (['--smooth', '7'], '--smooth 7: the clip has only 6 frames'),
