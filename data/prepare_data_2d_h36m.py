@@ -1,11 +1,12 @@
-"""Prepare detected 2D poses of Human3.6M: other projects' files -> 16 joints, cut to the motion capture's length.
+"""Prepare detected 2D poses of Human3.6M from the files of other projects, with 16 joints and as many frames as the 3D.
 
     python3 data/prepare_data_2d_h36m.py --keypoints cpn_ft_h36m_dbb   [--source FILE.npz]   VideoPose3D's 17 joints
     python3 data/prepare_data_2d_h36m.py --keypoints detectron_ft_h36m [--source FILE.npz]   VideoPose3D's 17 joints
     python3 data/prepare_data_2d_h36m.py --keypoints hr                [--source DIR]        EvoSkeleton's .npy files
 
-Sources are looked for in data/sources/. Needs data/data_3d_h36m.npz (prepare_data_h36m.py), which says how long each
-sequence is. Writes data/data_2d_h36m_<keypoints>.npz: four (T, 16, 2) pixels for each sequence that has 3D.
+The default source folder is data/sources/. Needs data/data_3d_h36m.npz (from prepare_data_h36m.py) for the number of
+frames of each sequence. Writes data/data_2d_h36m_<keypoints>.npz: for each sequence with 3D four views of (T, 16, 2)
+pixels.
 """
 import re
 import sys
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # so that it runs as a script from any folder
 from common.datasets.h36m import MAKE_3D_H36M, make_2d_h36m, pose2d_h36m_path, pose3d_h36m_path
 from common.datasets.h36m_protocol import CORRUPTED, KEYPOINTS, SUBJECTS, cameras
 from common.datasets.preparation import (METADATA_16, finite_float32, progress, require_free, require_source,
@@ -27,7 +28,7 @@ from utils.command_line import Parser, exits_cleanly
 
 
 class Layout(NamedTuple):
-    """How a source stores one frame of one view: its shape, and where our 16 joints stand among its joints."""
+    """The format of a source: the shape of one frame of a view, and the indices of our 16 joints among its joints."""
     frame_shape: tuple
     joints: list
 
@@ -37,7 +38,7 @@ EVOSKELETON = Layout((H36M_32_NUM_JOINTS * 2,), H36M_16_IN_32)
 EVOSKELETON_FILES = ('twoDPose_HRN_train.npy', 'twoDPose_HRN_test.npy')
 EVOSKELETON_VIEW = re.compile(r'(.+)\.(\d+)\.h5(?:-sh)?')
 DETECTORS = [name for name in KEYPOINTS if name != 'gt']
-CAMERA_IDS = [camera.id for camera in cameras(SUBJECTS[0])]     # the same four film every subject
+CAMERA_IDS = [camera.id for camera in cameras(SUBJECTS[0])]     # the same four cameras for all subjects
 DOWNLOAD = 'the download that DATASETS.md names'
 
 
@@ -50,7 +51,7 @@ def main(argv=None):
     if source.resolve() == output.resolve():
         raise InputError(f'{source} would be both source and output; move the source to {usual_source}')
     require_free(output, or_else='' if args.keypoints == 'hr' else
-                 f"; if it is VideoPose3D's own file, move it to {usual_source.parent}/")
+                 f"; if it is VideoPose3D's original file, move it to {usual_source.parent}/")
     frames = mocap_lengths(pose3d_h36m_path(args.data_root), at_root(MAKE_3D_H36M, args.data_root))
     read, layout = (read_hr, EVOSKELETON) if args.keypoints == 'hr' else (read_videopose3d, VIDEOPOSE3D)
     table = read(source)
@@ -64,32 +65,33 @@ def main(argv=None):
 
 
 def parse_args(argv):
-    parser = Parser('Prepare detected 2D poses of Human3.6M (DATASETS.md).')
-    parser.add_argument('--keypoints', required=True, choices=DETECTORS, help='whose detections')
+    parser = Parser('Prepare detected 2D poses of Human3.6M (see DATASETS.md).')
+    parser.add_argument('--keypoints', required=True, choices=DETECTORS, help='detector that the 2D poses come from')
     parser.add_argument('--source', type=Path, metavar='PATH',
-                        help="VideoPose3D's .npz file; for hr EvoSkeleton's folder (default: in data/sources)")
+                        help="VideoPose3D's .npz file, or for hr the folder of EvoSkeleton's .npy files "
+                             '(default: in data/sources)')
     add_data_root(parser)
     return parser.parse_args(argv)
 
 
 def default_source(data_root, keypoints):
-    """Where the source is looked for: a file, or for `hr` the folder of two files."""
+    """Default path of the source: a file, or for `hr` a folder with two files."""
     folder = data_root / 'data' / 'sources'
     return folder if keypoints == 'hr' else folder / f'data_2d_h36m_{keypoints}.npz'
 
 
 def mocap_lengths(path, made_by):
-    """Table of the number of 3D frames of each sequence in data_3d_h36m.npz, which the command `made_by` makes."""
+    """Table of the number of 3D frames of each sequence in `path`; InputError, naming `made_by`, if it is damaged."""
     positions_3d = load_npz(path, ['positions_3d'], made_by)['positions_3d']
     try:
         return {subject: {sequence: len(pose3d) for sequence, pose3d in sequences.items()}
                 for subject, sequences in positions_3d.items()}
     except (AttributeError, TypeError):
-        raise InputError(f'{path} holds no subject -> sequence -> poses; delete it and run: {made_by}') from None
+        raise InputError(f'{path} holds no dict subject -> sequence -> poses; delete it and run: {made_by}') from None
 
 
 def read_videopose3d(path):
-    """VideoPose3D's file -> table of lists of four raw views."""
+    """Read VideoPose3D's file: table of lists of four raw views (T, 17, 2) in pixels; InputError for other content."""
     require_source(path, "VideoPose3D's file of detections")
     positions_2d = load_npz(path, ['positions_2d'], DOWNLOAD)['positions_2d']
     try:
@@ -106,7 +108,7 @@ def read_videopose3d(path):
 
 
 def read_hr(folder):
-    """EvoSkeleton's two files -> table of lists of four raw views, None where a camera has none."""
+    """Read EvoSkeleton's two files: table of lists of four raw views (T, 64) in pixels, None for missing views."""
     if folder.is_file():
         raise InputError(f'{folder} is a file; for hr --source takes the folder of {" and ".join(EVOSKELETON_FILES)}')
     table = {}
@@ -126,7 +128,7 @@ def read_hr(folder):
 
 
 def parse_hr_key(key, path):
-    """(9, 'Walking', 'Walking_1.54138969.h5-sh') -> ('S9', 'Walking 1', 0), the last being the camera's place."""
+    """(9, 'Walking', 'Walking_1.54138969.h5-sh') -> ('S9', 'Walking 1', 0), with the index of the camera."""
     try:
         subject, _, view = key
         sequence, camera_id = EVOSKELETON_VIEW.fullmatch(view).groups()
@@ -137,16 +139,16 @@ def parse_hr_key(key, path):
 
 
 def without_3d(table, frames):
-    """Names of the subjects and sequences that have detections but no 3D."""
+    """List of the subjects and sequences that have detections but no 3D poses, as texts."""
     subjects = [f'{subject} (all its sequences)' for subject in table if subject not in frames]
     return subjects + [f'{subject} {sequence}' for subject in frames for sequence in table.get(subject, {})
                        if sequence not in frames[subject]]
 
 
 def convert(table, layout, frames, source):
-    """Table of raw views -> table of lists of four (T, 16, 2) float32 pixels for each sequence that has 3D.
+    """Table of raw views -> table of lists of four (T, 16, 2) float32 pixels, for each sequence with 3D poses.
 
-    Raises InputError, naming `source`, for sequences without detections; the corrupted recording may lack them.
+    InputError, naming `source`, if a sequence has no detections; only the corrupted recording may lack them.
     """
     flat = [(subject, sequence) for subject, sequences in frames.items() for sequence in sequences]
     missing = [key for key in flat if key[1] not in table.get(key[0], {})]
@@ -164,10 +166,10 @@ def convert(table, layout, frames, source):
 
 
 def convert_view(view, layout, frames, where):
-    """One raw view -> (frames, 16, 2) float32 pixels; InputError names `where`."""
+    """A raw view -> (frames, 16, 2) float32 pixels; InputError, naming `where`, for a wrong shape or too few frames."""
     if view is None:
         raise InputError(f'{where} is missing; get it by {DOWNLOAD}')
-    view = view if isinstance(view, np.ndarray) else np.empty((), dtype=object)     # asarray fails on uneven lists
+    view = view if isinstance(view, np.ndarray) else np.empty((), dtype=object)     # asarray fails on ragged lists
     if view.shape[1:] != layout.frame_shape or view.dtype.kind not in 'fiu':
         raise InputError(f'{where} holds an array of shape {view.shape} and type {view.dtype} where (frames, '
                          f'{", ".join(map(str, layout.frame_shape))}) numbers are needed; get it by {DOWNLOAD}')

@@ -3,10 +3,12 @@
     python3 data/prepare_data_h36m.py --from-archive h36m.zip
     python3 data/prepare_data_h36m.py --from-source DIR
 
-h36m.zip holds h36m/<subject>/MyPoses/3D_positions/<sequence>.h5, dataset '3D_positions', (96, T) world millimetres,
-rows joint-major x, y, z. DIR holds the data set's own <subject>/MyPoseFeatures/D3_Positions/<sequence>.cdf.mat, (T, 96)
-world millimetres. Writes data/data_3d_h36m.npz, (T, 32, 3) world metres, and data/data_2d_h36m_gt.npz, four (T, 16, 2)
-pixels per sequence.
+h36m.zip contains h36m/<subject>/MyPoses/3D_positions/<sequence>.h5 with the dataset '3D_positions', (96, T) in world
+millimetres: 32 joints, each with x, y, z. DIR contains the original files of the data set, <subject>/MyPoseFeatures/
+D3_Positions/<sequence>.cdf.mat, (T, 96) in world millimetres.
+
+Writes data/data_3d_h36m.npz with (T, 32, 3) world metres per sequence, and data/data_2d_h36m_gt.npz with four views of
+(T, 16, 2) pixels per sequence.
 """
 import io
 import re
@@ -20,7 +22,7 @@ import numpy as np
 import torch
 from scipy.io import loadmat
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # so that it runs as a script from any folder
 from common.camera import normalised_to_pixels, project, world_to_camera
 from common.datasets.h36m import MAKE_3D_H36M, pose2d_h36m_path, pose3d_h36m_path
 from common.datasets.h36m_protocol import ACTIONS, SEQUENCES_PER_SUBJECT, SUBJECTS, action_of, cameras
@@ -36,8 +38,8 @@ MEMBER = re.compile(r'h36m/(S\d+)/MyPoses/3D_positions/(\w[\w ]*)\.h5')
 SOURCE_FOLDER = 'MyPoseFeatures/D3_Positions'
 SOURCE_SUFFIX = '.cdf.mat'
 DATASET = '3D_positions'
-MAX_SEQUENCE_BYTES = 64 << 20       # the longest honest sequence, some 6,300 frames, takes 5 MB
-MAX_FRAMES = 1 << 20                # Human3.6M has some 530,000
+MAX_SEQUENCE_BYTES = 64 << 20       # the longest sequence, about 6,300 frames, takes 5 MB
+MAX_FRAMES = 1 << 20                # Human3.6M has about 530,000
 SEQUENCES_PER_ACTION = SEQUENCES_PER_SUBJECT // len(ACTIONS)
 
 
@@ -56,42 +58,44 @@ def main(argv=None):
 
 
 def parse_args(argv):
-    parser = Parser('Prepare 3D and ground-truth 2D poses of Human3.6M (DATASETS.md).')
+    parser = Parser('Prepare 3D and ground-truth 2D poses of Human3.6M (see DATASETS.md).')
     origin = parser.add_mutually_exclusive_group(required=True)
-    origin.add_argument('--from-archive', type=Path, metavar='ZIP', help='h36m.zip with one .h5 file per sequence')
-    origin.add_argument('--from-source', type=Path, metavar='DIR', help='the original data, DIR/S1/MyPoseFeatures/...')
+    origin.add_argument('--from-archive', type=Path, metavar='ZIP', help='h36m.zip, with an .h5 file per sequence')
+    origin.add_argument('--from-source', type=Path, metavar='DIR',
+                        help='folder of the original data, with S1/MyPoseFeatures/... in it')
     add_data_root(parser)
     return parser.parse_args(argv)
 
 
 def read_archive(path):
-    """h36m.zip -> table of (T, 32, 3) float32 world metres. The members are read in memory, never extracted."""
+    """Read h36m.zip: table of (T, 32, 3) float32 world metres. Its members are read in memory, not extracted to disk."""
     if not path.is_file():
-        raise InputError(f'{path} {"is a folder" if path.is_dir() else "is missing"}; --from-archive takes the path of h36m.zip (DATASETS.md)')
+        raise InputError(f'{path} {"is a folder" if path.is_dir() else "is missing"}; --from-archive takes the path of '
+                         'h36m.zip (DATASETS.md)')
     with ExitStack() as stack:
         try:
             archive = stack.enter_context(open_archive(path))
-        except Exception as error:              # damage makes zipfile raise nearly anything
-            raise InputError(f'{path} is no whole .zip archive ({in_short(error)}); fetch it again') from None
+        except Exception as error:              # damaged archives make zipfile raise nearly any error
+            raise InputError(f'{path} is not a complete .zip archive ({in_short(error)}); fetch it again') from None
         matches = [(MEMBER.fullmatch(info.filename), info) for info in archive.infolist()]
         found = tabulate(((match[1], match[2], info) for match, info in matches if match), path)
-        require_sound(archive, found, path)
+        require_intact(archive, found, path)
         parse = stack.enter_context(ParserApart(parse_h5))
         return read_all(found, lambda info: read_member(archive, info, parse, f'{path}: {info.filename}'), path)
 
 
-def require_sound(archive, found, path):
-    """InputError where members of the table `found` cannot be what they declare."""
+def require_intact(archive, found, path):
+    """InputError if the archive's entries for the members in the table `found` are inconsistent or too large."""
     try:
         members(archive, [info.filename for sequences in found.values() for info in sequences.values()])
-    except Exception as error:                  # damage makes zipfile raise nearly anything
-        raise InputError(f'{path} is no sound archive ({in_short(error)}); fetch it again') from None
+    except Exception as error:                  # damaged archives make zipfile raise nearly any error
+        raise InputError(f'{path} is damaged ({in_short(error)}); fetch it again') from None
 
 
 def read_source(folder):
-    """The data set's own .cdf.mat files -> table of (T, 32, 3) float32 world metres."""
+    """Read the original .cdf.mat files in `folder`: table of (T, 32, 3) float32 world metres."""
     if not folder.is_dir():
-        raise InputError(f'{folder} is no folder; --from-source takes the one that holds S1/{SOURCE_FOLDER}')
+        raise InputError(f'{folder} is not a folder; give the folder that contains S1/{SOURCE_FOLDER} as --from-source')
     files = [(subject, file.name.removesuffix(SOURCE_SUFFIX), file) for subject in SUBJECTS
              for file in (folder / subject / SOURCE_FOLDER).glob(f'[!.]*{SOURCE_SUFFIX}')]
     with ParserApart(parse_mat) as parse:
@@ -99,9 +103,9 @@ def read_source(folder):
 
 
 def tabulate(items, origin):
-    """(subject, name in the source, item) triples -> complete table of items, subjects and sequences in a fixed order.
+    """Table of items, in a fixed order of subjects and sequences, from triples (subject, sequence name, item).
 
-    Raises InputError, naming `origin`, unless each subject has its 30 sequences, each once. Others are left out.
+    InputError, naming `origin`, unless each of our subjects has 30 different sequences. Other subjects are left out.
     """
     found = {subject: {} for subject in SUBJECTS}
     for subject, name, item in items:
@@ -117,7 +121,7 @@ def tabulate(items, origin):
 
 
 def uneven_actions(sequences):
-    """In words: the actions that do not have their two sequences."""
+    """Text about the actions that do not have two sequences, such as 'Walking 1 of 2'."""
     if not sequences:
         return 'none found'
     counts = Counter({action: 0 for action in ACTIONS})
@@ -127,9 +131,9 @@ def uneven_actions(sequences):
 
 
 def read_all(found, read, origin):
-    """Table of items -> table of what `read` makes of them, with a progress bar.
+    """Apply `read` to each item of the table `found`, with a progress bar: table of poses (T, 32, 3).
 
-    InputError, naming `origin`, where they add up to more frames than there are.
+    InputError, naming `origin`, if all sequences together have more than MAX_FRAMES frames.
     """
     positions_3d, frames = {subject: {} for subject in found}, 0
     flat = [(subject, sequence, item) for subject, sequences in found.items() for sequence, item in sequences.items()]
@@ -138,62 +142,62 @@ def read_all(found, read, origin):
             positions_3d[subject][sequence] = read(item)
             frames += len(positions_3d[subject][sequence])
             if frames > MAX_FRAMES:
-                raise InputError(f'{origin} holds more than {MAX_FRAMES:,} frames, which Human3.6M has not; '
+                raise InputError(f'{origin} holds more than {MAX_FRAMES:,} frames, but Human3.6M has fewer; '
                                  'fetch it again')
     return positions_3d
 
 
 def read_member(archive, info, parse, where):
-    """One .h5 member of the open archive -> (T, 32, 3) float32 world metres; InputError names `where`."""
+    """Read an .h5 member of the archive: (T, 32, 3) float32 world metres; InputError, naming `where`, if it is damaged."""
     if info.file_size > MAX_SEQUENCE_BYTES:
-        raise InputError(f'{where} declares {info.file_size:,} bytes, which no sequence has; fetch the archive again')
+        raise InputError(f'{where} has {info.file_size:,} bytes, more than any sequence needs; fetch the archive again')
     try:
         coordinates_mm = parse(member_bytes(archive, info)).T
-    except Exception as error:                  # damage makes zipfile raise nearly anything, too
-        raise InputError(f'{where} is no readable .h5 file with a dataset {DATASET!r} ({in_short(error)}); '
+    except Exception as error:                  # damaged archives make zipfile raise nearly any error
+        raise InputError(f'{where} is not a readable .h5 file with a dataset {DATASET!r} ({in_short(error)}); '
                          'fetch the archive again') from None
     return to_metres(coordinates_mm, where)
 
 
 def parse_h5(content):
-    """Bytes of an .h5 file -> the array of DATASET; an error of any type tells that there is none."""
+    """The array of DATASET in the bytes of an .h5 file; damaged files may raise any type of error."""
     with h5py.File(io.BytesIO(content), 'r') as file:
         if not isinstance(file.get(DATASET, getlink=True), h5py.HardLink):
-            raise ValueError('it has none of its own')
+            raise ValueError('it has none, or only a link to one')
         dataset = file[DATASET]
         if dataset.external or dataset.is_virtual or dataset.dtype.kind not in 'fiu':
-            raise ValueError('it holds no numbers of its own')
+            raise ValueError('its values are not numbers or are stored in another file')
         if dataset.size * dataset.dtype.itemsize > MAX_SEQUENCE_BYTES:
-            raise ValueError(f'it declares an array of shape {dataset.shape}')
+            raise ValueError(f'its array of shape {dataset.shape} is too large')
         return np.asarray(dataset[()])
 
 
 def read_mat(path, parse):
-    """One .cdf.mat file -> (T, 32, 3) float32 world metres."""
+    """Read a .cdf.mat file: (T, 32, 3) float32 world metres; InputError if it is missing or damaged."""
     if not path.is_file():
-        raise InputError(f'{path} is no file; fetch it again')
+        raise InputError(f'{path} is not a file; fetch it again')
     if path.stat().st_size > MAX_SEQUENCE_BYTES:
-        raise InputError(f'{path} has {path.stat().st_size:,} bytes, which no sequence has; fetch it again')
+        raise InputError(f'{path} has {path.stat().st_size:,} bytes, more than any sequence needs; fetch it again')
     try:
         coordinates_mm = parse(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise InputError(f'{path} is no readable .mat file with a cell "data" ({in_short(error)}); '
+        raise InputError(f'{path} is not a readable .mat file with a cell "data" ({in_short(error)}); '
                          'fetch it again') from None
     return to_metres(coordinates_mm, path)
 
 
 def parse_mat(content):
-    """Bytes of a .mat file -> the array in its cell "data"; an error of any type tells that there is none."""
+    """The array in the cell "data" in the bytes of a .mat file; damaged files may raise any type of error."""
     return np.asarray(loadmat(io.BytesIO(content), variable_names=['data'])['data'][0, 0])
 
 
 def to_metres(coordinates_mm, where):
-    """(T, 96) millimetres, joint-major x, y, z -> (T, 32, 3) float32 metres; InputError names `where`."""
+    """(T, 96) millimetres, x, y, z of 32 joints -> (T, 32, 3) float32 metres; InputError, naming `where`, if invalid."""
     numbers = H36M_32_NUM_JOINTS * 3
     if coordinates_mm.ndim != 2 or coordinates_mm.shape[1] != numbers or coordinates_mm.dtype.kind not in 'fiu':
         raise InputError(f'{where} holds an array of shape {coordinates_mm.shape} (frames first) and type '
                          f'{coordinates_mm.dtype} where (frames, {numbers}) numbers are needed; fetch it again')
-    with np.errstate(over='ignore', invalid='ignore'):      # what is not finite is refused below
+    with np.errstate(over='ignore', invalid='ignore'):      # numbers that are not finite are refused below
         metres = coordinates_mm.reshape(-1, H36M_32_NUM_JOINTS, 3).astype(np.float64) / 1000
     return finite_float32(metres, where)
 
@@ -212,7 +216,7 @@ def project_all(positions_3d):
 
 
 def project_view(pose3d_world, camera):
-    """(T, J, 3) world metres -> (T, J, 2) pixels of that camera."""
+    """(T, J, 3) world metres -> (T, J, 2) pixels in the image of `camera`, with its lens distortion."""
     orientation, translation = torch.from_numpy(camera.orientation), torch.from_numpy(camera.translation)
     pose3d_cam = world_to_camera(pose3d_world, orientation, translation)
     pose2d_norm = project(pose3d_cam, torch.from_numpy(camera.intrinsic)[None])

@@ -1,10 +1,10 @@
-"""A jointed human body: bone lengths and joint angles -> joint positions, with inverse kinematics for hands and feet.
+"""Forward kinematics of a body: bone lengths and joint angles -> joint positions; inverse kinematics for hands and feet.
 
 Frames and units
     world    metres, z up
-    person   x forward, y left, z up; the rest pose stands upright with hanging arms
-    angles   degrees. Trunk joints: (twist to the left, bend forward, tilt to the right). Limbs are written for the LEFT
-             side; the right side mirrors them. Arrays of limbs have a side axis, left first.
+    person   x forward, y left, z up; in the rest pose the person stands upright with hanging arms
+    angles   degrees. Trunk joints: (twist to the left, bend forward, tilt to the right). Angles of limbs are defined for
+             the LEFT side and mirrored for the right side. Arrays of limbs have a side axis, left first.
 The joints are Human3.6M's 16 (common.skeleton.H36M_16). Shoulder angles follow the ISB's recommendation (Wu et al.,
 J. Biomech. 38, 2005): plane of elevation, elevation, axial rotation.
 """
@@ -16,52 +16,53 @@ import numpy as np
 from common.skeleton import H36M_16
 
 SIDES = ('L', 'R')
-MIRROR = np.array([1.0, -1.0])                          # left, right: sign of everything that a mirror turns over
+MIRROR = np.array([1.0, -1.0])                          # left, right: sign of the angles that mirroring inverts
 ARM = [[H36M_16.names.index(side + joint) for side in SIDES] for joint in ('Shoulder', 'Elbow', 'Wrist')]
 LEG = [[H36M_16.names.index(side + joint) for side in SIDES] for joint in ('Hip', 'Knee', 'Foot')]
 HIP, SPINE, THORAX, HEAD = H36M_16.joints('Hip', 'Spine', 'Thorax', 'Head')
 
-# Directions of the rest pose's bones: the lumbar spine leans forward and the chest back (lordosis, kyphosis), the head
-# sits before the neck's base, the shoulder joints a little below and behind it.
+# Bone directions of the rest pose: the lumbar spine leans forward and the chest backward (lordosis, kyphosis), the head
+# is in front of the base of the neck, and the shoulder joints are slightly below and behind it.
 REST_SPINE = np.array([0.08, 0.0, 1.0])
 REST_CHEST = np.array([-0.06, 0.0, 1.0])
 REST_HEAD = np.array([0.15, 0.0, 0.98])
 REST_SHOULDER = np.array([-0.10, 1.0, -0.24])
-# Where the left elbow goes when the hand is led: aside, down and a little back, in the chest's frame.
+# Direction of the left elbow when the hand is moved to a target: out, down and slightly back, in the chest's frame.
 ELBOW_ASIDE = np.array([-0.3, 0.7, -0.6])
 DOWN, FORWARD, LEFT = np.array([0, 0, -1.0]), np.array([1.0, 0, 0]), np.array([0, 1.0, 0])
 
-# How close to the floor each joint's centre can come, metres: flesh and, for the ankle, the foot's height
-# (0.039 of the stature: Drillis & Contini 1966).
+# Minimum height of each joint's centre above the floor in metres: the soft tissue below it and, for the ankle, the height
+# of the foot (0.039 of the stature: Drillis & Contini 1966).
 CLEARANCE = dict(Foot=0.07, Knee=0.06, Hip=0.10, Spine=0.11, Thorax=0.10, Head=0.06, Shoulder=0.08, Elbow=0.05,
                  Wrist=0.04)
 
 
 class Body(NamedTuple):
-    """`lengths` (15,) metres, in the order of H36M_16's bones; left = right."""
+    """Bone `lengths` (15,) in metres, in the order of H36M_16's bones, equal on both sides."""
     lengths: np.ndarray
 
     def length(self, joint):
-        """Metres of the bone that ends in `joint`."""
+        """Length in metres of the bone that ends in `joint`."""
         return self.lengths[H36M_16.bones(joint)[0]]
 
     @property
     def arm(self):
-        """Metres from shoulder to wrist."""
+        """Length of the stretched arm from shoulder to wrist, in metres."""
         return self.length('LElbow') + self.length('LWrist')
 
 
 @dataclass
 class Motion:
-    """T frames of a person. Angles in degrees, see the top of the file; `rest` makes one that stands still.
+    """Joint angles of a person in T frames; angles in degrees as defined at the top of the file.
 
-    place (T, 2) metres, the pelvis over the floor; lift (T,) metres, how far the lowest joint is off the floor
-    pelvis, lumbar, chest, neck (T, 3): twist, bend, tilt, each relative to the joint before; pelvis to the world
-    girdle (T, 2, 2): shoulder raised, shoulder drawn forward
+    place (T, 2): x, y of the pelvis in world metres; lift (T,): height of the lowest joint above the floor, metres
+    pelvis, lumbar, chest, neck (T, 3): twist, bend, tilt, relative to the previous joint (pelvis: to the world)
+    girdle (T, 2, 2): elevation and protraction (forward movement) of the shoulder
     arms (T, 2, 4): plane of elevation (0 sideways, 90 forward), elevation, internal rotation, elbow flexion
     legs (T, 2, 4): hip flexion, abduction, internal rotation, knee flexion
-    hands (T, 2, 3): targets of the wrists, chest's frame from Thorax, in arm lengths; hand_pull (T, 2) in 0..1
-    feet (T, 2, 3): targets of the ankles, world metres above the floor; foot_pull (T, 2) in 0..1
+    hands (T, 2, 3): targets of the wrists relative to Thorax, chest frame, in arm lengths
+    feet (T, 2, 3): targets of the ankles, world metres, z above the height of a standing ankle
+    hand_pull, foot_pull (T, 2): from 0 (follow the angles) to 1 (reach the target)
     """
     place: np.ndarray
     lift: np.ndarray
@@ -79,13 +80,14 @@ class Motion:
 
     @classmethod
     def rest(cls, frames):
+        """A Motion of `frames` frames in the rest pose: all angles and positions are zero."""
         shapes = dict(place=(2,), lift=(), pelvis=(3,), lumbar=(3,), chest=(3,), neck=(3,), girdle=(2, 2), arms=(2, 4),
                       legs=(2, 4), hands=(2, 3), hand_pull=(2,), feet=(2, 3), foot_pull=(2,))
         return cls(**{field.name: np.zeros((frames,) + shapes[field.name]) for field in fields(cls)})
 
 
 def rotation(axis, angle):
-    """(..., ) degrees about a person axis 'x', 'y' or 'z' -> (..., 3, 3)."""
+    """Rotation matrices (..., 3, 3) by `angle` (...) degrees about the axis 'x', 'y' or 'z'."""
     a, b = {'x': (1, 2), 'y': (2, 0), 'z': (0, 1)}[axis]
     matrix = np.zeros(np.shape(angle) + (3, 3))
     matrix[..., range(3), range(3)] = 1
@@ -96,27 +98,30 @@ def rotation(axis, angle):
 
 
 def trunk_rotation(angles):
-    """(T, 3) twist, bend, tilt -> (T, 3, 3)."""
+    """Angles (T, 3) twist, bend, tilt -> rotation matrices (T, 3, 3)."""
     return rotation('z', angles[:, 0]) @ rotation('y', angles[:, 1]) @ rotation('x', angles[:, 2])
 
 
 def upper_arm_rotation(arms):
-    """(T, 2, 4) -> (T, 2, 3, 3) in the chest's frame; rotation 0 swings the hanging arm there by the shortest way."""
+    """Angles of arms (T, 2, 4) -> rotation matrices (T, 2, 3, 3) in the chest's frame.
+
+    With internal rotation 0 the hanging arm is raised by the shortest rotation.
+    """
     plane, elevation, internal = (arms[..., i] * MIRROR for i in range(3))
     return rotation('z', -plane) @ rotation('x', elevation) @ rotation('z', plane - internal)
 
 
 def thigh_rotation(legs):
-    """(T, 2, 4) -> (T, 2, 3, 3) in the pelvis's frame."""
+    """Angles of legs (T, 2, 4) -> rotation matrices (T, 2, 3, 3) in the pelvis's frame."""
     return (rotation('y', -legs[..., 0]) @ rotation('x', legs[..., 1] * MIRROR)
             @ rotation('z', -legs[..., 2] * MIRROR))
 
 
 def shoulder_direction(girdle, arms):
-    """(T, 2, 2), (T, 2, 4) -> (T, 2, 3) unit vectors Thorax -> shoulder joint in the chest's frame.
+    """Angles (T, 2, 2) and (T, 2, 4) -> (T, 2, 3) unit vectors from Thorax to the shoulder joint, chest frame.
 
-    A raised arm takes its shoulder along: after the first 30 degrees the collar bone rises by about 30 over the rest of
-    the arm's 180 (Inman, Saunders & Abbott 1944), and goes forward when the arm does.
+    A raised arm moves its shoulder: from 30 to 180 degrees of arm elevation the collar bone rises by about 30 degrees
+    (Inman, Saunders & Abbott 1944), and it moves forward with the arm.
     """
     plane, elevation = np.radians(arms[..., 0]), arms[..., 1]
     raised = girdle[..., 0] + np.maximum(elevation - 30, 0) / 5
@@ -125,12 +130,12 @@ def shoulder_direction(girdle, arms):
 
 
 def turn(matrix, vector):
-    """(..., 3, 3), (..., 3) -> (..., 3)."""
+    """Rotate vectors: matrices (..., 3, 3), vectors (..., 3) -> (..., 3)."""
     return np.einsum('...ij,...j->...i', matrix, vector)
 
 
 def both_sides(vector):
-    """(3,) for the left -> (2, 3) left and right."""
+    """Vector (3,) of the left side -> (2, 3): left and mirrored right."""
     return np.stack([vector, vector * [1, -1, 1]])
 
 
@@ -139,10 +144,10 @@ def unit(vector):
 
 
 def bend_to(start, target, lengths, hint):
-    """Two-bone inverse kinematics: `start`, `target` (..., 3), two lengths -> middle and end (..., 3).
+    """Two-bone inverse kinematics: `start`, `target` (..., 3) and two lengths -> middle and end joint, each (..., 3).
 
-    The middle joint lies on the `hint`'s (..., 3) side of the line. A target out of reach is approached as far as the
-    limb stretches to 3 degrees short of straight, one too near as far as it folds to 150 degrees.
+    The middle joint lies on the side of the line from start to target to which `hint` (..., 3) points. The flexion is
+    limited to 3 to 150 degrees: targets too far or too near are only approached.
     """
     first, second = lengths
     span = np.sqrt(first ** 2 + second ** 2 + 2 * first * second * np.cos(np.radians([150, 3])))
@@ -156,7 +161,7 @@ def bend_to(start, target, lengths, hint):
 
 
 def _trunk(motion, body, pose):
-    """Fill in the trunk's joints, pelvis at the origin; return the frames of pelvis and chest."""
+    """Set the trunk joints of `pose`, pelvis at the origin; returns the rotations (T, 3, 3) of pelvis and chest."""
     pelvis = trunk_rotation(motion.pelvis)
     loin = pelvis @ trunk_rotation(motion.lumbar)
     chest = loin @ trunk_rotation(motion.chest)
@@ -168,14 +173,14 @@ def _trunk(motion, body, pose):
 
 
 def _limb(pose, joints, frame, hinge, lengths):
-    """Hang two bones from the first of `joints`: `frame` (T, 2, 3, 3) the upper one's, `hinge` (T, 2) the bend."""
+    """Set middle and end joint of a limb: `frame` (T, 2, 3, 3) rotates the upper bone, `hinge` (T, 2) is the bend."""
     _, middle, end = joints
     pose[:, middle] = pose[:, joints[0]] + frame @ DOWN * lengths[0]
     pose[:, end] = pose[:, middle] + (frame @ rotation('y', hinge)) @ DOWN * lengths[1]
 
 
 def _pull(pose, joints, targets, pull, hint, lengths):
-    """Draw the limb's end towards `targets` (T, 2, 3) by the share `pull` (T, 2); a share of 0 leaves it alone."""
+    """Move the end of a limb towards `targets` (T, 2, 3) by the fraction `pull` (T, 2); 0 changes nothing."""
     start, middle, end = (pose[:, joint] for joint in joints)
     goal = end + pull[..., None] * (targets - end)
     bent_middle, bent_end = bend_to(start, goal, lengths, hint)
@@ -185,19 +190,19 @@ def _pull(pose, joints, targets, pull, hint, lengths):
 
 
 def _elbow_hint(motion, chest, upper_arm):
-    """(T, 2, 3): where the arm's own angles put the elbow, or aside as far as the hand is pulled."""
+    """(T, 2, 3) direction of the elbow: from the arm's angles (pull 0) to ELBOW_ASIDE (pull 1)."""
     pull = motion.hand_pull[..., None]
     return (1 - pull) * (upper_arm @ -FORWARD) + pull * turn(chest[:, None], both_sides(ELBOW_ASIDE))
 
 
 def _floor_gap(pose):
-    """(T, 16, 3) -> (T,) metres by which the lowest joint is above the height it may come down to."""
+    """(T, 16, 3) -> (T,) metres: smallest height of a joint above its minimum height (CLEARANCE)."""
     clearance = np.array([CLEARANCE[name.lstrip('LR') or name] for name in H36M_16.names])
     return (pose[..., 2] - clearance).min(axis=-1)
 
 
 def pose_body(motion, body):
-    """Motion -> (T, 16, 3) world metres: angles, then the floor, then the feet's and the hands' targets."""
+    """Motion -> (T, 16, 3) world metres: applies the angles, puts the body on the floor, then moves feet and hands."""
     pose = np.zeros((len(motion.lift), H36M_16.num_joints, 3))
     pelvis, chest = _trunk(motion, body, pose)
     thigh = pelvis[:, None] @ thigh_rotation(motion.legs)

@@ -1,8 +1,8 @@
-"""Synthetic people for `make demo`: Human3.6M's subjects and sequences, and a test set filmed by other cameras.
+"""Synthetic people for `make demo`: the subjects and sequences of Human3.6M, and a test set filmed by other cameras.
 
-RECIPES says what each of Human3.6M's action names may be here, out of the repertoire of data.demo.moves; a body is a
-stature and Drillis & Contini's segment proportions (1966), varied. No recorded motion is in here.
-Frames and units as everywhere: world metres, z up; camera metres, x right, y down, z forward.
+RECIPES lists the movements from data.demo.moves that stand for each action of Human3.6M. Bone lengths are the stature
+times the segment proportions of Drillis & Contini (1966), with random variation. No recorded motion is used.
+Frames and units: world metres, z up; camera metres, x right, y down, z forward.
 """
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from data.demo.moves import (Take, all_fours, balance, bend_over, box, carry, cr
                              reach_shelf, rest_hands, run, side_step, sit, sit_down, sit_on_floor, smoke, sneak, stand,
                              stretch, sway, turn_around, twist_trunk, walk, wave, within_limits)
 
-# What each of Human3.6M's actions may be here: (base, manners...). A subject performs two of a row.
+# Movements that stand for each action of Human3.6M: (base, manners...). Each subject performs two of them per action.
 RECIPES = {
     'Directions': [(stand, point), (turn_around, point), (walk, point), (stand, sway), (lunge, point)],
     'Discussion': [(stand, gesture), (stand, sway), (walk, gesture), (stand, rest_hands), (turn_around, gesture),
@@ -41,7 +41,7 @@ RECIPES = {
     'WalkTogether': [(walk, nothing), (run, nothing), (balance, nothing), (walk, gesture), (side_step, box),
                      (run, sway)],
 }
-# The same for the other domain: more sport and floor, arms anywhere.
+# Movements of the cross-domain test set: more sport, more on the floor, arms in any pose.
 CROSS_RECIPES = [(stand, free_arms), (balance, free_arms), (walk, gesture), (lunge, stretch), (sit, gesture),
                  (run, nothing), (crouch, reach_down), (turn_around, stretch), (jump, free_arms),
                  (sit_on_floor, lean_on_floor), (stand, stretch), (bend_over, free_arms), (walk, wave),
@@ -50,8 +50,8 @@ CROSS_RECIPES = [(stand, free_arms), (balance, free_arms), (walk, gesture), (lun
 
 
 class Filming(NamedTuple):
-    """How a sequence of the other domain is filmed: image and focal length in pixels, the camera's height and level
-    distance in metres."""
+    """How a sequence of the cross-domain test set is filmed: number of frames, image size and focal length in pixels,
+    height of the camera and its horizontal distance in metres."""
     frames: int
     width: int
     height: int
@@ -60,7 +60,7 @@ class Filming(NamedTuple):
     distance: float
 
 
-# Frames and image sizes of MPI-INF-3DHP's TS1 to TS6; heights from the knee's to far above the head.
+# Frames and image sizes as in MPI-INF-3DHP's TS1 to TS6; camera heights from the knee to far above the head.
 FILMINGS = (Filming(603, 2048, 2048, 2000, 1.1, 3.8), Filming(540, 2048, 2048, 1900, 0.5, 3.6),
             Filming(505, 2048, 2048, 2200, 2.3, 3.8), Filming(553, 2048, 2048, 2100, 3.0, 3.4),
             Filming(276, 1920, 1080, 1500, 0.8, 4.2), Filming(452, 1920, 1080, 1700, 2.0, 5.0))
@@ -68,26 +68,26 @@ SCENE_FRAMES = 20
 
 
 STATURES = dict(zip(SUBJECTS, (1.66, 1.57, 1.86, 1.73, 1.79, 1.82, 1.62)))      # metres
-# Shares of the stature (after Drillis & Contini): half the distance between the hip joints' centres, thigh, shank,
-# pelvis to mid-trunk, mid-trunk to the neck's base, neck and head, neck's base to shoulder joint, upper arm, forearm.
+# Segment lengths as fractions of the stature (after Drillis & Contini): half the distance between the hip joints, thigh,
+# shank, pelvis to mid-trunk, mid-trunk to neck base, neck and head, neck base to shoulder joint, upper arm, forearm.
 SHARES = np.array([.076, .248, .250, .134, .146, .103, .086, .161, .144])
 SPREAD = np.array([.05, .02, .02, .03, .02, .06, .05, .02, .02])                # standard deviation between people
 
 
 def make_body(rng, stature):
-    """A person of `stature` metres; left = right, by the skeleton's own groups of bones."""
+    """A random Body of a person of `stature` metres, with equal bone lengths on both sides."""
     lengths = stature * SHARES * rng.normal(1, SPREAD)
     return Body(lengths[H36M_16.bone_groups])
 
 
 def make_style(rng):
-    """A person's habits, degrees: how trunk, head, shoulders and feet are held."""
+    """A person's random posture: dict of angles of trunk, head, shoulders and feet in degrees."""
     return dict(lean=rng.uniform(-4, 3), stoop=rng.uniform(-5, 5), chin=rng.uniform(-12, 6),
                 shoulders=rng.uniform([-4, -5], [4, 5]), toes_in=rng.uniform(-15, 5))
 
 
 def perform(rng, recipe, body, style, frames, rate):
-    """(T, 16, 3) float32 world metres of one recipe."""
+    """Perform a recipe (base, manners...): (T, 16, 3) float32 world metres, `rate` frames per second."""
     take = Take(rng, frames, rate, style)
     base, *manners = recipe
     motion = base(take)
@@ -97,10 +97,10 @@ def perform(rng, recipe, body, style, frames, rate):
 
 
 def clips(seed=0, frames_per_clip=26, rate=2.0):
-    """Seven people in Human3.6M's room: {subject: {sequence: (T, 16, 3) float32 world metres}}.
+    """Motion of seven people in Human3.6M's room: {subject: {sequence: (T, 16, 3) float32 world metres}}.
 
-    `rate`, frames per second, is low because frames that are nearly equal teach nothing: a clip lasts 13 seconds.
-    Names are Human3.6M's subjects and sequences ('Walking', 'Walking 1'). The same seed gives the same motion.
+    `rate` is in frames per second. It is low, so that the few frames of a clip differ enough to train on; a clip lasts
+    13 seconds. Subjects and sequences are named as in Human3.6M ('Walking', 'Walking 1'). The result depends on `seed`.
     """
     return {subject: _subject_clips(np.random.default_rng([seed, number]), number, subject, frames_per_clip, rate)
             for number, subject in enumerate(SUBJECTS)}
@@ -118,10 +118,10 @@ def _subject_clips(rng, number, subject, frames, rate):
 
 
 def cross_domain(seed=0, count=2929):
-    """Other people, other motion, other cameras, in six sequences shared out as MPI-INF-3DHP's test set.
+    """A test set of other people, motions and cameras; six sequences, divided like MPI-INF-3DHP's test set.
 
-    Returns pose3d_cam (N, 16, 3) float32 metres, pose2d_px (N, 16, 2) float32 pixels (a pinhole camera, everything
-    inside the image) and sequence (N,) int, 1..6, which gives the image's size (FILMINGS).
+    Returns pose3d_cam (N, 16, 3) float32 metres, pose2d_px (N, 16, 2) float32 pixels (pinhole camera, all joints inside
+    the image) and sequence (N,) int, 1 to 6, which determines the image size (FILMINGS).
     """
     ends = np.rint(np.cumsum([filming.frames for filming in FILMINGS]) / sum(f.frames for f in FILMINGS) * count)
     sizes = np.diff(ends, prepend=0).astype(int)
@@ -132,7 +132,7 @@ def cross_domain(seed=0, count=2929):
 
 
 def _film(rng, filming, size):
-    """`size` frames of one person: (size, 16, 3) camera metres, (size, 16, 2) pixels. A new camera for every scene."""
+    """`size` frames of one person: (size, 16, 3) camera metres, (size, 16, 2) pixels. Each scene has a new camera."""
     body, style = make_body(rng, rng.uniform(1.52, 1.95)), make_style(rng)
     first = rng.integers(len(CROSS_RECIPES))
     scenes = []
@@ -144,7 +144,7 @@ def _film(rng, filming, size):
 
 
 def _view(rng, pose3d_world, filming):
-    """Look at the middle of (T, 16, 3) world metres from any side, zoomed out where the image would not hold it."""
+    """Film (T, 16, 3) world metres from a random side, all joints in the image: camera metres and pixels."""
     aim = (pose3d_world.min(axis=(0, 1)) + pose3d_world.max(axis=(0, 1))) / 2
     azimuth, nearness = rng.uniform(0, 2 * np.pi), rng.uniform(.9, 1.2)
     place = aim + nearness * filming.distance * np.array([np.cos(azimuth), np.sin(azimuth), 0])
@@ -157,7 +157,7 @@ def _view(rng, pose3d_world, filming):
 
 
 def _looking_at(direction):
-    """(3,) world direction -> (3, 3), world to camera without roll: rows right, down, forward."""
+    """View direction (3,) in the world -> rotation (3, 3), world to camera without roll: rows right, down, forward."""
     forward = direction / np.linalg.norm(direction)
     right = np.cross(forward, [0, 0, 1])
     right /= np.linalg.norm(right)

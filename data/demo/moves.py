@@ -1,9 +1,9 @@
-"""The repertoire of the synthetic motion: what a body can do, as joint angles over time.
+"""The movements of the synthetic people, as joint angles over time.
 
-A BASE says what legs and trunk do (stand, walk, run, sit, ...); a MANNER is laid over it and says what arms and head do
-(wave, phone, carry, ...). Each takes a `Take` (random numbers, clock, personal style) and writes a `Motion`; frames and
-units stand in data.demo.kinematics (person x forward, y left, z up; degrees). No recorded motion is in here: the
-figures are common sense within what is published on
+A BASE function moves legs and trunk (stand, walk, run, sit, ...) and returns a new `Motion`. A MANNER function then
+changes arms and trunk of that Motion (wave, phone, carry, ...). Both get a `Take` with random numbers, time and personal
+style. Frames and units: see data.demo.kinematics (person x forward, y left, z up; degrees). No recorded motion is used:
+the numbers are plausible values within the ranges published on
     ranges of motion   American Academy of Orthopaedic Surgeons, Joint Motion: Method of Measuring and Recording (1965)
     walking            Perry & Burnfield, Gait Analysis (2010); Winter, Biomechanics and Motor Control (2009)
     running            Novacheck, The biomechanics of running, Gait & Posture 7 (1998)
@@ -14,8 +14,8 @@ import numpy as np
 
 from data.demo.kinematics import Motion
 
-# Neutral-zero ranges of motion, degrees (AAOS): columns as in Motion, lowest and highest. Trunk figures are split
-# between lumbar spine and chest.
+# Ranges of motion in degrees (neutral-zero method, AAOS): lowest and highest value of each angle, in the order of Motion.
+# The range of the trunk is split between lumbar spine and chest.
 LUMBAR_RANGE = np.array([(-15, -12, -15), (15, 40, 15)])
 CHEST_RANGE = np.array([(-30, -12, -18), (30, 35, 18)])
 NECK_RANGE = np.array([(-60, -35, -30), (60, 40, 30)])
@@ -23,20 +23,20 @@ GIRDLE_RANGE = np.array([(-5, -15), (20, 15)])
 ARM_RANGE = np.array([(-80, 0, -70, 2), (130, 170, 70, 145)])
 LEG_RANGE = np.array([(-25, -25, -40, 2), (118, 42, 40, 132)])
 
-# Over one stride at 0, 10, ..., 90 %, from heel strike, degrees: the thigh before the vertical and the knee's flexion.
+# Angles in degrees at 0, 10, ..., 90 % of a stride, from heel strike: thigh in front of the vertical, knee flexion.
 WALK_THIGH = np.array([20, 19, 10, 0, -11, -20, -10, 13, 25, 24])
 WALK_KNEE = np.array([6, 17, 17, 10, 7, 14, 38, 62, 52, 18])
 RUN_THIGH = np.array([30, 22, 6, -10, -18, -8, 14, 34, 42, 38])
 RUN_KNEE = np.array([22, 42, 38, 22, 24, 62, 92, 96, 62, 26])
 
-# Places for a wrist, chest frame, in arm lengths from Thorax; y is for the left hand and mirrored for the right.
+# Targets of the left wrist (mirrored for the right), relative to Thorax in the chest's frame, in arm lengths.
 MOUTH, EAR, EYES, NAPE = (.42, .10, .06), (.20, .30, .10), (.50, .10, .20), (-.08, .10, .12)
 WAIST, POCKET, BELLY = (.06, .46, -.78), (.14, .38, -1.02), (.42, .05, -.55)
 FOLDED, BEHIND_BACK, CHIN, CARRIED = (.38, -.16, -.42), (-.36, .06, -.80), (.34, .06, .02), (.66, .26, -.42)
 
 
 class Take:
-    """One sequence in the making: random numbers, the clock, and the subject's `style` (make_style)."""
+    """The inputs of a movement: random generator, times (T,) in seconds, and the person's `style` (see make_style)."""
 
     def __init__(self, rng, frames, rate, style):
         self.rng, self.frames, self.style = rng, frames, style
@@ -46,16 +46,16 @@ class Take:
         return self.rng.random() < probability
 
     def pick(self, low, high):
-        """A constant: uniform between `low` and `high` (numbers or arrays)."""
+        """A random constant, uniform between `low` and `high` (numbers or arrays)."""
         return self.rng.uniform(low, high)
 
     def somewhere(self, radius):
-        """(2,) metres: a place on a disc about the room's middle."""
+        """(2,) metres: a random point in a disc around the centre of the room."""
         angle, share = self.rng.uniform(0, 2 * np.pi), self.rng.random()
         return radius * np.sqrt(share) * np.array([np.cos(angle), np.sin(angle)])
 
     def wander(self, low, high, every=1.2):
-        """(T, ...) minimum-jerk moves between poses drawn uniformly in [low, high], one about `every` seconds."""
+        """(T, ...) minimum-jerk moves between values drawn uniformly from [low, high], one per `every` seconds."""
         low, high = np.broadcast_arrays(np.asarray(low, float), np.asarray(high, float))
         count = int(self.time[-1] / every) + 3
         poses = self.rng.uniform(low, high, (count,) + low.shape)
@@ -65,23 +65,23 @@ class Take:
         return poses[before] + eased * (poses[before + 1] - poses[before])
 
     def beat(self, period):
-        """(T,) phase in cycles, from a random start."""
+        """(T,) phase in cycles of `period` seconds, with a random start."""
         return self.time / period + self.rng.random()
 
     def pulses(self, every=2.0):
-        """(T,) in 0..1: now and then something is done and undone."""
+        """(T,) from 0 to 1: rises and falls again at random times, about `every` seconds apart."""
         return np.clip(self.wander(-1, 1.5, every), 0, 1)
 
 
 def curve(table, phase):
-    """Periodic curve through equally spaced samples of one cycle (its Fourier series): phase in cycles -> values."""
+    """Values at `phase` (in cycles) of the Fourier series through `table`, equally spaced samples of one cycle."""
     spectrum = np.fft.rfft(table) / len(table)
     spectrum[1:len(spectrum) - 1 + len(table) % 2] *= 2
     return np.real(np.exp(2j * np.pi * np.multiply.outer(phase, np.arange(len(spectrum)))) @ spectrum)
 
 
 def facing(heading):
-    """(T,) degrees -> (T, 2) unit vectors on the floor."""
+    """Heading (T,) in degrees -> (T, 2) unit vectors on the floor."""
     return np.stack([np.cos(np.radians(heading)), np.sin(np.radians(heading))], axis=-1)
 
 
@@ -90,7 +90,7 @@ def wave_of(phase):
 
 
 def within_limits(motion):
-    """Clip every joint into its range of motion."""
+    """Clip the angles of `motion` to the ranges of motion, in place; returns it."""
     for name, limits in (('lumbar', LUMBAR_RANGE), ('chest', CHEST_RANGE), ('neck', NECK_RANGE),
                          ('girdle', GIRDLE_RANGE), ('arms', ARM_RANGE), ('legs', LEG_RANGE)):
         setattr(motion, name, np.clip(getattr(motion, name), *limits))
@@ -98,7 +98,7 @@ def within_limits(motion):
 
 
 def relaxed(take):
-    """Where every base starts: upright in the subject's own posture, arms hanging, looking around, facing anywhere."""
+    """The start of all bases: upright with the person's style, arms hanging, looking around, any heading."""
     motion, style = Motion.rest(take.frames), take.style
     motion.place[:] = take.somewhere(1.3)
     motion.pelvis[:, 0] = take.pick(0, 360) + take.wander(-80, 80, 3)
@@ -114,10 +114,10 @@ def relaxed(take):
 
 
 def plant_feet(take, motion, width, stagger):
-    """Keep both feet on the floor: `width` and `stagger` (how far the left one is ahead), metres.
+    """Keep both feet on the floor, `width` metres apart, the left one `stagger` metres in front of the right one.
 
-    They follow when the body turns, as if by small steps. In quiet standing the line of gravity passes some 5 cm before
-    the ankles (Winter 2009).
+    The feet turn with the body. In quiet standing the line of gravity passes about 5 cm in front of the ankles
+    (Winter 2009).
     """
     ahead = facing(motion.pelvis[:, 0] + take.wander(-15, 15, 2))[:, None]
     aside = ahead[..., ::-1] * [-1, 1]
@@ -127,14 +127,14 @@ def plant_feet(take, motion, width, stagger):
 
 
 def bend_knees(motion, thigh):
-    """Lower an upright body on its planted feet: `thigh` (T,) or number, degrees of the thighs before the vertical."""
+    """Bend hips and knees over planted feet; `thigh`, (T,) or a number: thigh angle in degrees before the vertical."""
     thigh = np.broadcast_to(thigh, motion.lift.shape)[:, None]
     motion.legs[..., 0] = thigh + motion.pelvis[:, 1:2]
     motion.legs[..., 3] = 6 + 2 * thigh
 
 
 def stand(take):
-    """On both feet, swaying and shifting the weight."""
+    """Base: stand on both feet, swaying and shifting the weight."""
     motion = relaxed(take)
     plant_feet(take, motion, take.pick(.08, .38), take.pick(-.2, .2))
     bend_knees(motion, take.pick(2, 18) + take.wander(0, 8, 2))
@@ -144,7 +144,7 @@ def stand(take):
 
 
 def lunge(take):
-    """Legs far apart, weight going to and fro."""
+    """Base: legs far apart, the weight shifting between them."""
     motion = relaxed(take)
     plant_feet(take, motion, take.pick(.1, .9), take.pick(-.9, .9))
     bend_knees(motion, take.wander(18, 50, 1))
@@ -155,7 +155,7 @@ def lunge(take):
 
 
 def bend_over(take):
-    """Stoop or squat towards the floor and come up again."""
+    """Base: bend or squat towards the floor and come up again."""
     motion, depth = relaxed(take), take.pulses(1.6)
     plant_feet(take, motion, take.pick(.15, .55), take.pick(-.35, .35))
     motion.pelvis[:, 1] += depth * take.pick(10, 75)
@@ -167,7 +167,7 @@ def bend_over(take):
 
 
 def crouch(take):
-    """Squat on the heels."""
+    """Base: stay in a deep squat."""
     motion = relaxed(take)
     plant_feet(take, motion, take.pick(.15, .5), take.pick(-.4, .4))
     motion.pelvis[:, 1] += take.wander(5, 40, 1.5)
@@ -178,7 +178,7 @@ def crouch(take):
 
 
 def walk(take, thigh=WALK_THIGH, knee=WALK_KNEE, period=(0.95, 1.4), stride=(.9, 1.5), lean=(-2, 4), elbow=(15, 45)):
-    """Along a loop in the middle of the room; the angles follow the gait curves, arms swing against the legs."""
+    """Base: walk along a loop in the middle of the room with the tabulated gait angles and swinging arms."""
     motion, phase = relaxed(take), take.beat(take.pick(*period))
     phases = np.stack([phase, phase + .5], axis=-1)
     size, length = take.pick(.75, 1.2), take.pick(*stride)
@@ -195,7 +195,7 @@ def walk(take, thigh=WALK_THIGH, knee=WALK_KNEE, period=(0.95, 1.4), stride=(.9,
 
 
 def swing_arms(take, motion, phases, swing, elbow):
-    """An arm is forward when its own leg is behind, and swings farther back than forward (Murray et al. 1967)."""
+    """Swing each arm opposite to its leg, on average farther back than forward (Murray et al. 1967)."""
     forward = -swing * np.cos(2 * np.pi * phases) + take.pick(-14, 2)
     out = take.pick(6, 16)
     motion.arms[..., 0] = np.degrees(np.arctan2(forward, out))
@@ -204,7 +204,7 @@ def swing_arms(take, motion, phases, swing, elbow):
 
 
 def path(take, distance):
-    """(T,) metres walked -> (T, 2) places on a round or oblong loop about the middle of the room, (T,) heading."""
+    """Distance walked (T,) in metres -> positions (T, 2) on an ellipse around the room's centre and headings (T,)."""
     a, b, twist = take.pick(.7, 1.2), take.pick(.45, 1.1), take.pick(0, 2 * np.pi)
     sense = take.rng.choice([-1, 1])
     round_ = sense * distance / np.sqrt((a * a + b * b) / 2) + take.pick(0, 2 * np.pi)
@@ -216,14 +216,14 @@ def path(take, distance):
 
 
 def run(take):
-    """Running or jogging: both feet leave the floor twice per stride."""
+    """Base: run or jog; both feet leave the floor twice per stride."""
     motion = walk(take, RUN_THIGH, RUN_KNEE, (.6, .85), (1.3, 2.2), (4, 16), (65, 105))
     motion.lift += .06 * np.abs(wave_of(take.beat(.35)))
     return motion
 
 
 def sneak(take):
-    """Walking low or with high knees."""
+    """Base: walk crouched or with high knees."""
     motion, crouched = walk(take), take.pick(-5, 30)
     motion.legs[..., 0] += crouched + .5 * np.maximum(motion.legs[..., 3] - 20, 0)
     motion.legs[..., 3] += 2 * max(crouched, 0)
@@ -232,7 +232,7 @@ def sneak(take):
 
 
 def turn_around(take):
-    """Turning on the spot with small steps."""
+    """Base: turn on the spot with small steps."""
     motion, phase = relaxed(take), take.beat(1.1)
     phases = np.stack([phase, phase + .5], axis=-1)
     motion.pelvis[:, 0] += take.rng.choice([-1, 1]) * take.time * take.pick(40, 120)
@@ -245,7 +245,7 @@ def turn_around(take):
 
 
 def side_step(take):
-    """Sideways or backwards in small steps."""
+    """Base: step sideways or backwards."""
     motion, phase = turn_around(take), take.beat(.9)
     motion.pelvis[:, 0] = take.pick(0, 360) + take.wander(-20, 20)
     motion.place[:] = take.wander([-.8, -.8], [.8, .8], 1.5)
@@ -254,7 +254,7 @@ def side_step(take):
 
 
 def jump(take):
-    """Squat, push off, fly, land; or hopping and jumping jacks when small and fast."""
+    """Base: squat and jump, or hop and do jumping jacks if low and fast."""
     motion, phase = relaxed(take), take.beat(take.pick(.6, 1.6))
     height = take.pick(.05, .4)
     squat = np.maximum(-wave_of(phase), 0) * take.pick(15, 55)
@@ -270,7 +270,7 @@ def jump(take):
 
 
 def balance(take):
-    """One leg stands, the other goes anywhere: kicks, high knees, arabesques."""
+    """Base: stand on one leg and move the other freely: kicks, high knees, arabesques."""
     motion, free = relaxed(take), take.rng.integers(2)
     knee = take.pick(4, 25)
     motion.legs[..., 0] = knee / 2 + motion.pelvis[:, 1:2]
@@ -284,7 +284,7 @@ def balance(take):
 
 
 def sit(take):
-    """On a chair, leaning, the feet on the floor or one leg stretched or crossed."""
+    """Base: sit on a chair and lean, the legs bent, stretched or crossed."""
     motion = relaxed(take)
     motion.pelvis[:, 1] = take.pick(-15, 10) + take.wander(-5, 10, 2)
     motion.chest[:, 1] += take.wander(-5, 20, 2)
@@ -297,13 +297,13 @@ def sit(take):
 
 
 def cross_legs(take, motion):
-    """Lay one thigh over the other."""
+    """Cross one thigh over the other."""
     over = take.rng.integers(2)
     motion.legs[:, over] += [take.pick(8, 22), -take.pick(8, 20), 0, take.pick(-25, 0)]
 
 
 def sit_down(take):
-    """From standing to a chair's height and back."""
+    """Base: sit down to the height of a chair and stand up again."""
     motion, down = relaxed(take), take.pulses(2)
     plant_feet(take, motion, take.pick(.15, .4), take.pick(-.15, .15))
     motion.place -= .35 * down[:, None] * facing(motion.pelvis[:, 0])
@@ -313,7 +313,7 @@ def sit_down(take):
 
 
 def sit_on_floor(take):
-    """Legs stretched, drawn up or crossed before the body."""
+    """Base: sit on the floor, the legs stretched, drawn up or crossed in front."""
     motion = relaxed(take)
     drawn, spread = take.pick([0, 0], [70, 70]), take.pick(2, 40)
     motion.pelvis[:, 1] = take.pick(-35, 5) + take.wander(-5, 8, 2)
@@ -327,7 +327,7 @@ def sit_on_floor(take):
 
 
 def kneel(take):
-    """On one knee or on both."""
+    """Base: kneel on one or both knees."""
     motion, both = relaxed(take), take.chance(.5)
     motion.pelvis[:, 1] += take.wander(-5, 25, 1.5)
     down = take.pick(-5, 30)
@@ -342,7 +342,7 @@ def kneel(take):
 
 
 def all_fours(take):
-    """Crawling, or pushing up from the floor."""
+    """Base: crawl, or do push-ups."""
     motion, phase = relaxed(take), take.beat(1.3)
     phases = np.stack([phase, phase + .5], axis=-1)
     plank = take.chance(.35)
@@ -358,7 +358,7 @@ def all_fours(take):
 
 
 def lie(take):
-    """On the back, the side or the belly, moving arms and legs."""
+    """Base: lie on the back or belly, also tilted to a side, moving arms and legs."""
     motion = relaxed(take)
     motion.pelvis[:, 1] = take.rng.choice([-90, 85]) + take.wander(-5, 5)
     motion.pelvis[:, 2] = take.wander(-15, 15, 2)
@@ -370,61 +370,61 @@ def lie(take):
 
 
 def one_side(take):
-    """Left or right."""
+    """A random side: 0 (left) or 1 (right)."""
     return take.rng.integers(2)
 
 
 def reach(take, motion, side, place, pull, jitter=.06):
-    """Bring a wrist near `place` (3,), arm lengths in the chest's frame, by the share `pull` (T,) or number."""
+    """Move a wrist towards `place` (3,), left-hand target as above, by the fraction `pull`, (T,) or a number."""
     mirror = np.array([1, (1, -1)[side], 1])
     motion.hands[:, side] = (np.array(place) + take.wander([-jitter] * 3, [jitter] * 3, .8)) * mirror
     motion.hand_pull[:, side] = pull
 
 
 def gesture(take, motion):
-    """One hand or both talk before the body, the elbows staying near it."""
+    """Manner: gesture with one or both hands in front of the body, elbows close to it."""
     for side in range(2) if take.chance(.7) else [one_side(take)]:
         motion.arms[:, side] = take.wander([-40, 4, -15, 25], [75, 50, 55, 120], take.pick(.5, 1.0))
 
 
 def free_arms(take, motion):
-    """Arms anywhere in their range."""
+    """Manner: move the arms freely in their range."""
     motion.arms[:] = take.wander([(-40, 5, -50, 5)] * 2, [(110, 150, 50, 130)] * 2, take.pick(.6, 1.3))
 
 
 def stretch(take, motion):
-    """Arms up or out, trunk following."""
+    """Manner: stretch the arms up or out and move the trunk."""
     motion.arms[:] = take.wander([(-20, 60, -30, 0)] * 2, [(100, 172, 30, 60)] * 2, 1.0)
     twist_trunk(take, motion)
 
 
 def twist_trunk(take, motion):
-    """Trunk anywhere in most of its range."""
+    """Manner: move the trunk in most of its range."""
     motion.lumbar += take.wander(*LUMBAR_RANGE * .7, 1.2)
     motion.chest += take.wander(*CHEST_RANGE * .7, 1.0)
 
 
 def point(take, motion):
-    """One straight arm points here and there; the other stays or does too."""
+    """Manner: point around with one or both straight arms."""
     for side in range(2) if take.chance(.3) else [one_side(take)]:
         motion.arms[:, side] = take.wander([-10, 20, -20, 3], [110, 125, 30, 45], 1.0)
     motion.chest[:, 0] += take.wander(-20, 20, 1.0)
 
 
 def wave(take, motion):
-    """A raised hand beats from side to side."""
+    """Manner: wave a raised hand from side to side."""
     side, phase = one_side(take), take.beat(take.pick(.5, .9))
     motion.arms[:, side] = take.wander([-10, 60, -70, 50], [60, 120, -30, 110], 1.5)
     motion.arms[:, side, 2:] += wave_of(phase)[:, None] * take.pick([5, 0], [25, 25])
 
 
 def phone(take, motion):
-    """A hand at the ear, most of the time."""
+    """Manner: hold a hand to the ear most of the time."""
     reach(take, motion, one_side(take), EAR, 1 if take.chance(.5) else take.pulses(2.5), .03)
 
 
 def eat(take, motion):
-    """A hand goes to the mouth and back to the table; the other rests there or hangs."""
+    """Manner: move one hand between table and mouth; the other rests on the table or hangs."""
     side, other = take.rng.permutation(2)
     motion.arms[:, side] = take.wander([0, 10, 0, 50], [70, 35, 40, 95], 2)
     reach(take, motion, side, MOUTH, take.pulses(1.0))
@@ -433,7 +433,7 @@ def eat(take, motion):
 
 
 def smoke(take, motion):
-    """A hand goes to the mouth; the other is put anywhere."""
+    """Manner: move one hand to the mouth; rest the hands anywhere else."""
     side = one_side(take)
     if take.chance(.4):
         rest_hands(take, motion)
@@ -441,14 +441,14 @@ def smoke(take, motion):
 
 
 def photo(take, motion):
-    """Both hands go before the eyes."""
+    """Manner: hold both hands in front of the eyes."""
     raised = take.pulses(2)
     for side in range(2):
         reach(take, motion, side, EYES, raised, .04)
 
 
 def rest_hands(take, motion):
-    """Hands on the waist, in pockets, folded, behind the back, at chin or nape: alike, differently, or one only."""
+    """Manner: rest one or both hands: waist, pocket, folded arms, behind the back, chin, nape or belly."""
     places = [WAIST, POCKET, FOLDED, BEHIND_BACK, CHIN, NAPE, BELLY]
     left, right = take.rng.integers(len(places), size=2)
     chosen = [left, left if take.chance(.5) else right]
@@ -457,20 +457,20 @@ def rest_hands(take, motion):
 
 
 def carry(take, motion):
-    """Hold something before the body."""
+    """Manner: hold something in front of the body with both hands."""
     place = np.array(CARRIED) + take.wander([-.25, -.15, -.35], [.15, .15, .4], 1.5).mean(axis=0)
     for side in range(2):
         reach(take, motion, side, place, 1)
 
 
 def lead_dog(take, motion):
-    """One arm is drawn forward and down by a lead."""
+    """Manner: one arm is pulled forward and down by a dog on a lead."""
     side = one_side(take)
     reach(take, motion, side, (.75, .3, -.5), take.pulses(1.5), .2)
 
 
 def reach_down(take, motion):
-    """Hands go to the floor, the shins or the knees while the trunk bends: arms hang from the chest as it tips."""
+    """Manner: reach for the floor, shins or knees: the arms hang down as the trunk bends."""
     tipped = np.clip((motion.pelvis + motion.lumbar + motion.chest)[:, 1], 0, 120)
     for side in range(2) if take.chance(.6) else [one_side(take)]:
         motion.arms[:, side, 0] = take.pick(70, 90)
@@ -479,13 +479,13 @@ def reach_down(take, motion):
 
 
 def reach_shelf(take, motion):
-    """Hands go up and forward, as to a shelf, and down again."""
+    """Manner: reach up and forward, as to a shelf, and down again."""
     for side in range(2) if take.chance(.5) else [one_side(take)]:
         reach(take, motion, side, take.pick([.3, -.1, -.3], [.8, .7, .8]), take.pulses(1.2), .2)
 
 
 def box(take, motion):
-    """Fists up, punching or throwing."""
+    """Manner: box or throw."""
     phases = take.beat(take.pick(.6, 1.1)) + np.array([[0], [take.pick(.3, .6)]])
     thrust = np.maximum(wave_of(phases.T), 0)
     motion.arms[..., 0] = take.pick(40, 80)
@@ -496,15 +496,15 @@ def box(take, motion):
 
 
 def lean_on_floor(take, motion):
-    """A hand props the body up from behind or the side."""
+    """Manner: support the body with one hand behind or beside it."""
     motion.arms[:, one_side(take)] = take.pick([-60, 20, -30, 5], [20, 50, 30, 25])
 
 
 def sway(take, motion):
-    """Trunk movement in most of its range, arms loosely along."""
+    """Manner: move the trunk in most of its range, with loose arms."""
     twist_trunk(take, motion)
     motion.arms += take.wander([(-20, 0, -20, 0)] * 2, [(30, 45, 20, 50)] * 2, .9)
 
 
 def nothing(take, motion):
-    """Arms as the base left them."""
+    """Manner: leave arms and trunk as the base made them."""

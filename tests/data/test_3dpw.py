@@ -235,7 +235,7 @@ def test_frames_without_an_aligned_camera_are_left_out_whatever_they_hold(prepar
     record['jointPositions'][0][0], record['cam_poses'][3] = np.nan, np.nan
     assert prepare(record)['frame'].tolist() == [1, 5]
     assert '2 poses of 1 sequences' in (printed := capsys.readouterr().out)
-    assert 'left out 4 without an aligned camera and 0 far outside' in printed
+    assert 'left out 4 without a valid camera pose and 0 far outside' in printed
 
 
 def moved(record, frame, direction_cam):
@@ -268,7 +268,7 @@ def test_a_joint_behind_the_camera_or_in_it_makes_an_outlier(joint):
     """The one behind projects into the image."""
     pose3d_cam = np.tile([.1, .1, 3.], (1, 16, 1))
     pose3d_cam[0, 12] = joint
-    pose2d_norm = pixels_to_padded(prepare_data_3dpw.pixels(pose3d_cam, PORTRAIT), 1080, 1920)
+    pose2d_norm = pixels_to_padded(prepare_data_3dpw.project_to_pixels(pose3d_cam, PORTRAIT), 1080, 1920)
     assert prepare_data_3dpw.is_outlier(pose3d_cam, pose2d_norm).tolist() == [True]
     assert joint[2] == 0 or np.abs(pose2d_norm).max() < 1
 
@@ -355,21 +355,21 @@ BAD = {
     'another detector': ('poses2d', lambda _: [np.zeros((6, 3, 25))], '(1, 6, 3, 25)'),
     'a flag that is no flag': ('campose_valid', lambda _: [np.full(6, 2)], 'other than 0 and 1'),
     'a flag that is NaN': ('campose_valid', lambda _: [np.full(6, np.nan)], 'other than 0 and 1'),
-    'a name that is none': ('sequence', lambda _: 5, "'sequence' is no text"),
-    'a mirrored camera': ('cam_poses', reflected, 'no rotation and translation'),
-    'a scaled camera': ('cam_poses', lambda r: r['cam_poses'] * [1.1, 1.1, 1.1, 1], 'no rotation and translation'),
-    'a camera with another last row': ('cam_poses', lambda r: r['cam_poses'] + np.eye(4)[3], 'no rotation and translation'),
-    'a transposed camera': ('cam_poses', lambda r: r['cam_poses'].swapaxes(1, 2), 'no rotation and translation'),
-    'a camera that is NaN': ('cam_poses', lambda r: r['cam_poses'] * np.nan, 'no rotation and translation'),
-    'a huge camera': ('cam_poses', lambda r: r['cam_poses'] * 1e300, 'no rotation and translation'),
+    'a name that is none': ('sequence', lambda _: 5, "'sequence' is not a text"),
+    'a mirrored camera': ('cam_poses', reflected, 'not a rotation and translation'),
+    'a scaled camera': ('cam_poses', lambda r: r['cam_poses'] * [1.1, 1.1, 1.1, 1], 'not a rotation and translation'),
+    'a camera with another last row': ('cam_poses', lambda r: r['cam_poses'] + np.eye(4)[3], 'not a rotation and translation'),
+    'a transposed camera': ('cam_poses', lambda r: r['cam_poses'].swapaxes(1, 2), 'not a rotation and translation'),
+    'a camera that is NaN': ('cam_poses', lambda r: r['cam_poses'] * np.nan, 'not a rotation and translation'),
+    'a huge camera': ('cam_poses', lambda r: r['cam_poses'] * 1e300, 'not a rotation and translation'),
     'joints that are NaN': ('jointPositions', lambda r: [r['jointPositions'][0] * np.nan], 'person 0, frame 0'),
     'joints that overflow': ('jointPositions', lambda r: [r['jointPositions'][0] * 0 + np.array([0, 0, -1e300] * 24)],
                              'not finite'),
     'another image': ('cam_intrinsics', lambda _: np.array([[500., 0, 320], [0, 500, 240], [0, 0, 1]]), '[320.0, 240.0]'),
-    'a transposed lens': ('cam_intrinsics', lambda _: PORTRAIT.T, 'no camera of 1920 x 1080'),
-    'a lens that mirrors': ('cam_intrinsics', lambda _: PORTRAIT * [-1, 1, 1], 'no camera of 1920 x 1080'),
-    'a lens with another last row': ('cam_intrinsics', lambda _: PORTRAIT + np.diag([0, 0, 1]), 'no camera of 1920 x 1080'),
-    'a lens that is NaN': ('cam_intrinsics', lambda _: PORTRAIT * np.nan, 'no camera of 1920 x 1080'),
+    'a transposed lens': ('cam_intrinsics', lambda _: PORTRAIT.T, 'does not fit images of 1920 x 1080'),
+    'a lens that mirrors': ('cam_intrinsics', lambda _: PORTRAIT * [-1, 1, 1], 'does not fit images of 1920 x 1080'),
+    'a lens with another last row': ('cam_intrinsics', lambda _: PORTRAIT + np.diag([0, 0, 1]), 'does not fit images of 1920 x 1080'),
+    'a lens that is NaN': ('cam_intrinsics', lambda _: PORTRAIT * np.nan, 'does not fit images of 1920 x 1080'),
 }
 
 
@@ -391,7 +391,7 @@ def test_a_joint_that_is_not_finite_in_a_valid_frame_is_named(tmp_path, capsys, 
 def test_a_sequence_that_is_there_twice(tmp_path, capsys, record):
     for name in ('a', 'b'):
         write_record(tmp_path / 'source', record, name=name)
-    assert "b.pkl holds the sequence 'downtown_test_00', as another file" in refusal(tmp_path, capsys)
+    assert "b.pkl holds the sequence 'downtown_test_00', but another file" in refusal(tmp_path, capsys)
 
 
 def test_a_split_without_a_single_pose(tmp_path, capsys, record):

@@ -174,7 +174,7 @@ def test_3dhp_frames_of_no_known_sequence_count_as_square(tiny_sources, tmp_path
     hip = raw['part'][-1, 14]
     np.testing.assert_allclose(made['pose2d'][-1, 0], (hip[:2] / 1024 - 1) * hip[2], atol=1e-7)
     output = capsys.readouterr().out
-    assert '2,929 frames, this file 18' in output and '3 frames name none of TS1 to TS6' in output
+    assert '2,929 frames, this file has 18' in output and '3 frames name none of TS1 to TS6' in output
 
 
 # as the user types them
@@ -251,7 +251,7 @@ def test_an_abbreviated_flag_is_refused_in_one_line(tmp_path, monkeypatch, capsy
 def test_output_that_cannot_be_written(tiny_sources, tmp_path, capsys):
     (tmp_path / 'data').write_text('a file where the folder should be')
     line = refused(capsys, prepare_data_h36m, '--from-archive', tiny_sources / 'h36m.zip', '--data_root', tmp_path)
-    assert f'data_3d_h36m.npz cannot be written: {tmp_path / "data"} is no folder' in line
+    assert f'data_3d_h36m.npz cannot be written: {tmp_path / "data"} is not a folder' in line
 
 
 def test_all_outputs_appear_or_none(tmp_path):
@@ -294,16 +294,16 @@ def coordinates_with(value):
     (builders.member_name('S5', 'Walking 2'), coordinates_with(0),
      '31 sequences of S5 where 30 are needed (Walking 3 of 2)'),
     (builders.member_name('S5', 'TakingPhoto'), coordinates_with(0), 'holds S5 Photo twice'),
-    (WALKING, b'no h5 file', f'{WALKING} is no readable .h5 file'),
+    (WALKING, b'no h5 file', f'{WALKING} is not a readable .h5 file'),
     (WALKING, builders.h5_bytes(np.zeros((96, 4)), key='2D_positions'),
-     f"{WALKING} is no readable .h5 file with a dataset '3D_positions'"),
+     f"{WALKING} is not a readable .h5 file with a dataset '3D_positions'"),
     (WALKING, builders.h5_bytes(np.zeros((51, 4))), f'{WALKING} holds an array of shape (4, 51)'),
     (WALKING, builders.h5_bytes(np.zeros((4, 96))), f'{WALKING} holds an array of shape (96, 4)'),
     (WALKING, builders.h5_bytes(np.zeros(96)), f'{WALKING} holds an array of shape (96,)'),
     (WALKING, builders.h5_bytes(np.zeros((96, 0))), f'{WALKING} holds no frame'),
     (WALKING, coordinates_with(np.nan), f'{WALKING} holds numbers that are not finite, first in frame 2 of 4'),
     (WALKING, coordinates_with(1e300), f'{WALKING} holds numbers that are not finite'),
-    (WALKING, bytes(65 << 20), f'{WALKING} declares 68,157,440 bytes'),
+    (WALKING, bytes(65 << 20), f'{WALKING} has 68,157,440 bytes, more than any sequence needs'),
 ], ids=['missing', 'one-too-many', 'twice', 'damaged', 'other-key', 'other-joints', 'transposed', 'flat', 'empty',
         'nan', 'overflow', 'huge'])
 def test_bad_member(tiny_sources, tmp_path, capsys, member, content, message):
@@ -319,7 +319,7 @@ def test_member_of_a_bomb_is_not_read(tiny_sources, tmp_path, capsys):
         file.create_dataset('3D_positions', (96, 1 << 40), dtype='f8', chunks=(96, 1024))
     archive = changed_archive(tiny_sources, tmp_path / 'changed.zip', WALKING, (tmp_path / 'bomb.h5').read_bytes())
     line = refused(capsys, prepare_data_h36m, '--from-archive', archive, '--data_root', tmp_path / 'root')
-    assert 'declares an array of shape (96, 1099511627776)' in line
+    assert 'its array of shape (96, 1099511627776) is too large' in line
 
 
 def test_archive_without_a_subject(tiny_sources, tmp_path, capsys):
@@ -337,8 +337,8 @@ def test_archive_that_is_none(tiny_sources, tmp_path, capsys):
     start = len(whole) // 3
     (tmp_path / 'flipped.zip').write_bytes(whole[:start] + bytes(200) + whole[start + 200:])
     (tmp_path / 'text.zip').write_text('<html>Not found</html>')
-    for name, message in (('cut', 'no whole .zip archive'), ('flipped', 'no readable .h5 file'),
-                          ('text', 'no whole .zip archive'), ('absent', 'is missing')):
+    for name, message in (('cut', 'not a complete .zip archive'), ('flipped', 'not a readable .h5 file'),
+                          ('text', 'not a complete .zip archive'), ('absent', 'is missing')):
         archive = tmp_path / f'{name}.zip'
         line = refused(capsys, prepare_data_h36m, '--from-archive', archive, '--data_root', tmp_path / 'root')
         assert message in line and str(archive) in line
@@ -351,7 +351,7 @@ def source_tree(tiny_sources, tmp_path):
 
 
 @pytest.mark.parametrize('array, message', [
-    (None, 'is no readable .mat file'), (np.zeros((4, 51)), 'holds an array of shape (4, 51)'),
+    (None, 'is not a readable .mat file'), (np.zeros((4, 51)), 'holds an array of shape (4, 51)'),
     (np.full((4, 96), np.inf), 'not finite'), (np.array(['text']), 'holds an array of shape')])
 def test_bad_mat(source_tree, tmp_path, capsys, array, message):
     path = source_tree / 'S8' / 'MyPoseFeatures' / 'D3_Positions' / 'WalkingDog 1.cdf.mat'
@@ -365,7 +365,7 @@ def test_bad_mat(source_tree, tmp_path, capsys, array, message):
 
 def test_mat_of_another_layout(source_tree, tmp_path, capsys):
     path = source_tree / 'S8' / 'MyPoseFeatures' / 'D3_Positions' / 'Walking.cdf.mat'
-    for content, message in (({'poses': np.zeros((4, 96))}, 'no readable .mat file'),
+    for content, message in (({'poses': np.zeros((4, 96))}, 'not a readable .mat file'),
                              ({'data': np.zeros((4, 96))}, 'holds an array of shape ()')):
         savemat(path, content)
         line = refused(capsys, prepare_data_h36m, '--from-source', source_tree, '--data_root', tmp_path / 'root')
@@ -374,7 +374,7 @@ def test_mat_of_another_layout(source_tree, tmp_path, capsys):
 
 def test_source_folder_that_is_none_or_lacks_files(source_tree, tmp_path, capsys):
     line = refused(capsys, prepare_data_h36m, '--from-source', tmp_path / 'absent', '--data_root', tmp_path)
-    assert 'absent is no folder' in line
+    assert 'absent is not a folder' in line
     (source_tree / 'S6' / 'MyPoseFeatures' / 'D3_Positions' / 'Eating.cdf.mat').unlink()
     line = refused(capsys, prepare_data_h36m, '--from-source', source_tree, '--data_root', tmp_path)
     assert 'holds 29 sequences of S6 where 30 are needed (Eating 1 of 2)' in line
@@ -445,7 +445,7 @@ def test_3d_must_come_first(tiny_sources, tmp_path, capsys):
     (tmp_path / 'data').mkdir()
     np.savez(tmp_path / 'data' / 'data_3d_h36m.npz', positions_3d=np.zeros(3))
     line = refused(capsys, prepare_data_2d_h36m, '--keypoints', 'hr', '--source', tiny_sources, '--data_root', tmp_path)
-    assert 'data_3d_h36m.npz holds no subject -> sequence -> poses' in line
+    assert 'data_3d_h36m.npz holds no dict subject -> sequence -> poses' in line
 
 
 def test_a_source_in_the_output_s_place(tiny_sources, tiny_root, tmp_path, capsys):
