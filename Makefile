@@ -1,11 +1,13 @@
-# make demo    the whole of PoseAug on synthetic people, in a virtual environment of its own
-# make test    the whole suite
-# PYTHON=python3.12 chooses the interpreter, VENV=DIR the environment's place.
+# make demo      run all steps of PoseAug on synthetic people
+# make test      run all tests
+# make install   make the virtual environment, which the other two also do
+# make clean     delete the virtual environment and the demo
+# PYTHON=python3.12 chooses the interpreter, VENV=DIR the folder of the virtual environment.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-# The torch that is installed where there is none yet: on a machine with a GPU this is PyPI's CUDA build.
+# The version of torch that is installed if there is none; PyPI's build for Linux supports CUDA.
 TORCH := torch==2.13.0
 
 .PHONY: demo test install clean
@@ -18,7 +20,7 @@ test: $(VENV)/.installed-test
 
 install: $(VENV)/.installed
 
-# A torch that $(PYTHON) already has (a cluster's own CUDA build, say) is used as it is.
+# If $(PYTHON) already has a suitable torch (for example a cluster's CUDA build), the environment uses it.
 $(VENV)/bin/python:
 	@if $(PYTHON) -c 'import torch; v = tuple(map(int, torch.__version__.split(".")[:2])); exit(not (2, 11) <= v <= (2, 13))' 2>/dev/null; \
 	then $(PYTHON) -m venv --system-site-packages $(VENV); \

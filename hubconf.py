@@ -1,9 +1,11 @@
 """Lifters for torch.hub: torch.hub.load(FOLDER, 'poseaug_mlp', source='local', checkpoint=PATH_OR_URL).
 
-Each gives a module in evaluation mode, on the CPU, from (B, 16, 2) normalised image coordinates to (B, 16, 3) metres.
-torch.hub runs this file inside the caller's program, which may have modules called `utils` or `common` of its own. So
-ours are imported with those set aside and put back, and ours do not stay behind. Only `models_baseline` stays, where
-the caller has none: torch.compile and pickle look the lifter's class up by its name.
+Each function returns a lifter in evaluation mode, on the CPU: (B, 16, 2) normalised image coordinates -> (B, 16, 3)
+metres, root-relative, in the camera frame.
+
+torch.hub runs this file inside the caller's program, which may have its own modules named `utils` or `common`. They are
+removed from sys.modules while ours are imported, and restored afterwards. Of our modules only `models_baseline` remains
+loaded (unless the caller has one), because torch.compile and pickle look up the lifter's class by its module name.
 """
 import argparse
 import contextlib
@@ -22,7 +24,7 @@ _OURS = (_LIFTERS, 'common', 'utils')
 
 @contextlib.contextmanager
 def _ours_alone():
-    """Within the block `import utils` and the like mean this folder's; afterwards they mean what they did before."""
+    """Context manager: `import utils` etc. import the modules of this folder; afterwards sys.modules is restored."""
     foreign = {name: sys.modules[name] for name in _loaded() if not _is_ours(sys.modules.get(name.split('.')[0]))}
     for name in foreign:
         del sys.modules[name]
@@ -39,7 +41,7 @@ def _ours_alone():
 
 
 def _loaded():
-    """Names of the loaded modules that are ours, or would hide ours."""
+    """Names of all loaded modules with the name of one of our packages, ours or not."""
     return [name for name in sys.modules if name.split('.')[0] in _OURS]
 
 
@@ -54,27 +56,28 @@ with _ours_alone():       # modules, not functions: torch.hub.list shows every f
 
 
 def poseaug_mlp(checkpoint=None, stages=None, dropout=0.25, progress=True):
-    """SimpleBaseline: an untrained one with `stages` residual blocks (4), or that of `checkpoint`.
+    """SimpleBaseline (Martinez et al., ICCV 2017) from `checkpoint`, or untrained with `stages` residual blocks (4).
 
-    `checkpoint`: path, or http(s) or file URL, of a checkpoint of either trainer, ours or the authors'; it is read with
-    weights_only=True. `stages` is read off it; where it is given too, it must agree. `dropout` matters in training
-    alone. `progress`: show that of a download. InputError where the file cannot be had, or holds another lifter.
+    `checkpoint`: path or URL (http, https, file) of a checkpoint of run_baseline.py or run_poseaug.py, ours or the
+    authors'; it is read with weights_only=True. `stages` is read from it; if given as well, it must be equal. `dropout`
+    only has an effect in training. `progress`: show the progress of a download. InputError if the file cannot be read
+    or downloaded, or holds another lifter.
     """
     return _lifter('mlp', checkpoint, stages, dropout, progress)
 
 
 def poseaug_gcn(checkpoint=None, stages=None, dropout=0.25, progress=True):
-    """SemGCN; arguments as for `poseaug_mlp`."""
+    """SemGCN (Zhao et al., CVPR 2019); arguments as for `poseaug_mlp`."""
     return _lifter('gcn', checkpoint, stages, dropout, progress)
 
 
 def poseaug_stgcn(checkpoint=None, stages=None, dropout=0.25, progress=True):
-    """ST-GCN, for which `stages` does nothing; arguments as for `poseaug_mlp`."""
+    """ST-GCN (Cai et al., ICCV 2019); arguments as for `poseaug_mlp`, but `stages` has no effect."""
     return _lifter('stgcn', checkpoint, stages, dropout, progress)
 
 
 def poseaug_videopose(checkpoint=None, stages=None, dropout=0.25, progress=True):
-    """VideoPose3D on one frame; arguments as for `poseaug_mlp`."""
+    """VideoPose3D (Pavllo et al., CVPR 2019) on a single frame; arguments as for `poseaug_mlp`."""
     return _lifter('videopose', checkpoint, stages, dropout, progress)
 
 
@@ -99,8 +102,8 @@ def _load(path, dropout):
 
 
 def _fetched(url, dropout, progress):
-    """(lifter, LifterWeights) of the file behind a URL, which is kept in torch.hub's folder of checkpoints."""
-    # many runs' files have one name (ckpt_best.pth.tar), so the whole address tells them apart
+    """(lifter, LifterWeights) of a checkpoint at a URL, downloaded once to torch.hub's folder of checkpoints."""
+    # the hash of the URL tells apart files of the same name, such as ckpt_best.pth.tar of several runs
     name = hashlib.sha256(url.encode()).hexdigest()[:16] + '_' + pathlib.Path(urllib.parse.urlparse(url).path).name
     path = pathlib.Path(torch.hub.get_dir()) / 'checkpoints' / name
     if not path.is_file():
@@ -108,10 +111,10 @@ def _fetched(url, dropout, progress):
         try:
             torch.hub.download_url_to_file(url, str(path), progress=progress)
         except (OSError, ValueError) as error:
-            raise errors.InputError(f'{url} cannot be fetched ({error}); fetch it by other means and give its '
+            raise errors.InputError(f'{url} cannot be downloaded ({error}); download it by other means and give its '
                                     'path') from None
     try:
         return _load(path, dropout)
     except errors.InputError:
-        path.unlink()      # a page that says 404, for example: the next try shall fetch again
+        path.unlink()      # so that the next call downloads again; it may be an error page
         raise

@@ -12,7 +12,7 @@ from utils.runs.resume import resume
 
 @exits_cleanly
 def main(argv=None):
-    """Train (or, with --evaluate, score); returns the run directory (or both PoseErrors)."""
+    """Train and return the run directory; with --evaluate only test and return the PoseErrors of both test sets."""
     parser = baseline_parser(__doc__)
     args = parse(parser, argv, idle=('num_workers', 'action_wise'))
     if args.evaluate:

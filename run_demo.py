@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The whole of PoseAug on synthetic people in a few minutes (make demo), by the same scripts as the real thing."""
+"""Run all steps of PoseAug on synthetic people in a few minutes (make demo), with the same scripts as on real data."""
 import shlex
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from utils.command_line import Parser, exits_cleanly
 from utils.runs.checkpoint import LAST
 
 LIFTER = '--posenet_name mlp --stages 2 --keypoints gt --batch_size 256'
-# A hundredth of the real recipe's iterations, so all players learn faster.
+# Higher learning rates, because there are only a hundredth of the usual iterations.
 GAME = '--lr_g 1e-3 --lr_d 1e-3 --lr_p 5e-4'
 
 
 @exits_cleanly
 def main(argv=None):
-    """Make the data once, pretrain, run PoseAug, compare; returns {name: (PoseErrors H36M, 3DHP)}."""
+    """Make the data if missing, pretrain, run PoseAug, compare; returns {name: (PoseErrors on H36M, on 3DHP)}."""
     args = parse_args(argv)
     shared = [*LIFTER.split(), '--data_root', args.folder, '--random_seed', args.random_seed]
     runs = args.folder / 'checkpoint'
@@ -31,17 +31,18 @@ def main(argv=None):
     scores = {name: run(run_evaluate, ['--evaluate', path, '--data_root', args.folder])
               for name, path in (('baseline', baseline), ('PoseAug', poseaug / LAST))}
     print(comparison(scores))
-    print(f'Pictures of source, BA, BL and RT poses: {poseaug / "poseaug_viz"}')
+    print(f'Pictures of poses after each augmentation (source, BA, BL, RT): {poseaug / "poseaug_viz"}')
     return scores
 
 
 def parse_args(argv):
-    """The demo's own few flags; those of the scripts it runs are fixed here."""
     parser = Parser(__doc__)
-    parser.add_argument('--folder', type=Path, default=Path('demo'), help='where data and runs go')
-    parser.add_argument('--baseline_epochs', type=int, default=25)
-    parser.add_argument('--poseaug_epochs', type=int, default=12)
-    parser.add_argument('--random_seed', type=int, default=0)
+    parser.add_argument('--folder', type=Path, default=Path('demo'),
+                        help='folder for the data and the runs (default: %(default)s)')
+    parser.add_argument('--baseline_epochs', type=int, default=25, help='epochs of pretraining (default: %(default)s)')
+    parser.add_argument('--poseaug_epochs', type=int, default=12, help='epochs of PoseAug (default: %(default)s)')
+    parser.add_argument('--random_seed', type=int, default=0,
+                        help='random seed of both trainings (default: %(default)s)')
     return parser.parse_args(argv)
 
 
@@ -55,7 +56,7 @@ def run(script, flags):
 
 
 def comparison(scores):
-    """{'baseline': (PoseErrors H36M, 3DHP), 'PoseAug': ...} -> the demo's table."""
+    """The table that the demo prints, from {'baseline': (PoseErrors on H36M, on 3DHP), 'PoseAug': ...}."""
     lines = ['\nMPJPE / P-MPJPE, mm', f'{"":<28}{"baseline":>18}{"PoseAug":>18}{"difference":>14}']
     for place, name in enumerate(('demo people (same cameras)', 'cross-domain test set')):
         before, after = scores['baseline'][place], scores['PoseAug'][place]

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Make ONNX, TorchScript and .pt2 files of a checkpoint: python3 run_export.py --evaluate PATH (README.md)."""
+"""Export a checkpoint to ONNX, TorchScript and .pt2 files: python3 run_export.py --evaluate PATH (README.md)."""
 from function_baseline.export import FORMATS, NUM_POSES, export_lifter
 from utils.command_line import Parser, exits_cleanly
 
 
 @exits_cleanly
 def main(argv=None):
-    """Write and compare each file; returns the list of Exported."""
+    """Write each file and compare it with PyTorch; returns the list of Exported."""
     args = parser().parse_args(argv)
     exported = []
     for file in export_lifter(args.evaluate, args.format, args.output, args.overwrite):
@@ -17,14 +17,14 @@ def main(argv=None):
 
 
 def parser():
-    """The lifter and its stages are read off the checkpoint, so there is little to say."""
+    """The command line; the lifter and its stages are read from the checkpoint."""
     flags = Parser(__doc__)
     flags.add_argument('--evaluate', required=True, metavar='FILE',
-                       help="checkpoint of either trainer, ours or the authors'; the file tells which lifter it is")
+                       help="checkpoint to export, of run_baseline.py or run_poseaug.py, ours or the authors'")
     flags.add_argument('--format', nargs='+', choices=FORMATS, default=list(FORMATS), metavar='NAME',
-                       help=f'{", ".join(FORMATS)} (default: all); onnx needs requirements-export.txt')
-    flags.add_argument('--output', metavar='DIR', help='folder of the files (default: that of the checkpoint)')
-    flags.add_argument('--overwrite', action='store_true', help='replace files that are there already')
+                       help=f'formats to write: {", ".join(FORMATS)} (default: all); onnx needs requirements-export.txt')
+    flags.add_argument('--output', metavar='DIR', help='folder for the files (default: the folder of the checkpoint)')
+    flags.add_argument('--overwrite', action='store_true', help='replace existing files')
     return flags
 
 

@@ -16,10 +16,10 @@ from utils.runs.resume import resume
 
 @exits_cleanly
 def main(argv=None):
-    """Train (or, with --evaluate, score); returns the run directory (or both PoseErrors)."""
+    """Train and return the run directory; with --evaluate only test and return the PoseErrors of both test sets."""
     parser = poseaug_parser(__doc__)
     args = parse(parser, argv, idle=IDLE)
-    args.keep_snapshots = 'snapshot' in args.explicit     # idle by default, as in the reference
+    args.keep_snapshots = 'snapshot' in args.explicit     # PoseAug: no snapshots by default
     if args.evaluate:
         return report_checkpoint(args, choose_device(args.device))
     resumed = resume(args, POSEAUG_KEY, parser) if args.resume else None

@@ -7,12 +7,13 @@ from utils.runs.results_table import markdown, require_csv_place, table, write_c
 
 @exits_cleanly
 def main(argv=None):
-    """Print the table; returns its Rows."""
+    """Print the table as Markdown; returns its Rows."""
     parser = Parser(__doc__.partition(':')[0])
-    parser.add_argument('folder', nargs='?', default='checkpoint', help='of runs, at any depth (default: %(default)s)')
-    parser.add_argument('--all', action='store_true', help='every run of an experiment, not the newest alone')
-    parser.add_argument('--csv', metavar='FILE', help='write the table there too; an earlier table of that name is replaced')
-    parser.add_argument('--overwrite', action='store_true', help='let --csv replace any file')
+    parser.add_argument('folder', nargs='?', default='checkpoint',
+                        help='folder with runs at any depth (default: %(default)s)')
+    parser.add_argument('--all', action='store_true', help='show all runs of an experiment, not only the newest')
+    parser.add_argument('--csv', metavar='FILE', help='also write the table to this file; replaces an earlier table')
+    parser.add_argument('--overwrite', action='store_true', help='let --csv replace any existing file')
     args = parser.parse_args(argv)
     if args.csv:
         require_csv_place(args.csv, args.overwrite)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Pictures of results, and of what a run's augmentor does to poses:
+"""Make pictures of errors, and of poses before and after a run's augmentor:
 
 python3 run_visualize.py errors --evaluate BASELINE POSEAUG
-python3 run_visualize.py views --run RUN_DIR        and so gallery and histograms (README.md).
+python3 run_visualize.py views --run RUN_DIR        (the same for gallery and histograms; README.md)
 """
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,12 +24,12 @@ from utils.seeding import generator
 
 FORMATS = ('png', 'pdf', 'svg')
 USED_OF_RUN = {'actions', 'bl_templates', 'blr_tanhlimit', 'data_root', 'downsample', 'keypoints', 's1only'}
-BATCH = 1024      # poses augmented together at least: the augmentor normalises over them, as it did in training
+BATCH = 1024      # smallest batch for the augmentor, whose BatchNorm uses the statistics of the batch, as in training
 
 
 @exits_cleanly
 def main(argv=None):
-    """Draw, write, and say where; returns the paths of the pictures."""
+    """Draw and save the pictures and print their paths; returns the paths."""
     args = parser().parse_args(argv)
     figures = args.draw(args)
     paths = [path for name, figure in figures.items() for path in save_figure(figure, args.output, name, args.format)]
@@ -38,30 +38,38 @@ def main(argv=None):
 
 
 def parser():
-    """A subcommand per kind of picture."""
+    """The command line, with a subcommand for each kind of picture."""
     top = Parser(__doc__.partition(':')[0])
     kinds = top.add_subparsers(title='pictures', metavar='KIND', required=True, parser_class=_subparser)
-    errors = kinds.add_parser('errors', help='errors per joint and per action, of checkpoints side by side')
-    errors.add_argument('--evaluate', nargs='+', required=True, metavar='FILE', help='checkpoints, the baseline first')
-    errors.add_argument('--names', nargs='+', metavar='TEXT', help='what the legend calls them')
-    errors.add_argument('--device', default='auto', metavar='NAME', help='auto, cuda, mps or cpu')
+    errors = kinds.add_parser('errors', help='bar charts of the errors per joint and per action, to compare checkpoints')
+    errors.add_argument('--evaluate', nargs='+', required=True, metavar='FILE',
+                        help='checkpoints to compare, the baseline first')
+    errors.add_argument('--names', nargs='+', metavar='TEXT',
+                        help='names of the checkpoints in the legend (default: from the files)')
+    errors.add_argument('--device', default='auto', metavar='NAME',
+                        help='device to compute on: auto, cuda, cuda:N, mps or cpu (default: %(default)s)')
     add_test_args(errors)
     errors.set_defaults(draw=errors_figures, explicit=frozenset(), dropout=0.)
-    _add_run_kind(kinds, views_figure, 'views', 4096, 'where cameras stand around the body, before and after')
-    _add_run_kind(kinds, histograms_figure, 'histograms', 4096, 'views, root depth and bone angles, before and after')
-    _add_run_kind(kinds, gallery_figure, 'gallery', 4, 'a few poses, and what BA, BL and RT make of them')
+    _add_run_kind(kinds, views_figure, 'views', 4096, 'camera directions around the body, with and without PoseAug')
+    _add_run_kind(kinds, histograms_figure, 'histograms', 4096, 'histograms of views, depth and bone angles, likewise')
+    _add_run_kind(kinds, gallery_figure, 'gallery', 4, 'a few poses after each stage of augmentation (BA, BL, RT)')
     for command in kinds.choices.values():
-        command.add_argument('--output', type=Path, metavar='DIR', help='(default: beside the last checkpoint)')
-        command.add_argument('--format', nargs='+', choices=FORMATS, default=['png'])
+        command.add_argument('--output', type=Path, metavar='DIR',
+                             help='folder for the pictures (default: the one of the run or of the last checkpoint)')
+        command.add_argument('--format', nargs='+', choices=FORMATS, default=['png'],
+                             help='file formats of the pictures (default: png)')
     return top
 
 
 def _add_run_kind(kinds, draw, name, poses, text):
     command = kinds.add_parser(name, help=text)
-    command.add_argument('--run', type=Path, required=True, metavar='DIR', help='directory of a PoseAug run')
-    command.add_argument('--poses', type=positive, default=poses, metavar='N', help='how many (default %(default)s)')
-    command.add_argument('--random_seed', type=int, default=0, metavar='N', help='chooses the poses and the noise')
-    command.add_argument('--data_root', metavar='DIR', help="folder with data/ and data_extra/ (default: the run's)")
+    command.add_argument('--run', type=Path, required=True, metavar='DIR', help='run directory of run_poseaug.py')
+    command.add_argument('--poses', type=positive, default=poses, metavar='N',
+                         help='number of poses (default: %(default)s)')
+    command.add_argument('--random_seed', type=int, default=0, metavar='N',
+                         help='random seed for the choice of poses and the noise (default: %(default)s)')
+    command.add_argument('--data_root', metavar='DIR',
+                         help="folder that contains data/ and data_extra/ (default: the run's)")
     command.set_defaults(draw=draw)
 
 
@@ -72,17 +80,18 @@ def _subparser(prog, **_):
 
 
 def errors_figures(args):
-    """{'errors_joints': Figure, 'errors_actions': Figure} of all lifters on both test sets."""
+    """{'errors_joints': Figure, 'errors_actions': Figure}: errors of all checkpoints on both test sets."""
     args.output = args.output or Path(args.evaluate[-1]).parent
     names = args.names or [name_of(path) for path in args.evaluate]
     if not len(args.evaluate) == len(names) == len(set(names)) <= len(SERIES):
-        raise InputError(f'{len(args.evaluate)} checkpoints are called {", ".join(names)}; give --names, as many and '
-                         f'all different, for at most {len(SERIES)} checkpoints')
+        raise InputError(f'{len(args.evaluate)} checkpoints have the names {", ".join(names)}; give --names, a different '
+                         f'one for each, and at most {len(SERIES)} checkpoints')
     device = choose_device(args.device)
     lifters = [load_lifter(path, args)[0].to(device) for path in args.evaluate]
     tests = load_test(args, device)
     h36m, dhp = TEST_SETS['h36m'], TEST_SETS['3dhp']
-    sets = {f'{h36m.title}, {args.keypoints} 2D': (tests.h36m, h36m.flip), f'{dhp.title}, flip averaged': (tests.dhp, dhp.flip)}
+    sets = {f'{h36m.title}, {args.keypoints} 2D': (tests.h36m, h36m.flip),
+            f'{dhp.title}, test-time flip': (tests.dhp, dhp.flip)}
     panels = {title: {name: _bars(lifter, poses, device, flip) for name, lifter in zip(names, lifters)}
               for title, (poses, flip) in sets.items()}
     return dict(errors_joints=bars.joints_figure(panels),
@@ -90,7 +99,7 @@ def errors_figures(args):
 
 
 def name_of(path):
-    """What a checkpoint's trainer is called."""
+    """'PoseAug' or 'baseline': the trainer that wrote the checkpoint."""
     return 'PoseAug' if POSEAUG_KEY in read_checkpoint(path) else 'baseline'
 
 
@@ -100,6 +109,7 @@ def _bars(lifter, poses, device, flip):
 
 
 def views_figure(args):
+    """{'views': Figure} of the camera directions in Human3.6M, after augmentation, and in the 3DHP test set."""
     sample, tests = sample_of_run(args)
     source = sample.pose3d_cam['source']
     sets = {'source: Human3.6M': source, 'after RT': sample.pose3d_cam['RT'], '3DHP test set': tests.dhp.pose3d_cam}
@@ -111,11 +121,13 @@ def views_figure(args):
 
 
 def histograms_figure(args):
+    """{'histograms': Figure} of views, root depth and bone angles."""
     sample, _ = sample_of_run(args)
     return dict(histograms=views.histograms_figure(statistics.quantities(sample)))
 
 
 def gallery_figure(args):
+    """{'gallery': Figure} of a few poses through the stages of augmentation."""
     sample, _ = sample_of_run(args)
     return dict(gallery=sheets.augmentation_figure(
         {stage: poses.numpy() for stage, poses in sample.pose3d_cam.items()},
@@ -124,20 +136,20 @@ def gallery_figure(args):
 
 
 def sample_of_run(args):
-    """(AugmentedSample of args.poses, EvaluationSets), on the CPU: the run's last augmentor on its own data."""
+    """(AugmentedSample of args.poses poses, EvaluationSets), on the CPU: the run's augmentor applied to its data."""
     path = args.run / LAST
     args.output = args.output or args.run
     content = read_checkpoint(path)
     arguments = content.get('arguments')
     if 'model_g' not in content or not isinstance(arguments, dict) or not USED_OF_RUN <= arguments.keys():
-        raise InputError(f'{path} holds no augmentor, or no arguments; --run takes the directory of a PoseAug run')
+        raise InputError(f'{path} holds no augmentor or no arguments; --run takes the run directory of run_poseaug.py')
     of_run = SimpleNamespace(**arguments)
     of_run.data_root = args.data_root or of_run.data_root
     augmentor = Augmentor(of_run.blr_tanhlimit)
     try:
         augmentor.load_state_dict(content['model_g'])
     except (RuntimeError, TypeError, AttributeError):
-        raise InputError(f'{path} holds an augmentor of another shape than this one; train it again') from None
+        raise InputError(f'{path} holds an augmentor with weights of another shape; train it again') from None
     training, tests = load_training(of_run, 'cpu')
     draws = generator('cpu', args.random_seed, 0, 'pictures')
     sample = statistics.sample_augmentations(augmentor, training, templates_for(training, of_run.bl_templates),
