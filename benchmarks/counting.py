@@ -1,4 +1,4 @@
-"""What code asks of the machine, counted while it runs: operations, FLOPs, reads by the host, peak memory."""
+"""Count operations, FLOPs, host reads (waiting for a result of the device) and peak memory while code runs."""
 import math
 import warnings
 import weakref
@@ -12,22 +12,23 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-# Operations whose result the host waits for wherever they run. Indexing with a boolean mask is another.
+# Operations for whose result the host must wait on any device. Indexing with a boolean mask is another.
 WAITING = ('_local_scalar_dense', 'nonzero', 'masked_select')
-# Ways of a tensor to the host that are no operations of their own on a CPU; on a GPU each is a copy that is waited for.
+# Methods that give a tensor to the host: no operation on a CPU, but on a GPU a copy for which the host waits.
 HOST_METHODS = ('tolist', 'numpy')
-FREE = ('empty', 'empty_like', 'empty_strided', 'new_empty', 'new_empty_strided', '_unsafe_view')     # views and allocations
-FLOPS = {}      # of operations that torch's counter does not know: function of the arguments' shapes
+FREE = ('empty', 'empty_like', 'empty_strided', 'new_empty', 'new_empty_strided', '_unsafe_view')     # not counted
+FLOPS = {}      # operations unknown to torch's counter -> function of the shapes of the arguments
 if torch.backends.mkldnn.is_available():
     FLOPS[torch.ops.mkldnn._linear_pointwise] = lambda rows, weight, *_, **__: 2 * math.prod(rows) * weight[0]
 
 
 class Counts(NamedTuple):
-    """What one run asked for.
+    """The counts of one run.
 
-    operations: kernels (views and allocations are free); host_reads: times the host waits for a result (on CUDA as it
-    reports them; elsewhere without an optimizer's own step counters, which lie on the host anyway); flops: of matrix
-    products and convolutions; peak_bytes: the most that tensors made meanwhile take; by_name: operations by name.
+    operations: number of kernels (without views and allocations); host_reads: how often the host waits for a result (on
+    CUDA as CUDA reports it; elsewhere without the optimizers' step counters, which are on the host anyway); flops:
+    FLOPs of matrix products and convolutions; peak_bytes: largest total size of the tensors made during the run;
+    by_name: {operation: number}.
     """
     operations: int
     host_reads: int
@@ -37,7 +38,7 @@ class Counts(NamedTuple):
 
 
 class Operations(TorchDispatchMode):
-    """Counts what reaches the dispatcher below autograd, forward and backward alike, in this process."""
+    """Counts all operations of forward and backward that reach the dispatcher below autograd in this process."""
 
     def __init__(self):
         super().__init__()
@@ -55,10 +56,11 @@ class Operations(TorchDispatchMode):
         return result
 
     def note_read(self):
+        """Count a host read, except within an optimizer's step."""
         self.host_reads += not self.in_optimizer
 
     def _follow(self, args, result):
-        """Add the storages that the result does not share with an argument, until they are freed."""
+        """Count the bytes of storages in the result that no argument shares, until they are freed."""
         known = {leaf.untyped_storage().data_ptr() for leaf in tree_leaves(args) if isinstance(leaf, torch.Tensor)}
         for leaf in tree_leaves(result):
             if not isinstance(leaf, torch.Tensor) or leaf.untyped_storage().data_ptr() in known:
@@ -77,14 +79,14 @@ class Operations(TorchDispatchMode):
 
 
 def _uses_mask(name, args):
-    """Whether an index operation gets a boolean mask, whose true entries must be counted first."""
+    """Whether an index operation has a boolean mask: its true entries must be counted first, for which the host waits."""
     return name in ('index', 'index_put', 'index_put_') and any(
         isinstance(leaf, torch.Tensor) and leaf.dtype == torch.bool for leaf in tree_leaves(args[1]))
 
 
 @contextmanager
 def counting():
-    """Operations that counts within the block, also what goes to Python or numpy without an operation."""
+    """Context manager: an Operations that counts within the block, including conversions to Python or numpy."""
     operations = Operations()
 
     def noting(method):
@@ -107,7 +109,7 @@ def counting():
 
 
 def count(run, device=torch.device('cpu')):
-    """Run `run()` twice (on CUDA three times) and count -> Counts of one run. FLOPs come from torch's own counter."""
+    """The Counts of one call of `run()`, which is called twice (on CUDA three times). FLOPs come from torch's counter."""
     with FlopCounterMode(display=False, custom_mapping=FLOPS) as flops:
         run()
     with counting() as operations:
@@ -117,7 +119,7 @@ def count(run, device=torch.device('cpu')):
 
 
 def _ask_cuda(run, device):
-    """CUDA's own account of one run: synchronising calls, and bytes above what was allocated before."""
+    """What CUDA reports for one run: (synchronising calls, peak bytes above the allocation before)."""
     torch.cuda.synchronize(device)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)

@@ -1,7 +1,7 @@
-"""The four lifters as one writes them first: convolutions on (B, C, J), batch-major graph products, masks made anew.
+"""The four lifters in a straightforward ("plain") implementation, for benchmarks/side_by_side.py and the tests.
 
-Weights have our lifters' names and shapes (`load_state_dict` of ours is how they get their values) and the outputs
-are the same; only the way there differs. They are half of benchmarks/side_by_side.py and a naive twin in the tests.
+They use convolutions on (B, C, J), graph products with the batch first, and masks made in every call. Names and shapes
+of the weights are those of our lifters, whose state dicts load here, and the outputs are the same.
 """
 import torch
 from torch import nn
@@ -16,7 +16,7 @@ GCN_WIDTH = 128
 
 
 def with_root(joints):
-    """(B, 45) -> (B, 16, 3), the root at the origin."""
+    """(B, 45) -> (B, 16, 3) with the root at the origin."""
     root = torch.zeros(len(joints), 1, 3, dtype=joints.dtype, device=joints.device)
     return torch.cat([root, joints.view(len(joints), -1, 3)], dim=1)
 
@@ -37,7 +37,7 @@ class PlainMlpBlock(nn.Module):
 
 
 class PlainMlp(nn.Module):
-    """SimpleBaseline: (B, 16, 2) -> (B, 16, 3)."""
+    """SimpleBaseline (Martinez et al., ICCV 2017): (B, 16, 2) -> (B, 16, 3)."""
 
     def __init__(self, stages, dropout):
         super().__init__()
@@ -54,7 +54,7 @@ class PlainMlp(nn.Module):
 
 
 class PlainVideoPose(nn.Module):
-    """VideoPose3D on one frame, with its convolutions of kernel size 1: (B, 16, 2) -> (B, 16, 3)."""
+    """VideoPose3D on a single frame, with convolutions of kernel size 1: (B, 16, 2) -> (B, 16, 3)."""
 
     def __init__(self, stages, dropout):
         super().__init__()
@@ -76,7 +76,7 @@ class PlainVideoPose(nn.Module):
 
 
 class PlainSemGraphConv(nn.Module):
-    """(B, 16, in) -> (B, 16, out): SemGCN's formula as the paper gives it."""
+    """SemGCN's graph convolution as in the paper (Zhao et al., CVPR 2019): (B, 16, in) -> (B, 16, out)."""
 
     def __init__(self, in_channels, out_channels):
         super().__init__()
@@ -110,7 +110,7 @@ class PlainGraphConvUnit(nn.Module):
 
 
 class PlainResidualUnits(nn.Module):
-    """Two units and the way around them."""
+    """Two units with a residual connection: (B, 16, 128) -> (B, 16, 128)."""
 
     def __init__(self, dropout):
         super().__init__()
@@ -121,7 +121,7 @@ class PlainResidualUnits(nn.Module):
 
 
 class PlainSemGCN(nn.Module):
-    """(B, 16, 2) -> (B, 16, 3), the root predicted like any joint."""
+    """SemGCN: (B, 16, 2) -> (B, 16, 3); the root is predicted like any other joint."""
 
     def __init__(self, stages, dropout):
         super().__init__()
@@ -134,7 +134,7 @@ class PlainSemGCN(nn.Module):
 
 
 class PlainGraphMix(nn.Module):
-    """(B, in, 1, V) -> (B, out, 1, V): 1x1 convolution to four kinds, then the sum over neighbours by kind."""
+    """(B, in, 1, V) -> (B, out, 1, V): 1x1 convolution for each kind of neighbour, then the sum over the neighbours."""
 
     def __init__(self, in_channels, out_channels, adjacency):
         super().__init__()
@@ -149,7 +149,7 @@ class PlainGraphMix(nn.Module):
 
 
 class PlainStGcnUnit(nn.Module):
-    """One st-gcn unit on (B, C, 1, V)."""
+    """ST-GCN unit: (B, in, 1, V) -> (B, out, 1, V)."""
 
     def __init__(self, in_channels, out_channels, adjacency, dropout, has_residual=True):
         super().__init__()
@@ -169,7 +169,7 @@ class PlainStGcnUnit(nn.Module):
 
 
 class PlainNonLocal(nn.Module):
-    """Non-local block on (B, C, 1, V)."""
+    """Non-local block: (B, C, 1, V) -> (B, C, 1, V)."""
 
     def __init__(self, channels, inner):
         super().__init__()
@@ -184,7 +184,7 @@ class PlainNonLocal(nn.Module):
 
 
 class PlainStGcnBody(nn.Module):
-    """(B, 17, 2) -> (B, 17, 3)."""
+    """ST-GCN on the 17 joints: (B, 17, 2) -> (B, 17, 3)."""
 
     def __init__(self, dropout):
         super().__init__()
@@ -218,7 +218,7 @@ class PlainStGcnBody(nn.Module):
 
 
 class PlainStGcn(nn.Module):
-    """(B, 16, 2) -> (B, 16, 3), with Human3.6M's Neck inside."""
+    """ST-GCN: (B, 16, 2) -> (B, 16, 3); inside it uses 17 joints, with Human3.6M's Neck."""
 
     def __init__(self, stages, dropout):
         super().__init__()
@@ -241,7 +241,7 @@ PLAIN_LIFTERS = dict(gcn=PlainSemGCN, mlp=PlainMlp, stgcn=PlainStGcn, videopose=
 
 
 def plain_copy(name, lifter, stages, dropout):
-    """The plain lifter of that name with `lifter`'s weights, type, device and mode."""
+    """The plain lifter of this name, with the weights, dtype, device and mode of `lifter`."""
     weight = next(lifter.parameters())
     plain = PLAIN_LIFTERS[name](stages, dropout).to(weight)
     plain.load_state_dict(lifter.state_dict())

@@ -1,9 +1,9 @@
-"""PoseAug's loops as one writes them first; the other side of benchmarks/side_by_side.py and a naive twin in the tests.
+"""PoseAug's training in a straightforward ("plain") implementation, for benchmarks/side_by_side.py and the tests.
 
-A torch Dataset and a DataLoader with two workers, a replay pool in a list, every scalar fetched and written when it
-is made, constants built on each call, Adam as it comes, P-MPJPE in numpy. It computes what function_poseaug and
-function_baseline compute: tests/test_benchmarks.py compares them at equal weights and noise. Poses are (B, 16, 3),
-camera frame, metres; 2D is (B, 16, 2), normalised.
+It uses a torch Dataset and a DataLoader with two workers, a list as replay pool, Adam without options, and P-MPJPE in
+numpy; it copies every scalar to the host immediately and builds constants in every call. It computes the same as
+function_poseaug and function_baseline: tests/benchmarks compares them with equal weights and noise. 3D poses are
+(B, 16, 3), camera frame in metres; 2D poses are (B, 16, 2), normalised; cameras are intrinsics (B, 9).
 """
 import random
 import warnings
@@ -20,13 +20,13 @@ from function_poseaug.steps import DEGREES, Game, GameOptimizers
 from utils.device import MMAP_THRESHOLD, TOP_PAD, TRIM_THRESHOLD
 
 WORKERS = 2    # the default of --num_workers
-# what the GNU C library arrives at by itself, at its most generous (mallopt(3)); its own rule is off once a program sets one
+# The largest values that the GNU C library chooses by itself (mallopt(3)); it stops adapting them once one is set
 MALLOC = ((MMAP_THRESHOLD, 32 << 20), (TRIM_THRESHOLD, 64 << 20), (TOP_PAD, 128 << 10))
-warnings.filterwarnings('ignore', 'Creating a tensor from a list of numpy')     # slow it is: that is what is compared
+warnings.filterwarnings('ignore', 'Creating a tensor from a list of numpy')     # slow, but that is compared
 
 
 class PlainPoses(Dataset):
-    """Pose by pose: (pose3d_cam (16, 3), pose2d (16, 2), camera (9,)) from numpy arrays of N each."""
+    """Dataset of (pose3d_cam (16, 3), pose2d (16, 2), camera (9,)) from numpy arrays with N of each."""
 
     def __init__(self, pose3d_cam, pose2d, camera):
         self.pose3d_cam, self.pose2d, self.camera = pose3d_cam, pose2d, camera
@@ -39,7 +39,7 @@ class PlainPoses(Dataset):
 
 
 def plain_poses(poses):
-    """A PoseSet on the CPU as a Dataset; the arrays are shared, the cameras written out pose by pose."""
+    """A PoseSet on the CPU as PlainPoses; shares its arrays, but repeats the camera for every pose."""
     return PlainPoses(poses.pose3d_cam.numpy(), poses.pose2d.numpy(), poses.intrinsics[poses.camera].numpy())
 
 
@@ -49,13 +49,13 @@ def loader(dataset, batch_size, shuffle=True, workers=WORKERS, keep_workers=Fals
 
 
 class PlainPool:
-    """Replay pool of `capacity` poses in a list of numpy arrays, made a tensor again number by number, as in the reference."""
+    """Replay pool: a list of up to `capacity` numpy arrays, converted to a tensor number by number, like the authors'."""
 
     def __init__(self, capacity=4096):
         self.capacity, self.items = capacity, []
 
     def exchange(self, batch, coins=None, slots=None):
-        """(B, ...) -> (B, ...); `coins` (B,) and `slots` (B,) replace the draws of each pose."""
+        """Exchange poses (B, ...) for poses of the pool; `coins` (B,) and `slots` (B,) replace the random draws."""
         returned = []
         for i, item in enumerate(batch.detach().cpu().numpy()):
             if len(self.items) < self.capacity:
@@ -71,7 +71,7 @@ class PlainPool:
 
 
 def plain_game(game, name, stages, dropout):
-    """The same players with the same weights, in plain form, and their optimizers at PoseAug's rates."""
+    """(Game, GameOptimizers): the networks of `game` in plain form with the same weights, and Adam at PoseAug's rates."""
     networks = PlainAugmentor(game.augmentor.max_length_change), PlainCritic3D(), PlainCritic2D()
     for plain, ours in zip(networks, game):
         plain.to(next(ours.parameters())).load_state_dict(ours.state_dict())
@@ -107,7 +107,7 @@ def range_loss(values, centre, half_width):
 
 
 def generator_step(game, optimizer, batch, weights, feedback, noise=None):
-    """Update the augmentor on (3D, 2D, camera); returns (AugmentedPoses, 2D of RT, tag -> number)."""
+    """Update the augmentor on a batch (3D, 2D, camera); returns (AugmentedPoses, 2D of RT, {tag: number})."""
     pose3d, pose2d, camera = batch
     game.lifter.train()
     for network in game[1:]:
@@ -134,7 +134,7 @@ def generator_loss(critic, real, fake, tag):
 
 
 def discriminator_step(critic, optimizer, real, fake, tag):
-    """Update one critic; returns tag -> number."""
+    """Update one discriminator; returns {tag: number}."""
     real_scores, fake_scores = critic(real), critic(fake.detach())
     loss = (mse_to(real_scores, 1.) + mse_to(fake_scores, 0.)) * 0.5
     step(loss, critic, optimizer)
@@ -148,7 +148,7 @@ def score_log(tag, real_scores, fake_scores, loss_tag, loss):
 
 
 def difference_loss(poses, weights):
-    """-> (loss, tag -> number)."""
+    """The loss on the size of the augmentation: (loss, {tag: number})."""
     angle = range_loss(poses.ba_diff.mean(dim=1), weights.angle_centre, weights.angle_half_width)
     length = range_loss(poses.bl_ratio, 0, weights.length_limit)
     log = {'train_G_iter_diff_loss/loss_diff_angle': angle.item(),
@@ -162,7 +162,7 @@ def difference_loss(poses, weights):
 
 
 def lifter_feedback(lifter, batch, poses, rt_pose2d, feedback):
-    """The released code's feedback -> (loss, tag -> number)."""
+    """The feedback of the lifter on the hardness, as in the authors' released code: (loss, {tag: number})."""
     pose3d, pose2d, camera = batch
     source = hardness_of(lifter, pose2d, pose3d)
     ba = hardness_of(lifter, project(poses.ba, camera), poses.ba)
@@ -183,7 +183,7 @@ def lifter_feedback(lifter, batch, poses, rt_pose2d, feedback):
 
 
 def hardness_of(lifter, pose2d, pose3d):
-    """(B, 3): means of the weighted errors of the three groups of joints, metres."""
+    """(B, 3) metres: mean weighted error of the lifter on each of the three groups of joints."""
     errors = torch.norm(lifter(pose2d) - (pose3d - pose3d[:, :1]), dim=-1)
     groups = []
     for weight_of in H36M_16.feedback_groups:
@@ -193,7 +193,7 @@ def hardness_of(lifter, pose2d, pose3d):
 
 
 class PlainGan:
-    """What one adversarial epoch holds on to: players, pools, what it writes to, and the pairs it kept."""
+    """The state of an adversarial epoch: networks, optimizers, replay pools, log writer, and the pairs kept so far."""
 
     def __init__(self, game, optimizers, writer, weights, feedback, df=2):
         self.game, self.optimizers, self.writer = game, optimizers, writer
@@ -203,7 +203,7 @@ class PlainGan:
         self.iteration = 0
 
     def play(self, batches, noise=None):
-        """One iteration on three batches (source, 3D targets, 2D targets), each (3D, 2D, camera); returns the log."""
+        """One iteration on three batches (3D, 2D, camera): source, real 3D, real 2D; returns the log {tag: number}."""
         source, (target3d, _, _), (_, target2d, _) = batches
         optimizer = self.optimizers.augmentor
         poses, rt_pose2d, log = generator_step(self.game, optimizer, source, self.weights, self.feedback, noise)
@@ -219,14 +219,14 @@ class PlainGan:
         return log
 
     def keep(self, rt, rt_pose2d):
-        """Put aside, on the host, the RT pairs none of whose 2D values exceeds 1."""
+        """Keep, on the host, the RT pairs whose 2D coordinates are all at most 1."""
         inside = (rt_pose2d <= 1).flatten(1).all(dim=1)
         self.kept3d.append((rt - rt[:, :1])[inside].cpu().numpy())
         self.kept2d.append(rt_pose2d[inside].cpu().numpy())
 
 
 def lifter_step(lifter, optimizer, pose2d, pose3d):
-    """One supervised step; the loss as a number."""
+    """One supervised training step; returns the loss as a number."""
     lifter.train()
     loss = F.mse_loss(lifter(pose2d), pose3d - pose3d[:, :1])
     step(loss, lifter, optimizer)
@@ -235,7 +235,7 @@ def lifter_step(lifter, optimizer, pose2d, pose3d):
 
 @torch.no_grad()
 def evaluate(lifter, batches, device):
-    """MPJPE and P-MPJPE, mm, over batches of (3D, 2D, camera)."""
+    """(MPJPE, P-MPJPE) in mm over batches (3D, 2D, camera)."""
     lifter.eval()
     errors, aligned_errors, count = 0., 0., 0
     for pose3d, pose2d, _ in batches:
@@ -249,7 +249,7 @@ def evaluate(lifter, batches, device):
 
 
 def p_mpjpe(predicted, target):
-    """(N, 16, 3) metres twice -> (N,): errors after aligning each pose by a similarity, with numpy's SVD."""
+    """(N, 16, 3) metres twice -> (N,) metres: mean joint error of each pose after Procrustes alignment."""
     source, goal = (pose - pose.mean(axis=1, keepdims=True) for pose in (predicted, target))
     source_size, goal_size = (np.sqrt((pose ** 2).sum(axis=(1, 2), keepdims=True)) for pose in (source, goal))
     u, singular, vt = np.linalg.svd(np.matmul((goal / goal_size).transpose(0, 2, 1), source / source_size))
@@ -264,9 +264,9 @@ def p_mpjpe(predicted, target):
 
 
 def swapped_bones(batches, templates, device, rows=None):
-    """Every batch of (3D, 2D, camera) takes random rows of `templates` (S, 15) and is projected again -> PlainPoses.
+    """Give each pose the bone lengths of a random row of `templates` (S, 15) and project it again: PlainPoses.
 
-    `rows`: a list with a (B,) tensor per batch, in place of the draws.
+    `batches` yields (3D, 2D, camera); `rows`: a list with a (B,) tensor per batch that replaces the random draws.
     """
     swapped3d, swapped2d, cameras = [], [], []
     for number, (pose3d, _, camera) in enumerate(batches):

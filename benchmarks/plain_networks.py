@@ -1,7 +1,8 @@
-"""Bones, cameras, augmentor and critics as one writes them first: constants made anew, one bone or part at a time.
+"""Bones, projection, augmentor and discriminators in a straightforward ("plain") implementation.
 
-Poses are (B, 16, 3), camera frame, metres; 2D is (B, 16, 2), normalised. Names and shapes of the weights are those of
-models_poseaug, whose state dicts load here.
+Constants are made in every call, and bones and body parts handled one by one. 3D poses are (B, 16, 3), camera frame in
+metres; 2D poses are (B, 16, 2), normalised. Names and shapes of the weights are those of models_poseaug, whose state
+dicts load here.
 """
 import torch
 from torch import nn
@@ -14,7 +15,7 @@ NUM_BONES = H36M_16.num_bones
 
 
 def bone_vectors(pose3d):
-    """(B, 16, 3) -> (B, 15, 3), parent minus child, by a matrix made here."""
+    """(B, 16, 3) -> (B, 15, 3), parent minus child, by a matrix product."""
     matrix = torch.zeros(H36M_16.num_joints, NUM_BONES)
     for joint, parent in H36M_16.edges:
         matrix[parent, joint - 1], matrix[joint, joint - 1] = 1, -1
@@ -22,7 +23,7 @@ def bone_vectors(pose3d):
 
 
 def pose_from_bones(vectors):
-    """(B, 15, 3) -> (B, 16, 3), root-relative: each joint from its parent."""
+    """(B, 15, 3) -> (B, 16, 3), root-relative, each joint computed from its parent."""
     joints = [torch.zeros_like(vectors[:, 0])]
     for joint, parent in H36M_16.edges:
         joints.append(joints[parent] - vectors[:, joint - 1])
@@ -34,7 +35,7 @@ def unit(vectors):
 
 
 def project(pose3d, camera):
-    """(B, 16, 3), (B, 9) -> (B, 16, 2) normalised, with lens distortion."""
+    """(B, 16, 3) camera metres, (B, 9) intrinsics -> (B, 16, 2) normalised, with lens distortion."""
     camera = camera.unsqueeze(1)
     focal, centre, radial, tangential = camera[..., :2], camera[..., 2:4], camera[..., 4:7], camera[..., 7:]
     xy = torch.clamp(pose3d[..., :2] / pose3d[..., 2:], min=-1, max=1)
@@ -45,7 +46,7 @@ def project(pose3d, camera):
 
 
 def rotation_matrix(axis_angle):
-    """(B, 3) radians -> (B, 3, 3), Rodrigues entry by entry; the first order where the angle is tiny."""
+    """Axis-angle (B, 3) in radians -> (B, 3, 3) by Rodrigues' formula; first-order approximation for tiny angles."""
     squared = (axis_angle * axis_angle).sum(dim=1, keepdim=True)
     large = squared > 1e-6
     angle = torch.sqrt(torch.where(large, squared, torch.ones_like(squared)))
@@ -74,7 +75,7 @@ class PlainTrunkBlock(nn.Module):
 
 
 class PlainTrunk(nn.Module):
-    """(B, in_size) and noise (B, 48) -> (B, out_size)."""
+    """(B, in_size) and noise (B, 48; drawn if None) -> (B, out_size)."""
 
     def __init__(self, in_size, out_size, width=256):
         super().__init__()
@@ -92,7 +93,7 @@ class PlainTrunk(nn.Module):
 
 
 class PlainAugmentor(nn.Module):
-    """Source poses -> AugmentedPoses, head by head; each head takes the pose apart anew."""
+    """Source poses (B, 16, 3) -> AugmentedPoses; each head computes the bone vectors again."""
 
     def __init__(self, bl_limit=0.2):
         super().__init__()
@@ -111,7 +112,7 @@ class PlainAugmentor(nn.Module):
         return AugmentedPoses(ba, ba_diff, bl, bl_ratio, rt, axis_angle, translation)
 
     def turn_bones(self, pose3d_cam, source, noise):
-        """BA: (B, 16, 3), 1 - cos of each bone's turn (B, 15)."""
+        """BA: poses (B, 16, 3), and 1 - cos of each bone's rotation angle (B, 15)."""
         vectors = bone_vectors(pose3d_cam)
         lengths, old = torch.norm(vectors, dim=-1, keepdim=True), unit(vectors)
         change = self.bone_angle(source, noise).view(-1, NUM_BONES, 3)
@@ -121,7 +122,7 @@ class PlainAugmentor(nn.Module):
         return pose_from_bones(new * lengths) + pose3d_cam[:, :1], 1 - torch.sum(old * new, dim=-1)
 
     def stretch_bones(self, pose3d_cam, ba, source, noise):
-        """BL: (B, 16, 3), relative change per group of bones (B, 9)."""
+        """BL: poses (B, 16, 3), and relative change of length of each group of bones (B, 9)."""
         source_lengths = torch.norm(bone_vectors(pose3d_cam), dim=-1)
         raw = self.bone_length(torch.cat([source, source_lengths], dim=1), noise)
         mask = torch.ones(H36M_16.num_groups)
@@ -132,7 +133,7 @@ class PlainAugmentor(nn.Module):
         return pose_from_bones(bl_vectors) + pose3d_cam[:, :1], ratio
 
     def move(self, bl, source, rotation_noise, translation_noise):
-        """RT: (B, 16, 3), axis-angle (B, 3), translation (B, 1, 3)."""
+        """RT: poses (B, 16, 3), axis-angle (B, 3), translation (B, 1, 3) in metres."""
         axis_angle = torch.tanh(self.rotation(source, rotation_noise)) * MAX_ANGLE
         shift = self.translation(source, translation_noise)
         translation = torch.cat([shift[:, :2], shift[:, 2:] ** 2], dim=1).unsqueeze(1)
@@ -141,7 +142,7 @@ class PlainAugmentor(nn.Module):
 
 
 class PlainKcsBranch(nn.Module):
-    """(B, 225) -> (B, 1)."""
+    """KCS matrix (B, 225) -> score (B, 1)."""
 
     def __init__(self, width=256):
         super().__init__()
@@ -157,7 +158,7 @@ class PlainKcsBranch(nn.Module):
 
 
 class PlainCritic3D(nn.Module):
-    """(B, 16, 3) -> (B, 5): each branch masks the bones and multiplies them out for itself."""
+    """(B, 16, 3) -> (B, 5) scores; each branch computes its own KCS matrix from the masked bones."""
 
     def __init__(self):
         super().__init__()
@@ -176,7 +177,7 @@ class PlainCritic3D(nn.Module):
 
 
 class PlainCritic2D(nn.Module):
-    """(B, 16, 2) -> (B, 1)."""
+    """2D pose (B, 16, 2) -> score (B, 1)."""
 
     def __init__(self, width=100):
         super().__init__()

@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
-"""Our loops beside plain ones, in one process, in turns, on synthetic poses of the real shapes.
+"""Compare the speed of our training with a straightforward ("plain") implementation, on synthetic poses.
 
     python3 benchmarks/side_by_side.py --posenet_name mlp --device cpu --threads 2 --json mlp.json --figure mlp.png
 
-The plain side (benchmarks/plain_loop.py) has the same weights and does the same arithmetic the way one writes it first.
-Each row alternates: some iterations of ours, the same number of the plain one, and a matrix product, to know what the
-machine gives at that moment. Each side's turn has the C library's memory set as in its own program. Times are medians and
-the ratio is the median of neighbours' ratios, so that whatever else runs on the machine meets both. Counts come from
-further runs of each.
+The plain side (benchmarks/plain_loop.py) has the same weights and does the same computations, without optimizations.
+For each row the two sides take turns in one process: some iterations of ours, the same number of the plain side, and a
+matrix product, which shows the speed of the machine at that moment. In each turn the C library's memory is set as in the
+program of that side. Times are medians. The ratio is the median of the ratios of neighbouring turns, so that other load
+on the machine affects both sides. The counts come from additional runs.
 
-What the rows leave out, mostly in the plain side's favour: its workers fill their queues (four batches each) before
-its turn, so a turn of 32 batches meets 28 of them as training does, one of 8 iterations only half (`--block`), and their
-work is in no count; a turn of our game or lifter is a small epoch, whose end flushes the log and reads the loss, so these
-host reads come once a turn here and once in 100 iterations in training; our summary of an evaluation (PCK and AUC by
-action), once per evaluation, is in no row; nobody draws pictures or saves checkpoints. `--epoch` runs whole epochs,
-workers and summary included.
+The rows do not include the following, mostly in favour of the plain side:
+- Its DataLoader workers fill their queues (four batches each) before its turn. A turn of 32 batches waits for 28 of them
+  as in training, a turn of 8 iterations only for half (`--block`). The operations of the workers are not counted.
+- A turn of our adversarial or supervised training is a small epoch, which at its end flushes the log and reads the loss.
+  These host reads occur once per turn here, but once in 100 iterations in training.
+- Our summary of an evaluation (PCK and AUC per action), pictures and checkpoints are in no row.
+`--epoch` runs whole epochs, with workers and summary.
 """
 import json
 import os
@@ -30,7 +31,7 @@ from typing import NamedTuple
 import tensorboardX
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # so that it runs as a script from any folder
 from benchmarks.counting import Counts, count
 from benchmarks.sides import RECIPES, Ours, Plain, new_game
 from benchmarks.synthetic import held_out_poses, synthetic_poses
@@ -43,14 +44,14 @@ from utils.pictures.drawing import new_figure
 from utils.runs.events import EventFile
 from utils.runs.run_directory import environment
 
-TRAIN_POSES = 1_559_752                     # Human3.6M
-TEST_SHARE = (543_344 + 2 * 2_929) / TRAIN_POSES    # Human3.6M, and 3DHP with its mirror images
+TRAIN_POSES = 1_559_752                     # training poses of Human3.6M
+TEST_SHARE = (543_344 + 2 * 2_929) / TRAIN_POSES    # test poses of Human3.6M, and of 3DHP with test-time flip
 GEMM_SIZE = 1024
-WORKERS_TICK, WORKERS_PATIENCE = .03, 300   # seconds between looks at the workers, and how many looks
+WORKERS_TICK, WORKERS_PATIENCE = .03, 300   # seconds between two checks of the workers, and number of checks
 
 
 class Part(NamedTuple):
-    """A row: its title, the sides' method, how many units make a turn (0: --block), and units per run when counting."""
+    """A row: its title, the method of both sides, units per turn (0: --block), and units per run when counting."""
     title: str
     method: str
     units: int
@@ -63,14 +64,14 @@ PARTS = (Part('data batch', 'batch', 32, 1), Part('GAN iteration', 'gan', 0, 2),
 
 
 class Side(NamedTuple):
-    """One side of a row: milliseconds per unit (median), share of the GEMM rate, Counts per unit (peak: per run)."""
+    """One side of a row: median milliseconds per unit, share of the GEMM's FLOP rate, Counts per unit (peak: per run)."""
     milliseconds: float
     gemm_share: float
     counts: Counts
 
 
 class Row(NamedTuple):
-    """`ratio`: plain / ours, median of paired ratios; `turns`: how many pairs."""
+    """A row of the table; `ratio`: plain / ours, the median over the pairs of turns; `turns`: number of pairs."""
     title: str
     ours: Side
     plain: Side
@@ -99,25 +100,30 @@ def main(argv=None):
 
 def parse_args(argv):
     parser = Parser(__doc__.partition('\n')[0])
-    parser.add_argument('--posenet_name', default='videopose', choices=sorted(LIFTERS))
-    parser.add_argument('--device', default='auto', metavar='NAME', help=f'{", ".join(DEVICES)} (default %(default)s)')
+    parser.add_argument('--posenet_name', default='videopose', choices=sorted(LIFTERS),
+                        help='lifter to train (default: %(default)s)')
+    parser.add_argument('--device', default='auto', metavar='NAME',
+                        help=f'device to compute on: {", ".join(DEVICES)} (default: %(default)s)')
     parser.add_argument('--poses', default=TRAIN_POSES, type=positive, metavar='N',
-                        help='training poses (default %(default)s)')
-    parser.add_argument('--batch_size', default=1024, type=batch_size, metavar='N')
+                        help='number of training poses (default: %(default)s, as in Human3.6M)')
+    parser.add_argument('--batch_size', default=1024, type=batch_size, metavar='N',
+                        help='poses per batch (default: %(default)s)')
     parser.add_argument('--iterations', default=20, type=positive, metavar='N',
-                        help='turns of each side (default %(default)s)')
+                        help='turns of each side (default: %(default)s)')
     parser.add_argument('--block', default=0, type=int, metavar='N',
-                        help='iterations in a turn, an even number (default 8; on CUDA, which records its updates anew in '
-                             'every turn, 100)')
-    parser.add_argument('--threads', default=0, type=int, metavar='N', help='of torch on the CPU (default: its own)')
+                        help='iterations per turn, an even number (default: 8; on CUDA 100, because each turn records '
+                             'its CUDA graphs again)')
+    parser.add_argument('--threads', default=0, type=int, metavar='N',
+                        help="number of torch's CPU threads (default: torch's own choice)")
     parser.add_argument('--num_workers', default=2, type=int, metavar='N',
-                        help='of each plain DataLoader (default %(default)s)')
-    parser.add_argument('--epoch', action='store_true', help='run whole epochs instead of adding up their parts')
-    parser.add_argument('--json', type=Path, metavar='FILE')
-    parser.add_argument('--figure', type=Path, metavar='FILE.png')
+                        help='worker processes of each plain DataLoader (default: %(default)s)')
+    parser.add_argument('--epoch', action='store_true', help='time whole epochs instead of adding up their parts')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write all measurements to this JSON file')
+    parser.add_argument('--figure', type=Path, metavar='FILE.png', help='save a bar chart of the times to this file')
     args = parser.parse_args(argv)
     if args.block < 0 or args.block % 2:
-        raise InputError(f'--block {args.block}: an even number is needed: the critics move in every second iteration')
+        raise InputError(f'--block {args.block}: an even number is needed, because the discriminators are updated in every '
+                         'second iteration')
     return args
 
 
@@ -127,10 +133,10 @@ def describe(device):
 
 
 def make_sides(args, device, folder):
-    """(Ours, Plain) with equal weights on the same poses."""
+    """(Ours, Plain) with equal weights and the same poses; InputError if there are too few poses for a turn."""
     largest = args.batch_size * max([args.block, *(part.units for part in PARTS)])
     if args.poses < largest:
-        raise InputError(f'--poses {args.poses}: a turn takes {largest}; ask for more, or for a smaller --batch_size')
+        raise InputError(f'--poses {args.poses}: a turn needs {largest}; give more poses or a smaller --batch_size')
     training, test = synthetic_poses(args.poses), held_out_poses(max(largest, round(args.poses * TEST_SHARE)))
     game = new_game(args.posenet_name, device)
     plain = Plain(args.posenet_name, game, training, test, args.batch_size,
@@ -141,7 +147,7 @@ def make_sides(args, device, folder):
 
 
 def measure(part, ours, plain, args, device):
-    """Warm both sides up, time them in turns, count -> Row."""
+    """The Row of a part: warm up both sides, time them in turns, and count."""
     n = part.units or args.block
     runs = [partial(turn, side, part.method, n) for side in (ours, plain)]
     for run in runs:
@@ -158,13 +164,13 @@ def measure(part, ours, plain, args, device):
 
 
 def turn(side, method, *units):
-    """A turn of one side, the C library's memory set as in that side's own program."""
+    """A turn of one side, with the C library's memory set as in the program of that side."""
     set_malloc(side.malloc)
     getattr(side, method)(*units)
 
 
 def side_of(run, seconds, n, counted, gemm_rate, device):
-    """Side of a row whose turns of `n` units took `seconds`; `run()` does `counted` units."""
+    """The Side of a row whose turns of `n` units took `seconds` (a list); `run()` does `counted` units."""
     total = count(run, device)
     counts = Counts(total.operations / counted, total.host_reads / counted, total.flops / counted, total.peak_bytes,
                     {name: times / counted for name, times in sorted(total.by_name.items(), key=lambda item: -item[1])})
@@ -173,7 +179,7 @@ def side_of(run, seconds, n, counted, gemm_rate, device):
 
 
 def timed(run, device):
-    """Seconds of one turn, begun when the device and the plain side's workers are idle."""
+    """Seconds of one turn, started when the device and the plain side's workers are idle."""
     wait_for_workers()
     synchronize(device)
     start = time.perf_counter()
@@ -190,7 +196,7 @@ def synchronize(device):
 
 
 def wait_for_workers():
-    """Until no DataLoader worker has used the processor for a while."""
+    """Wait until no DataLoader worker has used the processor for a while."""
     before = None
     for _ in range(WORKERS_PATIENCE):
         now = [_activity(child.pid) for child in active_children()]
@@ -201,7 +207,7 @@ def wait_for_workers():
 
 
 def _activity(pid):
-    """(state, user ticks, system ticks) of a process; asleep for all we know where there is no /proc."""
+    """(state, user ticks, system ticks) of a process; assumes that it sleeps if there is no /proc."""
     try:
         values = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
     except OSError:
@@ -210,7 +216,7 @@ def _activity(pid):
 
 
 def gemm_seconds(device):
-    """Seconds of one product of two (1024, 1024) float32 matrices, over some in a row."""
+    """Seconds of one product of two (1024, 1024) float32 matrices, averaged over several."""
     repeats = 100 if device.type == 'cuda' else 3
     left, right = torch.ones(2, GEMM_SIZE, GEMM_SIZE, device=device)
     left @ right
@@ -223,14 +229,14 @@ def gemm_seconds(device):
 
 
 def whole_epoch(ours, plain, device):
-    """Row of one whole epoch of each side, one after the other."""
+    """The Row of one whole epoch of each side, one after the other."""
     seconds = [timed(partial(turn, side, 'epoch'), device) for side in (ours, plain)]
     nothing = Counts(0, 0, 0, 0, {})
     return Row('whole epoch (run)', *(Side(1000 * value, 0., nothing) for value in seconds), seconds[1] / seconds[0], 1)
 
 
 def extrapolated_epoch(rows, ours):
-    """Row of an epoch added up from the rows: refresh, game, lifter on fakes and on real pairs, two evaluations."""
+    """The Row of an epoch, added up from other rows: refresh, GAN, lifter on fake and real pairs, two evaluations."""
     batches = len(ours.training) / ours.size
     units = {'GAN iteration': batches, 'lifter step': batches * (1 + ours.kept / ours.played),
              'evaluation': 2 * len(ours.test) / ours.size, 'bone-length refresh': batches}
@@ -271,7 +277,7 @@ def _line(row):
 
 
 def record(rows, args, device):
-    """Everything measured, as JSON takes it."""
+    """Dict of all measurements and settings, ready for JSON."""
     def as_dict(value):
         return {name: as_dict(part) for name, part in value._asdict().items()} if hasattr(value, '_asdict') else value
 
@@ -281,7 +287,7 @@ def record(rows, args, device):
 
 
 def save_bars(path, rows, title):
-    """Milliseconds of both sides, logarithmic, the ratio written beside."""
+    """Save a bar chart of the milliseconds of both sides, on a logarithmic axis, labelled with the ratios."""
     figure = new_figure(figsize=(9, .7 * len(rows) + 1.6), layout='constrained')
     axes = figure.add_subplot()
     for offset, side, colour in ((-.2, 'ours', 'tab:blue'), (.2, 'plain', 'tab:orange')):

@@ -1,7 +1,7 @@
-"""The two sides of benchmarks/side_by_side.py, with the same methods: each does `n` units of a part of training.
+"""The two sides that benchmarks/side_by_side.py compares; their methods do `n` units of a part of training.
 
-A unit is one batch of `batch_size` poses, or one iteration on such batches. `Ours` calls what the scripts call; `Plain`
-does the same with benchmarks/plain_loop.py, from the same weights.
+A unit is one batch of `batch_size` poses, or one iteration on such batches. `Ours` calls the functions that the scripts
+use; `Plain` does the same with benchmarks/plain_loop.py, starting from the same weights.
 """
 from dataclasses import fields, replace
 from itertools import cycle, islice
@@ -29,31 +29,31 @@ from utils.runs.scalar_log import ScalarLog
 from utils.seeding import generator, seed_everything
 
 RECIPES = dict(gcn=(4, 0.), mlp=(2, .25), stgcn=(4, 0.), videopose=(4, .25))    # stages, dropout of the PoseAug runs
-EPOCH, SEED = 3, 0      # the first epoch with the feedback in the loss
+EPOCH, SEED = 3, 0      # the first epoch whose loss includes the feedback
 PUBLISHED = poseaug_parser('').parse_args([])
 
 
 def part_of(poses, start, count):
-    """`count` consecutive poses of a PoseSet."""
+    """PoseSet of `count` consecutive poses of `poses`, from `start`."""
     tensors = {field.name: getattr(poses, field.name)[start:start + count] for field in fields(poses)
                if field.name not in ('intrinsics', 'group_names', 'skeleton')}
     return replace(poses, **tensors)
 
 
 def new_game(name, device):
-    """Players of a PoseAug run of that lifter, freshly initialised."""
+    """A Game with newly initialised networks, as at the start of a PoseAug run with the lifter `name`."""
     seed_everything(SEED)
     networks = Augmentor(), Discriminator3D(), Discriminator2D(), build_lifter(name, *RECIPES[name])
     return Game(*(network.to(device) for network in networks))
 
 
 class Ours:
-    """The loops of this project, on parts of `training` and `test` (PoseSets, resident on the device).
+    """The training of this project, on parts of the PoseSets `training` and `test`, which are on the device.
 
-    `write(figures, step)` keeps what an iteration logs, as ScalarLog's does.
+    `write(figures, step)` writes the log of an iteration, as for ScalarLog.
     """
 
-    malloc = KEPT_MEMORY        # the settings of the C library's memory in this side's turns
+    malloc = KEPT_MEMORY        # settings of the C library's memory in the turns of this side
 
     def __init__(self, game, training, test, batch_size, write):
         self.device = training.device
@@ -73,11 +73,11 @@ class Ours:
             self.training.take(index, self.device)
 
     def gan(self, n):
-        """Adversarial iterations, their batches and their log included; the critics move in every second one."""
+        """Adversarial iterations with batches and log; the discriminators are updated in every second one."""
         return self.play(self._some(n))
 
     def play(self, poses):
-        """One adversarial epoch on a PoseSet; the FakePairs."""
+        """One adversarial epoch on a PoseSet; returns its FakePairs."""
         log = ScalarLog(self.write, FLUSH_EVERY, what='the benchmark')
         fakes, self.iteration = adversarial_epoch(self.game, self.optimizers, self.pools, poses, self.settings(), log,
                                                   lambda *_: None)
@@ -85,7 +85,7 @@ class Ours:
         return fakes
 
     def settings(self):
-        """The published ones of an epoch past the warm-up."""
+        """The AdversarialEpoch with the published settings, for an epoch after the warm-up."""
         return AdversarialEpoch(EPOCH, self.iteration, self.size, PUBLISHED.df, SEED, False, loss_weights(PUBLISHED),
                                 feedback_terms(PUBLISHED, EPOCH))
 
@@ -94,22 +94,22 @@ class Ours:
         self._train(list(islice(self.order, n)), self._real)
 
     def evaluate(self, n):
-        """Errors of both protocols on batches of the test set, pose by pose."""
+        """Errors (MPJPE and P-MPJPE) of each pose in batches of the test set."""
         return per_pose_errors(self.game.lifter, part_of(self.test, 0, n * self.size), self.device, flip=False)
 
     def refresh(self, n):
-        """New bone lengths and projections."""
+        """Poses with new bone lengths, and their projections."""
         return swapped_bones(self._some(n), self.templates, self.draws)
 
     def pool(self, n):
-        """Both replay pools take and give a batch."""
+        """Exchange a batch with each of the two replay pools."""
         for start in range(0, n * self.size, self.size):
             batch = part_of(self.training, start % len(self.training), self.size)
             self.pools.fake3d.exchange(batch.pose3d_cam, self.draws)
             self.pools.fake2d.exchange(batch.pose2d, self.draws)
 
     def epoch(self):
-        """A whole PoseAug epoch after the warm-up: refresh, game, lifter on fakes and real pairs, two evaluations."""
+        """A whole PoseAug epoch after the warm-up: refresh, GAN, lifter on fake and real pairs, two evaluations."""
         fakes = self.play(swapped_bones(self.training, self.templates, self.draws))
         self._train(shuffled_batches(len(fakes.pose2d), self.size, self.draws),
                     lambda index: (fakes.pose2d[index], fakes.pose3d_rel[index]))
@@ -118,7 +118,7 @@ class Ours:
         evaluate(self.game.lifter, self.test, self.device, flip=False)
 
     def _some(self, n):
-        """The next n batches' worth of training poses."""
+        """PoseSet of the next `n` batches of training poses."""
         count = n * self.size
         self.place = self.place if self.place + count <= len(self.training) else 0
         self.place += count
@@ -133,7 +133,7 @@ class Ours:
 
 
 class Plain:
-    """The plain loops from the weights of `game`, method by method; `training` and `test` lie on the CPU."""
+    """The plain implementation, with the weights of `game` and the same methods; `training` and `test` are on the CPU."""
 
     malloc = plain_loop.MALLOC
 
@@ -196,8 +196,11 @@ class Plain:
         return plain_loop.loader(dataset, self.size, workers=self.workers, keep_workers=keep_workers)
 
     def _endless(self, dataset):
-        """Batches of epoch after epoch, which are short here: forking new workers each time would be in no proportion,
-        and every page that either side then writes to would be copied."""
+        """Yield the batches of epoch after epoch with the same workers.
+
+        Epochs are short here: starting new workers for each would take too large a share of the time, also because of
+        the memory pages that are copied after a fork.
+        """
         loader = self._loader(dataset, keep_workers=True)
         while True:
             yield from loader

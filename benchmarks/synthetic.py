@@ -1,4 +1,4 @@
-"""Any number of poses of Human3.6M's shape: the demo's people, moved about and seen by Human3.6M's cameras."""
+"""Any number of synthetic poses in the format of Human3.6M: the people of the demo, seen by Human3.6M's cameras."""
 from functools import lru_cache
 
 import torch
@@ -10,11 +10,11 @@ from common.skeleton import H36M_16
 from data.demo.motion import clips
 
 CHUNK = 65536
-WANDER = torch.tensor([.2, .1, .3])     # metres, standard deviation of a repeated pose's place in the camera's frame
+WANDER = torch.tensor([.2, .1, .3])     # standard deviation of the random shift of each pose, camera frame in metres
 
 
 def synthetic_poses(count, subjects=TRAIN_SUBJECTS, seed=0):
-    """A PoseSet of `count` poses on the CPU; 2D is the projection of 3D. The same seed gives the same poses."""
+    """A PoseSet of `count` poses on the CPU, the 2D projected from the 3D. The same seed gives the same poses."""
     motion = _motion(seed)
     views = [(torch.from_numpy(world), place, view, ACTIONS.index(action_of(name)))
              for place, subject in enumerate(subjects) for name, world in motion[subject].items() for view in range(4)]
@@ -31,7 +31,7 @@ def synthetic_poses(count, subjects=TRAIN_SUBJECTS, seed=0):
 
 
 def held_out_poses(count, seed=0):
-    """The same of the test subjects."""
+    """Like `synthetic_poses`, but of the test subjects."""
     return synthetic_poses(count, TEST_SUBJECTS, seed)
 
 
@@ -39,13 +39,13 @@ _motion = lru_cache(clips)
 
 
 def _seen(pose3d_world, subject, view):
-    """(T, 16, 3) world metres -> camera metres."""
+    """(T, 16, 3) world metres -> (T, 16, 3) camera metres of one view of `subject`."""
     camera = cameras(subject)[view]
     return world_to_camera(pose3d_world, torch.from_numpy(camera.orientation), torch.from_numpy(camera.translation))
 
 
 def _projected(pose3d_cam, intrinsics, camera):
-    """(N, 16, 2) normalised, in chunks."""
+    """Project (N, 16, 3) camera metres to (N, 16, 2) normalised, chunk by chunk."""
     pose2d = torch.empty(len(pose3d_cam), H36M_16.num_joints, 2)
     for start in range(0, len(pose2d), CHUNK):
         span = slice(start, start + CHUNK)
