@@ -63,8 +63,8 @@ def finite_float32(array, where):
         converted = np.ascontiguousarray(array, dtype=np.float32)
     broken = ~(np.abs(converted) < FARTHEST).reshape(len(converted), -1).all(axis=1)     # also finds NaN
     if broken.any():
-        raise InputError(f'{where} holds numbers that are not finite, first in frame {broken.argmax()} of '
-                         f'{len(broken)}, or lie beyond {FARTHEST:,.0f}; fetch it again or repair it')
+        raise InputError(f'{where} holds numbers that are not finite or beyond {FARTHEST:,.0f}, first in frame '
+                         f'{broken.argmax()} of {len(broken)}; fetch it again or repair it')
     return converted
 
 

@@ -27,7 +27,7 @@ def pose_3dpw_path(data_root, split='test'):
 
 
 def load_3dpw(data_root, keypoints=GT):
-    """PoseSet of 3DPW's test split, on the CPU; groups are the sequences, subjects the numbers of people in a sequence.
+    """PoseSet of 3DPW's test split, on the CPU; groups are the sequences, subjects the people in them (0, 1, ...).
 
     `keypoints`: 'gt' for the projected 3D poses, or 'openpose' for the OpenPose detections of the data set; poses with
     joints that were not detected are then left out. InputError if the file is missing, damaged or has another layout.

@@ -301,7 +301,7 @@ def coordinates_with(value):
     (WALKING, builders.h5_bytes(np.zeros((4, 96))), f'{WALKING} holds an array of shape (96, 4)'),
     (WALKING, builders.h5_bytes(np.zeros(96)), f'{WALKING} holds an array of shape (96,)'),
     (WALKING, builders.h5_bytes(np.zeros((96, 0))), f'{WALKING} holds no frame'),
-    (WALKING, coordinates_with(np.nan), f'{WALKING} holds numbers that are not finite, first in frame 2 of 4'),
+    (WALKING, coordinates_with(np.nan), f'{WALKING} holds numbers that are not finite or beyond 60,000, first in frame 2 of 4'),
     (WALKING, coordinates_with(1e300), f'{WALKING} holds numbers that are not finite'),
     (WALKING, bytes(65 << 20), f'{WALKING} has 68,157,440 bytes, more than any sequence needs'),
 ], ids=['missing', 'one-too-many', 'twice', 'damaged', 'other-key', 'other-joints', 'transposed', 'flat', 'empty',
@@ -502,7 +502,7 @@ def test_hr_files_that_are_none(tiny_sources, tiny_root, tmp_path, capsys):
 @pytest.mark.parametrize('key, value, message', [
     ('part', np.zeros((18, 17, 3)), "holds 'part' of shape (18, 17, 3)"),
     ('part', np.array(3), "holds 'part' of shape ()"),
-    ('part', np.full((18, 24, 3), np.nan), "'part', our joints, holds numbers that are not finite, first in frame 0"),
+    ('part', np.full((18, 24, 3), np.nan), "'part', our joints, holds numbers that are not finite or beyond 60,000, first in frame 0"),
     ('S', np.zeros((18, 24, 3)), "holds 'S' of shape (18, 24, 3)"),
     ('S', np.zeros((17, 24, 4)), "holds 'S' of shape (17, 24, 4)"),
     ('S', np.full((18, 24, 4), np.inf), "'S', our joints, holds numbers that are not finite"),
