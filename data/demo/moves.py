@@ -127,7 +127,7 @@ def plant_feet(take, motion, width, stagger):
 
 
 def bend_knees(motion, thigh):
-    """Bend hips and knees over planted feet; `thigh`, (T,) or a number: degrees of the thighs forward from the vertical."""
+    """Bend hips and knees over planted feet; `thigh` (T,) or a number: degrees of the thighs before the vertical."""
     thigh = np.broadcast_to(thigh, motion.lift.shape)[:, None]
     motion.legs[..., 0] = thigh + motion.pelvis[:, 1:2]
     motion.legs[..., 3] = 6 + 2 * thigh
