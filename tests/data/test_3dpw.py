@@ -368,7 +368,8 @@ BAD = {
     'another image': ('cam_intrinsics', lambda _: np.array([[500., 0, 320], [0, 500, 240], [0, 0, 1]]), '[320.0, 240.0]'),
     'a transposed lens': ('cam_intrinsics', lambda _: PORTRAIT.T, 'does not fit images of 1920 x 1080'),
     'a lens that mirrors': ('cam_intrinsics', lambda _: PORTRAIT * [-1, 1, 1], 'does not fit images of 1920 x 1080'),
-    'a lens with another last row': ('cam_intrinsics', lambda _: PORTRAIT + np.diag([0, 0, 1]), 'does not fit images of 1920 x 1080'),
+    'a lens with another last row': ('cam_intrinsics', lambda _: PORTRAIT + np.diag([0, 0, 1]),
+                                     'does not fit images of 1920 x 1080'),
     'a lens that is NaN': ('cam_intrinsics', lambda _: PORTRAIT * np.nan, 'does not fit images of 1920 x 1080'),
 }
 
