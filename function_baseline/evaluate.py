@@ -1,4 +1,4 @@
-"""The evaluation of a lifter, which all scripts share. README.md says what the scores mean."""
+"""The evaluation of a lifter, which all scripts share ('What the numbers mean' in docs/experiments.md)."""
 from functools import partial
 from typing import NamedTuple
 

@@ -262,4 +262,4 @@ def find_pretrained(posenet_name, keypoints, place=''):
     raise InputError(f'no pretrained lifter {folder}/{posenet_name}/{keypoints}/*/{BASELINE_BEST}; train one '
                      f"first: python3 run_baseline.py --note pretrain --posenet_name '{posenet_name}' "
                      f"--keypoints {keypoints} --checkpoint '{place or './checkpoint/pretrain_baseline'}' "
-                     "(README.md has each lifter's flags)")
+                     "(docs/experiments.md has each lifter's flags)")
