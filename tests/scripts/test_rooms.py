@@ -1,5 +1,6 @@
 """The rooms of the project and what each may know: imports point down this table, never up."""
 import ast
+import re
 import subprocess
 
 from places import ROOT
@@ -64,6 +65,12 @@ def test_no_import_points_up():
 def test_the_table_of_rooms_points_down_only():
     order = [*ROOMS]
     assert all(order.index(below) < order.index(room) for room, rooms in ROOMS.items() for below in rooms)
+
+
+def test_the_page_for_contributors_has_this_table():
+    rows = re.findall(r'^\| `([\w/]+)/` \|.*\| (.*) \|$', (ROOT / 'CONTRIBUTING.md').read_text(), re.MULTILINE)
+    assert {room: {*re.findall(r'`([\w/]+)`', below)} for room, below in rows} == {
+        room: {*below} for room, below in ROOMS.items()}
 
 
 def test_every_room_is_in_the_table():
