@@ -18,12 +18,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # so that it runs as a script from any folder
 from common.datasets.h36m import MAKE_3D_H36M, make_2d_h36m, pose2d_h36m_path, pose3d_h36m_path
 from common.datasets.h36m_protocol import CORRUPTED, KEYPOINTS, SUBJECTS, cameras
+from common.datasets.joint_orders import H36M_16_IN_17, H36M_16_IN_32, H36M_32_NUM_JOINTS
 from common.datasets.preparation import (METADATA_16, finite_float32, progress, require_free, require_source,
                                          sequence_name, summary, write_checked)
 from common.errors import InputError
 from common.files.npz import load_npy, load_npz
 from common.files.paths import add_data_root, at_root
-from common.skeleton import H36M_16_IN_17, H36M_16_IN_32, H36M_17, H36M_32_NUM_JOINTS
+from common.skeleton import H36M_17
 from utils.command_line import Parser, exits_cleanly
 
 

@@ -12,12 +12,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # so that it runs as a script from any folder
 from common.datasets.h36m import pose2d_h36m_path, pose3d_h36m_path
+from common.datasets.joint_orders import H36M_16_IN_32, H36M_16_IN_SPIN_24, H36M_32_NUM_JOINTS
 from common.datasets.mpi_inf_3dhp import pose_3dhp_path
 from common.datasets.preparation import METADATA_16, require_free, summary, write_checked
 from common.errors import InputError
 from common.files.npz import save_npz
 from common.files.paths import PROJECT_ROOT
-from common.skeleton import H36M_16_IN_32, H36M_16_IN_SPIN_24, H36M_32_NUM_JOINTS
 from data.demo.motion import clips, cross_domain
 from data.prepare_data_h36m import project_all
 from data_extra import prepare_data_3dhp

@@ -26,12 +26,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # so that it run
 from common.camera import normalised_to_pixels, project, world_to_camera
 from common.datasets.h36m import MAKE_3D_H36M, pose2d_h36m_path, pose3d_h36m_path
 from common.datasets.h36m_protocol import ACTIONS, SEQUENCES_PER_SUBJECT, SUBJECTS, action_of, cameras
+from common.datasets.joint_orders import H36M_16_IN_32, H36M_32_NUM_JOINTS
 from common.datasets.preparation import (METADATA_16, ParserApart, finite_float32, progress, require_free,
                                          sequence_name, summary, write_checked)
 from common.errors import InputError, in_short
 from common.files.npz import member_bytes, members, open_archive
 from common.files.paths import add_data_root, at_root
-from common.skeleton import H36M_16_IN_32, H36M_32_NUM_JOINTS
 from utils.command_line import Parser, exits_cleanly
 
 MEMBER = re.compile(r'h36m/(S\d+)/MyPoses/3D_positions/(\w[\w ]*)\.h5')

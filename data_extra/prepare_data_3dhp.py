@@ -15,12 +15,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # so that it runs as a script from any folder
 from common.camera import pixels_to_normalised
+from common.datasets.joint_orders import H36M_16_IN_SPIN_24
 from common.datasets.mpi_inf_3dhp import MAKE_3DHP, pose_3dhp_path
 from common.datasets.preparation import finite_float32, require_free, require_source, write_checked
 from common.errors import InputError
 from common.files.npz import load_npz
 from common.files.paths import add_data_root, at_root
-from common.skeleton import H36M_16_IN_SPIN_24
 from utils.command_line import Parser, exits_cleanly
 
 UNKNOWN, *TEST_SEQUENCES = range(7)    # TS1 to TS6

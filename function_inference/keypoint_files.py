@@ -25,7 +25,7 @@ def read_keypoints(path, format_name=None, size=None, sequence=None):
         raw = form_of(source).read(source)
         people = stack_people(raw.frames)
     except MALFORMED as error:
-        raise InputError(f'{path} cannot be read as keypoints ({_reason(error)}); README.md lists the forms') from None
+        raise InputError(f'{path} cannot be read as keypoints ({_reason(error)}); docs/inference.md lists the forms') from None
     return detections_of(people, raw, path, format_name, size)
 
 

@@ -13,6 +13,7 @@ from function_poseaug.adversarial import FLUSH_EVERY, AdversarialEpoch, adversar
 from function_poseaug.arguments import feedback_terms, loss_weights
 from function_poseaug.monitor import Collapsed, GameMonitor
 from function_poseaug.refresh import swapped_bones, templates_for
+from function_poseaug.restarts import go_back, heed, keep_last
 from function_poseaug.steps import Game, GameOptimizers, Pools
 from models_poseaug.augmentor import Augmentor
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
@@ -20,8 +21,7 @@ from models_poseaug.replay_pool import ReplayPool
 from utils import interrupts
 from utils.gradients import adam, set_learning_rate
 from utils.pictures.drawing import save_augmentation
-from utils.runs.checkpoint import HEALTHY, LAST, POSEAUG_KEY, load_adam, load_network, read_checkpoint, snapshot_name, take_over
-from utils.runs.resume import require_sound
+from utils.runs.checkpoint import POSEAUG_KEY, load_adam, load_network, snapshot_name, take_over
 from utils.runs.run_directory import RunDirectory, poseaug_stamp, trained_bytes, weight_bytes
 from utils.runs.scalar_log import ScalarLog
 from utils.runs.score_names import SCORE_COLUMNS
@@ -228,55 +228,6 @@ def play(run, state, args, poses):
     print(f'epoch {state.epoch}: kept {len(fakes.pose2d):,} of {len(poses):,} augmented poses')
     heed(run, state, args, '; '.join(monitor.signs()))
     return fakes
-
-
-def heed(run, state, args, signs):
-    """Where there are signs of a collapse, print and log them, or raise Collapsed unless --on_collapse is 'warn'.
-
-    The last healthy epoch's checkpoint is kept before the first epoch with signs overwrites it.
-    """
-    what = f'epoch {state.epoch}: the game has collapsed: {signs}'
-    if signs and args.on_collapse != 'warn':
-        raise Collapsed(what)
-    if signs:
-        print(f'warning: {what}')
-        run.log_line(f'warning: {what}')
-        if not state.signs:
-            run.keep_healthy()
-    state.signs = signs
-
-
-def go_back(run, state, args, trouble):
-    """Go back to the last healthy epoch with other random numbers; raises where --on_collapse or --max_restarts forbid it.
-
-    That epoch's checkpoint becomes the last one before log and event files are cut, so that a run that is killed in
-    between resumes there, without this restart counted. At the end it is saved again with the restart counted.
-    """
-    what = str(trouble).partition(';')[0] if isinstance(trouble, Diverged) else str(trouble)
-    if isinstance(trouble, Diverged) and args.on_collapse != 'restart':
-        raise trouble
-    path = run.path / (HEALTHY if state.signs else LAST)
-    if args.on_collapse == 'stop' or state.restarts >= args.max_restarts:
-        run.log_line(what)
-        raise Collapsed(f'{what}; {state.restarts} restarts were made; {path} is of the last healthy epoch: choose another '
-                        '--random_seed, or lower the learning rates')
-    content = dict(read_checkpoint(path), best=state.best)      # the best checkpoints saved since then stay valid
-    require_sound(content, args, path)
-    state.restart(content, args, path)      # refuses a checkpoint that does not fit before any file changes
-    run.save(LAST, content)
-    run.rewind(content['sizes'])
-    line = (f'{what}; restart {state.restarts} of {args.max_restarts}, from epoch {state.epoch}, with other random numbers '
-            f'and lr_g {state.optimizers.augmentor.param_groups[0]["lr"]:.3g}')
-    print(line)
-    run.log_line(line)
-    keep_last(run, state)
-
-
-def keep_last(run, state):
-    """Save what --resume needs. After a healthy epoch, the kept checkpoint of an older one is removed."""
-    run.save_last(state.state_dict())
-    if not state.signs:
-        run.drop_healthy()
 
 
 def train_and_score(run, state, args, fakes, training, tests, device):

@@ -3,7 +3,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from builders import STANDING
-from common.skeleton import H36M_16, H36M_16_IN_17
+from common.datasets.joint_orders import H36M_16_IN_17
+from common.skeleton import H36M_16
 from function_inference.motion import Motion
 
 # builders' person stands in a room with z up and looks against y; this camera is level and looks them in the face

@@ -9,13 +9,14 @@ import torch
 
 from common.camera import pixels_to_normalised, project, world_to_camera
 from common.datasets.h36m_protocol import ACTIONS, CORRUPTED, GT, IMAGE_SIZES, SUBJECTS, TEST_SUBJECTS, action_of, cameras
+from common.datasets.joint_orders import H36M_16_IN_32, H36M_32_NUM_JOINTS
 from common.errors import InputError
 from common.files.flat_cache import identity, read_flat, write_flat
 from common.files.layout import FARTHEST
 from common.files.npz import load_npz
 from common.files.paths import at_root
 from common.poses import PoseSet
-from common.skeleton import H36M_16, H36M_16_IN_32, H36M_32_NUM_JOINTS
+from common.skeleton import H36M_16
 
 MAKE_3D_H36M = 'python3 data/prepare_data_h36m.py --from-archive h36m.zip'
 AGREEMENT_SAMPLE = 200       # about how many poses per subject are compared

@@ -40,7 +40,7 @@ def open_source(path, sequence=None):
     kind = 'folder' if path.is_dir() else path.suffix.lower()
     if kind not in OPENERS:
         suffixes = ', '.join(each for each in OPENERS if each != 'folder')
-        raise InputError(f'--input {path}: keypoints come as {suffixes} or a folder of such files; README.md lists the '
+        raise InputError(f'--input {path}: keypoints come as {suffixes} or a folder of such files; docs/inference.md lists the '
                          'forms')
     return Source(path, kind, OPENERS[kind](path), sequence)
 

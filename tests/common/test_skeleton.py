@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from common.datasets.h36m_protocol import CORRUPTED, IMAGE_SIZES, SUBJECTS, action_of, cameras
-from common.skeleton import (H36M_16, H36M_16_IN_17, H36M_16_IN_32, H36M_16_IN_SPIN_24, H36M_17, H36M_32_NUM_JOINTS,
-                             Skeleton, official_14)
+from common.datasets.joint_orders import H36M_16_IN_17, H36M_16_IN_32, H36M_16_IN_SPIN_24, H36M_32_NUM_JOINTS
+from common.skeleton import H36M_16, H36M_17, Skeleton, official_14
 
 NAMES_16 = ('Hip RHip RKnee RFoot LHip LKnee LFoot Spine Thorax Head LShoulder LElbow LWrist RShoulder RElbow RWrist').split()
 PARENTS_16 = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 8, 10, 11, 8, 13, 14)

@@ -9,8 +9,9 @@ import torch
 import builders
 import run_inference
 from common.camera import pixels_to_normalised, pixels_to_padded
+from common.datasets.joint_orders import H36M_16_IN_17
 from common.person_camera import lift_person
-from common.skeleton import H36M_16, H36M_16_IN_17
+from common.skeleton import H36M_16
 from function_baseline.evaluate import CHUNK, predict_flipped
 from function_inference.keypoint_formats import COCO_17
 from function_inference.lifting import ASSUMED_FPS, lift

@@ -27,4 +27,4 @@ def test_the_user_may_tell_the_format(tmp_path):
     (dict(annotations=[], images=[dict(id=[], file_name='1', width=1, height=1)]), 'unhashable')])
 def test_any_error_of_a_reader_becomes_one_line_that_names_the_file(content, reason, tmp_path):
     line = malformed(tmp_path / 'clip.json', content)
-    assert reason in line and line.endswith('; README.md lists the forms')
+    assert reason in line and line.endswith('; docs/inference.md lists the forms')
