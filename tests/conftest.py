@@ -1,13 +1,14 @@
-"""Fixtures for every test: prepared data, tiny or from the stand-in, each built once a session. Only read them."""
+"""Fixtures for every test: prepared data, tiny or from the stand-in, each built once a session, which tests only read; and
+what runs of the trainers need.
+"""
 import shutil
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
+from tensorboardX.proto.summary_pb2 import Summary
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from builders import build_h36m_sources
 from data import prepare_data_2d_h36m, prepare_data_h36m
 from data_extra import prepare_data_3dhp
@@ -56,6 +57,22 @@ def standin_sources(tmp_path_factory):
 def standin_root(standin_sources, tmp_path_factory):
     """A data root prepared from the stand-in: 34,366 training poses, four views each, and 2,929 poses of 3DHP."""
     return prepare_all(standin_sources, tmp_path_factory.mktemp('standin_root'))
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """Runs of both trainers draw nothing: pictures take most of a tiny run's time."""
+    monkeypatch.setattr('function_baseline.dashboard.epoch_summary', lambda *_: Summary())
+    monkeypatch.setattr('function_baseline.loop.save_curves', lambda *_: None)
+    monkeypatch.setattr('function_poseaug.dashboard.epoch_summary', lambda *_: Summary())
+    monkeypatch.setattr('function_poseaug.loop.picture_of', lambda *_: None)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """A folder for checkpoints, emptied afterwards: they are large."""
+    yield tmp_path / 'runs'
+    shutil.rmtree(tmp_path / 'runs', ignore_errors=True)
 
 
 @pytest.fixture(scope='session')

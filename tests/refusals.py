@@ -1,5 +1,15 @@
-"""How commands refuse bad input, and a file that no one should trust."""
+"""How bad input is refused, and a file that asks for code to be run."""
 import pytest
+
+from common.errors import InputError
+
+
+def refusal(function, *arguments, **options):
+    """The message of the InputError that a call raises; it must be one line."""
+    with pytest.raises(InputError) as refused:
+        function(*arguments, **options)
+    assert '\n' not in str(refused.value)
+    return str(refused.value)
 
 
 def refused(capsys, command, *arguments):

@@ -15,6 +15,11 @@ def log_rows(run):
     return [line for line in (run / 'log.txt').read_text().splitlines() if re.match(r'\d+\.\d+\t', line)]
 
 
+def figures(row):
+    """The numbers of a row of the log."""
+    return [float(text) for text in row.split('\t')[:-1]]
+
+
 def events(run):
     """Tag -> {step: value} as the event files hold them: records of length, checksum, protobuf, checksum.
 
@@ -48,7 +53,3 @@ def same(first, second):
     if isinstance(first, (list, tuple)):
         return len(first) == len(second) and all(map(same, first, second))
     return first == second
-
-
-class PowerCut(Exception):
-    """Ends a run between two lines of code."""

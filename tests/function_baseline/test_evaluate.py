@@ -1,7 +1,6 @@
 """Evaluation: what is re-rooted, flipped and averaged, against figures by hand; the authors' weights on the stand-in data."""
 import itertools
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from common.datasets.mpi_inf_3dhp import load_3dhp
 from common.person_camera import view_person
 from function_baseline import scores
 from function_baseline.batches import in_batches, shuffled_batches
+from function_baseline.data import EvaluationSets
 from function_baseline.evaluate import CHUNK, evaluate, mirror, per_pose_errors, predict_flipped, scoring_device
 from function_baseline.report import table
 from models_baseline import build_lifter
@@ -205,7 +205,7 @@ def test_evaluation_changes_nothing_in_the_lifter(h36m):
 
 
 def test_scores_are_without_flip_for_human36m_and_with_it_for_3dhp(h36m, dhp):
-    both = scores.score(Affine(), SimpleNamespace(h36m=h36m, dhp=dhp), CPU)
+    both = scores.score(Affine(), EvaluationSets(h36m, dhp), CPU)
     assert [part.mpjpe_mm for part in both] == pytest.approx([by_hand(h36m, False).mean(), by_hand(dhp, True).mean()], rel=1e-5)
     assert scores.columns(*both) == (both[0].mpjpe_mm, both[0].p_mpjpe_mm, both[1].mpjpe_mm, both[1].p_mpjpe_mm)
 

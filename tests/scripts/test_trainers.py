@@ -1,14 +1,8 @@
-"""Both trainers through their scripts' main(), on tiny data: what a run leaves, that it repeats itself, and that it resumes.
-
-Runs train on S1's walking, 56 poses, in batches of 11: the last batch is a single pose.
-"""
-import itertools
+"""Both trainers through their scripts' main(), on tiny data: what a run leaves, and that it repeats itself."""
 import re
-import shutil
 
 import pytest
 import torch
-from torch import nn
 
 import run_baseline
 import run_evaluate
@@ -16,14 +10,20 @@ import run_poseaug
 from common.skeleton import H36M_16
 from function_baseline.arguments import baseline_parser, parse
 from function_baseline.data import load_training
-from function_baseline.loop import StepDecay
+from function_poseaug.arguments import feedback_terms, loss_weights, poseaug_parser
+from function_poseaug.monitor import limits
 from models_baseline import LIFTERS, build_lifter
+<<<<<<< HEAD:tests/function_baseline/test_training.py
 from run_reading import PowerCut, checkpoint, events, log_rows, same, training_state
 from utils.gradients import adam
 from utils.runs.run_directory import RunDirectory
+=======
+from refusals import refused
+from run_reading import checkpoint, events, figures, log_rows, same, training_state
+from trainers import BATCHES, POSES, baseline, poseaug, start
+>>>>>>> 5b071c3 (Split the tests of utils/ along its rooms):tests/scripts/test_trainers.py
 
-POSES, BATCH = 56, 11
-BATCHES = POSES // BATCH          # of more than one pose
+QUICK = pytest.mark.usefixtures('without_pictures')
 SCORES = ('error_h36m_p1', 'error_h36m_p2', 'error_3dhp_p1', 'error_3dhp_p2')
 SCORE_TAGS = ('posenet_H36M_test/p1score', 'posenet_H36M_test/p2score', 'posenet_mpi3d_loader_flip/p1score',
               'posenet_mpi3d_loader_flip/p2score')       # in the order of the log's columns
@@ -34,55 +34,9 @@ DASHBOARD_TAGS = {f'joint_error_{place}/{name}' for place in ('h36m', 'dhp') for
 BEST = {f'ckpt_best_{name}.pth.tar' for name in ('h36m_p1', 'h36m_p2', 'dhp_p1', 'dhp_p2')}
 
 
-def start(script, root, runs, lifter, *flags):
-    """Run a script's main() on the tiny data; the run directory."""
-    return script.main(['--data_root', str(root), '--device', 'cpu', '--checkpoint', str(runs), '--posenet_name', lifter,
-                        '--s1only', 'true', '--actions', 'Walking', '--batch_size', str(BATCH),
-                        *(['--stages', '1'] if lifter != 'stgcn' else []), '--note', 'test', *map(str, flags)])
-
-
-def baseline(root, runs, lifter, *flags):
-    return start(run_baseline, root, runs, lifter, *flags)
-
-
-def poseaug(root, runs, lifter, pretrained, *flags):
-    return start(run_poseaug, root, runs, lifter, '--pretrain_path', pretrained / 'ckpt_best.pth.tar', *flags)
-
-
-@pytest.fixture
-def runs(tmp_path):
-    """A folder for checkpoints, emptied afterwards: they are large."""
-    yield tmp_path / 'runs'
-    shutil.rmtree(tmp_path / 'runs', ignore_errors=True)
-
-
-@pytest.fixture(scope='module')
-def kept_runs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('runs')
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope='module')
-def baselines(tiny_root, kept_runs):
-    """Lifter's name -> a finished run of two epochs."""
-    return {lifter: baseline(tiny_root, kept_runs, lifter, '--epochs', 2, '--snapshot', 2) for lifter in LIFTERS}
-
-
-@pytest.fixture(scope='module')
-def poseaugs(tiny_root, kept_runs, baselines):
-    """Lifter's name -> a finished run from the baseline: four epochs, two of them warm-up, of the mlp, one of the others."""
-    return {lifter: poseaug(tiny_root, kept_runs, lifter, baselines[lifter], '--epochs', 4 if lifter == 'mlp' else 1)
-            for lifter in LIFTERS}
-
-
 def files_below(run):
     """Names of the files a run left, the event file's without its time and host."""
     return sorted(re.sub(r'(tfevents)\..*', r'\1', str(path.relative_to(run))) for path in run.rglob('*') if path.is_file())
-
-
-def figures(row):
-    return [float(text) for text in row.split('\t')[:-1]]
 
 
 def scalars(run):
@@ -171,6 +125,15 @@ def test_tags_of_a_poseaug_run(poseaugs, lifter):
     assert all(list(tags[tag]) == list(iterations[::2]) for tag in critics)
 
 
+def test_every_figure_that_the_monitor_watches_is_logged(poseaugs):
+    """A tag renamed elsewhere would blind the monitor."""
+    args = poseaug_parser('').parse_args([])
+    watched = {limit.tag for limit in limits(loss_weights(args), feedback_terms(args, 5))}
+    watched |= {f'train_G_iter_PoseAug/{critic}_{figure}' for critic in ('d3d', 'd2d')
+                for figure in ('real_acc', 'fake_acc', 'dis_loss')}
+    assert watched <= scalars(poseaugs['mlp']).keys()
+
+
 def test_both_evaluations_are_at_step_0_and_none_in_the_warm_up(poseaugs):
     tags = scalars(poseaugs['mlp'])
     for tag in (*SCORE_TAGS, *OWN_SCORE_TAGS):
@@ -234,16 +197,7 @@ def test_evaluating_a_checkpoint_gives_the_logged_scores(tiny_root, baselines, p
 
 # learning rates
 
-def test_step_decay_is_set_at_step_1_and_at_multiples():
-    schedule = StepDecay(adam(nn.Linear(1, 1), .5), .5, gamma=.25, decay=4)
-    rates = []
-    for _ in range(9):
-        schedule.advance()
-        rates.append(schedule.optimizer.param_groups[0]['lr'])
-    first = .5 * .25 ** (1 / 4)
-    assert rates == pytest.approx([first] * 3 + [.125] * 4 + [.03125] * 2)
-
-
+@QUICK
 def test_baseline_logs_the_rate_in_use(tiny_root, runs):
     run = baseline(tiny_root, runs, 'gcn', '--epochs', 3, '--lr', '.01', '--lr_decay', 2 * BATCHES, '--lr_gamma', '.01')
     assert [figures(row)[1] for row in log_rows(run)] == pytest.approx(
@@ -262,6 +216,7 @@ def test_poseaug_rates_fall_linearly_warm_up_included(poseaugs):
         assert last[name]['param_groups'][0]['lr'] == pytest.approx(1e-4 * factors[4])
 
 
+@QUICK
 def test_each_network_has_its_own_rate(tiny_root, runs, baselines):
     run = poseaug(tiny_root, runs, 'gcn', baselines['gcn'], '--epochs', 1, '--lr_g', '.001', '--lr_d', '.002', '--lr_p', '.003')
     rates = {name: checkpoint(run)[f'optimizer_{name}']['param_groups'][0]['lr'] for name in ('g', 'd3d', 'd2d', 'p')}
@@ -270,12 +225,14 @@ def test_each_network_has_its_own_rate(tiny_root, runs, baselines):
 
 # repeating a run
 
+@QUICK
 def test_a_baseline_repeats_itself_bit_for_bit(tiny_root, runs):
     first, again, other = (baseline(tiny_root, runs, 'gcn', '--epochs', 2, '--random_seed', seed) for seed in (1, 1, 2))
     assert same(training_state(first), training_state(again)) and log_rows(first) == log_rows(again)
     assert not same(training_state(first)['state_dict'], training_state(other)['state_dict'])
 
 
+@QUICK
 def test_a_poseaug_run_repeats_itself_bit_for_bit(tiny_root, runs, baselines):
     first, again, other = (poseaug(tiny_root, runs, 'gcn', baselines['gcn'], '--epochs', 2, '--warmup', 1, '--random_seed', seed)
                            for seed in (1, 1, 2))
@@ -285,154 +242,9 @@ def test_a_poseaug_run_repeats_itself_bit_for_bit(tiny_root, runs, baselines):
         assert not same(training_state(first)[part], training_state(other)[part]), part
 
 
-# resuming
-
-def cut_power(patch, saves):
-    """Let a run save its state `saves` times and end it just before the next: with a log row that no checkpoint knows."""
-    save_last, calls = RunDirectory.save_last, itertools.count()
-
-    def save_or_end(run, content):
-        if next(calls) == saves:
-            run.close()       # what was logged so far is on the disk; no thread writes on while the test resumes
-            raise PowerCut
-        save_last(run, content)
-
-    patch.setattr(RunDirectory, 'save_last', save_or_end)
-
-
-def interrupted(folder, begin, saves):
-    """The run directory of `begin(folder)`, ended after `saves` saved states."""
-    with pytest.MonkeyPatch.context() as patch:
-        cut_power(patch, saves)
-        with pytest.raises(PowerCut):
-            begin(folder)
-    return next(folder.glob('*/gt/*'))
-
-
-def assert_same_run(resumed, whole):
-    assert same(training_state(resumed), training_state(whole))
-    assert (resumed / 'log.txt').read_text().split('epoch\tlr')[1] == (whole / 'log.txt').read_text().split('epoch\tlr')[1]
-    assert events(resumed) == events(whole)
-    names = {path.name for path in whole.glob('ckpt_*')}
-    assert names == {path.name for path in resumed.glob('ckpt_*')}
-    for name in names:
-        ours, theirs = checkpoint(resumed, name), checkpoint(whole, name)
-        assert ours['epoch'] == theirs['epoch']
-        assert all(same(ours[key], theirs[key]) for key in ('state_dict', 'model_pos') if key in theirs)
-
-
-@pytest.mark.parametrize('lifter, by', [('gcn', 'file'), ('mlp', 'directory')])
-def test_a_resumed_baseline_is_the_uninterrupted_one(tiny_root, runs, lifter, by):
-    def begin(folder):
-        return baseline(tiny_root, folder, lifter, '--epochs', 4, '--lr_decay', 3, '--snapshot', 3)
-
-    whole, cut = begin(runs / 'whole'), interrupted(runs / 'cut', begin, saves=2)
-    assert len(log_rows(cut)) == 3
-    place = cut if by == 'directory' else cut / 'ckpt_last.pth.tar'
-    assert run_baseline.main(['--resume', str(place), '--data_root', str(tiny_root)]) == cut
-    assert_same_run(cut, whole)
-
-
-@pytest.mark.parametrize('lifter, epochs', [('gcn', 3), ('mlp', 2)])
-def test_a_resumed_poseaug_run_is_the_uninterrupted_one(tiny_root, runs, baselines, lifter, epochs):
-    def begin(folder):
-        return poseaug(tiny_root, folder, lifter, baselines[lifter], '--epochs', epochs, '--warmup', 1)
-
-    whole, cut = begin(runs / 'whole'), interrupted(runs / 'cut', begin, saves=epochs)    # one is epoch 0's
-    assert len(log_rows(cut)) == epochs
-    assert run_poseaug.main(['--resume', str(cut), '--data_root', str(tiny_root)]) == cut
-    assert_same_run(cut, whole)
-    # here no pool fills up, so a lost one would not show in the weights
-    seen = len(range(0, epochs * BATCHES, 2)) * BATCH
-    for pool in ('pool_3d', 'pool_2d'):
-        items = training_state(cut)[pool]['items']
-        assert items[:seen].abs().amax((1, 2)).min() > 0 and not items[seen:].any()
-
-
-@pytest.mark.parametrize('device', ['cpu', 'cuda', 'mps'])
-def test_a_resumed_run_draws_the_same_numbers_on_every_device(tiny_root, runs, baselines, device):
-    """Promised on a CPU: the bits. On a GPU: the same random numbers, while sums may be ordered differently.
-
-    So the first iteration after the cut, which begins with the same weights, agrees closely; later ones of a chaotic game in
-    what is drawn and counted alone.
-    """
-    if not dict(cpu=True, cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available())[device]:
-        pytest.skip(f'this machine has no {device}')
-    save_last = RunDirectory.save_last
-
-    def save_and_copy(run, content):
-        save_last(run, content)
-        if content['epoch'] == 2:
-            shutil.copytree(run.path, runs / 'cut', ignore=shutil.ignore_patterns('.lock'))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RunDirectory, 'save_last', save_and_copy)
-        whole = poseaug(tiny_root, runs, 'gcn', baselines['gcn'], '--epochs', 4, '--warmup', 1, '--device', device)
-    cut = run_poseaug.main(['--resume', str(runs / 'cut'), '--data_root', str(tiny_root), '--device', device])
-    if device == 'cpu':
-        assert_same_run(cut, whole)
-    tags, wholes = events(cut), events(whole)
-    assert {tag: list(steps) for tag, steps in tags.items()} == {tag: list(steps) for tag, steps in wholes.items()}
-    first = 2 * BATCHES
-    for tag in tags:
-        if tag.startswith('train_G_iter') and first in tags[tag]:
-            assert tags[tag][first] == pytest.approx(wholes[tag][first], rel=1e-2, abs=1e-4), tag
-    assert [figures(row)[:2] for row in log_rows(cut)] == [figures(row)[:2] for row in log_rows(whole)]
-    states = training_state(cut), training_state(whole)
-    for name in ('epoch', 'iteration', 'restarts', 'signs'):
-        assert states[0][name] == states[1][name]
-    assert states[0]['pool_3d']['_extra_state'] == states[1]['pool_3d']['_extra_state']
-    assert states[0]['optimizer_g']['state'][0]['step'] == states[1]['optimizer_g']['state'][0]['step']
-
-
-def test_resuming_a_finished_run_changes_nothing(tiny_root, baselines):
-    run = baselines['gcn']
-    before = training_state(run), log_rows(run)
-    assert run_baseline.main(['--resume', str(run), '--data_root', str(tiny_root)]) == run
-    assert same(training_state(run), before[0]) and log_rows(run) == before[1]
-
-
-def test_a_saved_state_knows_of_every_event_before_it(runs):
-    """tensorboardX writes from a thread of its own: what waits in its queue must be on the disk before the sizes are taken."""
-    args = parse(baseline_parser(''), ['--checkpoint', str(runs)])
-    run = RunDirectory(args, 'stamp', ('epoch',))
-    for step in range(20):
-        run.scalars({f'tag/{number}': number for number in range(50)}, step)
-    run.save_last({})
-    file, = run.path.glob('events.out.tfevents.*')
-    size = checkpoint(run.path)['sizes'][file.name]
-    run.close()
-    assert size == file.stat().st_size
-    assert len(events(run.path)) == 50 and all(len(by_step) == 20 for by_step in events(run.path).values())
-
-
-def refused(capsys, script, *flags):
-    """Run a script that must refuse its input: exit code 2; the one line that says why."""
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as stopped:
-        script.main(list(map(str, flags)))
-    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error: ')]
-    assert stopped.value.code == 2 and len(errors) == 1
-    return errors[0]
-
-
-@pytest.mark.parametrize('flags, named', [(['--lr', '.5'], '--lr 0.5 contradicts'), (['--posenet_name', 'mlp'], '--posenet_name mlp'),
-                                          (['--epochs', '9'], '--epochs 9'), (['--s1only', 'false'], '--s1only False')])
-def test_a_flag_that_contradicts_the_run_is_refused(tiny_root, baselines, capsys, flags, named):
-    before = files_below(baselines['gcn'])
-    assert named in refused(capsys, run_baseline, '--resume', baselines['gcn'], '--data_root', tiny_root, *flags)
-    assert files_below(baselines['gcn']) == before
-
-
-def test_only_a_run_of_this_trainer_is_resumed(tiny_root, baselines, poseaugs, capsys):
-    for script, place in ((run_baseline, poseaugs['gcn']), (run_poseaug, baselines['gcn']),
-                          (run_baseline, baselines['gcn'] / 'ckpt_best.pth.tar'),
-                          (run_poseaug, poseaugs['gcn'] / 'ckpt_best_h36m_p1.pth.tar')):
-        assert 'cannot be continued' in refused(capsys, script, '--resume', place, '--data_root', tiny_root)
-
-
 # divergence
 
+@QUICK
 def test_a_baseline_that_diverges_stops(tiny_root, runs, capsys):
     with pytest.raises(SystemExit) as stopped:
         baseline(tiny_root, runs, 'gcn', '--epochs', 3, '--lr', '1e30', '--no_max')
@@ -442,6 +254,7 @@ def test_a_baseline_that_diverges_stops(tiny_root, runs, capsys):
     assert not list(runs.rglob('ckpt_*'))
 
 
+@QUICK
 def test_a_poseaug_run_that_diverges_stops_and_keeps_its_checkpoint(tiny_root, runs, baselines, capsys):
     with pytest.raises(SystemExit) as stopped:
         poseaug(tiny_root, runs, 'gcn', baselines['gcn'], '--epochs', 3, '--lr_g', '1e30')
@@ -454,6 +267,7 @@ def test_a_poseaug_run_that_diverges_stops_and_keeps_its_checkpoint(tiny_root, r
 
 # data
 
+@QUICK
 @pytest.mark.parametrize('keypoints', ['hr', 'cpn_ft_h36m_dbb', 'detectron_ft_h36m'])
 def test_every_source_of_2d_trains(tiny_root, runs, baselines, keypoints):
     pretrained = baseline(tiny_root, runs, 'gcn', '--epochs', 1, '--keypoints', keypoints)
@@ -474,6 +288,7 @@ def test_flags_select_the_training_poses(tiny_root, flags, count):
     assert batch.pose3d_cam.shape == (2, 16, 3) and batch.camera.shape == (2, 9)
 
 
+@QUICK
 def test_thinned_data_train(tiny_root, runs):
     run = start(run_poseaug, tiny_root, runs, 'gcn', '--epochs', 1, '--downsample', 4, '--pretrain', 'false')
     assert len(log_rows(run)) == 1
@@ -481,6 +296,7 @@ def test_thinned_data_train(tiny_root, runs):
 
 # where the lifter comes from
 
+@QUICK
 def test_a_note_of_debug_leaves_the_lifter_untrained_and_says_so(tiny_root, runs, capsys):
     """PoseAug: so does the reference, without a word."""
     run = start(run_poseaug, tiny_root, runs, 'gcn', '--epochs', 1, '--note', 'debug')
@@ -488,6 +304,7 @@ def test_a_note_of_debug_leaves_the_lifter_untrained_and_says_so(tiny_root, runs
     assert 'warning: the lifter starts untrained' in output.out + output.err and run.name.endswith('_debug')
 
 
+@QUICK
 def test_without_a_pretrained_lifter_a_run_does_not_start(tiny_root, runs, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     line = refused(capsys, run_poseaug, '--data_root', tiny_root, '--device', 'cpu', '--checkpoint', runs, '--note', 'real',
@@ -495,6 +312,7 @@ def test_without_a_pretrained_lifter_a_run_does_not_start(tiny_root, runs, tmp_p
     assert 'python3 run_baseline.py' in line and not runs.exists()
 
 
+@QUICK
 def test_a_pretrained_lifter_is_found_where_the_baseline_left_it(tiny_root, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     pretrained = baseline(tiny_root, 'checkpoint/pretrain_baseline', 'gcn', '--epochs', 1)
@@ -504,6 +322,7 @@ def test_a_pretrained_lifter_is_found_where_the_baseline_left_it(tiny_root, tmp_
                 checkpoint(pretrained, 'ckpt_best.pth.tar')['state_dict'])
 
 
+@QUICK
 def test_a_fifth_lifter_goes_all_the_way(tiny_root, runs, monkeypatch, readme_lifter):
     """One line in LIFTERS, and it pretrains, is augmented, evaluated."""
     monkeypatch.setitem(LIFTERS, 'linear', readme_lifter)
