@@ -4,6 +4,7 @@
 """
 import io
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import h5py
 import numpy as np
 from scipy.io import savemat
 
+from common.files.npz import load_npz
 from places import ROOT
 
 SUBJECTS = ('S1', 'S5', 'S6', 'S7', 'S8', 'S9', 'S11')
@@ -46,6 +48,18 @@ def build_h36m_sources(directory, frames=6, seed=0):
     write_hr(directory, world_mm, rng)
     write_spin(directory / 'mpi_inf_3dhp_valid.npz', rng)
     return directory
+
+
+def positions(root, name, key):
+    """A table of a prepared Human3.6M file: positions(root, '3d_h36m', 'positions_3d')."""
+    return load_npz(root / 'data' / f'data_{name}.npz', [key], 'the test')[key]
+
+
+def with_3d(tiny_root, root):
+    """A data root that holds the tiny 3D only."""
+    (root / 'data').mkdir(parents=True, exist_ok=True)
+    shutil.copy(tiny_root / 'data' / 'data_3d_h36m.npz', root / 'data')
+    return root
 
 
 def random_poses_mm(rng, frames):

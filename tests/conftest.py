@@ -11,8 +11,9 @@ from tensorboardX.proto.summary_pb2 import Summary
 
 from builders import build_h36m_sources
 from data import prepare_data_2d_h36m, prepare_data_h36m
-from data_extra import prepare_data_3dhp
+from data_extra import prepare_data_3dhp, prepare_data_3dpw
 from places import ROOT, SHARED
+from sequences_3dpw import two_records, write_record
 
 
 def prepare_all(sources, root):
@@ -40,6 +41,21 @@ def tiny_sources(tmp_path_factory):
 def tiny_root(tiny_sources, tmp_path_factory):
     """A data root prepared from `tiny_sources`: 3D, all four kinds of 2D, and 3DHP."""
     return prepare_all(tiny_sources, tmp_path_factory.mktemp('tiny_root'))
+
+
+@pytest.fixture(scope='session')
+def records_3dpw():
+    return two_records()
+
+
+@pytest.fixture(scope='session')
+def root_3dpw(records_3dpw, tmp_path_factory):
+    """A data root with `records_3dpw`, prepared from where the command looks by itself."""
+    data_root = tmp_path_factory.mktemp('root_3dpw')
+    for record in records_3dpw:
+        write_record(data_root / 'data_extra/dataset_extras/3dpw/sequenceFiles/test', record)
+    prepare_data_3dpw.main(['--data_root', str(data_root)])
+    return data_root
 
 
 @pytest.fixture(scope='session')

@@ -39,6 +39,11 @@ def events(run):
     return found
 
 
+def values(summary, kind):
+    """tag -> value of one kind in a Summary: 'simple_value', 'image' or 'histo'."""
+    return {value.tag: getattr(value, kind) for value in summary.value if value.WhichOneof('value') == kind}
+
+
 def training_state(run):
     """What --resume continues from, without what only this start knows."""
     return {key: value for key, value in checkpoint(run).items() if key not in ('arguments', 'environment', 'sizes')}

@@ -9,7 +9,10 @@ import torch
 
 import run_baseline
 import run_poseaug
+from common.datasets.h36m import h36m_poses, read_h36m
+from common.datasets.mpi_inf_3dhp import load_3dhp
 from function_baseline.arguments import baseline_parser, parse
+from function_baseline.data import EvaluationSets
 from function_baseline.loop import BaselineState
 from function_poseaug.arguments import poseaug_parser
 from function_poseaug.loop import PoseAugState
@@ -19,6 +22,13 @@ POSES, BATCH = 56, 11
 BATCHES = POSES // BATCH          # with more than one pose
 # the key of the lifter's weights in a trainer's checkpoints -> its parser and state
 STATES = {'state_dict': (baseline_parser, BaselineState), 'model_pos': (poseaug_parser, PoseAugState)}
+
+
+def few_poses(root):
+    """A training PoseSet, a third of S1's poses, and EvaluationSets."""
+    files = read_h36m(root, 'gt')
+    tests = EvaluationSets(h36m_poses(files, ('S9',), 'Walking'), load_3dhp(root))
+    return h36m_poses(files, ('S1',), downsample=3), tests
 
 
 def started(kind, folder, *flags, lifter=('--posenet_name', 'gcn', '--stages', '1')):

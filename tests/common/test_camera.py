@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import builders
-from common.camera import (camera_to_world, normalised_to_pixels, perspective_divide, pixels_to_normalised, project,
+from common.camera import (camera_to_world, normalised_to_pixels, perspective_divide, pixels_to_normalised, pixels_to_padded, project,
                            project_linear, root_relative, world_to_camera)
 from common.datasets.h36m_protocol import SUBJECTS, cameras
 from places import GOLDEN_FOLDER
@@ -190,3 +190,15 @@ def test_root_relative_puts_the_hip_at_the_origin_and_moves_nothing_else(dtype):
     torch.testing.assert_close(rooted[:, 5] - rooted[:, 3], pose3d[:, 5] - pose3d[:, 3], rtol=0, atol=ROUNDING[dtype])
     torch.testing.assert_close(root_relative(rooted), rooted, rtol=0, atol=0)
     assert root_relative(pose3d[0]).shape == (16, 3)
+
+
+def test_a_portrait_image_fills_the_height_and_stays_in_the_middle():
+    corners = np.array([[0, 0], [1080, 0], [0, 1920], [540, 960.]])
+    normalised = pixels_to_padded(corners, 1080, 1920)
+    np.testing.assert_allclose(normalised, [[-.5625, -1], [.5625, -1], [-.5625, 1], [0, 0]])
+
+
+def test_a_wide_image_is_normalised_as_everywhere_else():
+    px = np.random.default_rng(0).uniform(-100, 2000, (20, 16, 2))
+    np.testing.assert_allclose(pixels_to_padded(px, 1920, 1080), pixels_to_normalised(px, 1920, 1080),
+                               atol=1e-12)

@@ -16,6 +16,7 @@ from common.errors import InputError
 from common.files.npz import load_npy, load_npz, npz_keys, refuse_overwrite, require_file, save_npz
 from common.files.safe_pickle import load_pickle
 from places import ROOT
+from refusals import refusal
 
 COMMAND = 'python make_it.py'
 PROTOCOLS = pytest.mark.parametrize('protocol', [0, 2, 4, 5])
@@ -69,15 +70,6 @@ def npy_bytes(header, content, version=(1, 0)):
 
 def object_npy(content):
     return npy_bytes(dict(descr='|O', fortran_order=False, shape=()), content)
-
-
-def refusal(read, *arguments):
-    """The message of the InputError; it must be one line."""
-    with pytest.raises(InputError) as refused:
-        read(*arguments)
-    message = str(refused.value)
-    assert '\n' not in message
-    return message
 
 
 def peak_mib_of_reading(tmp_path, content, limit_mib=2048, limit_seconds=3):

@@ -11,6 +11,7 @@ import torch
 from common.errors import InputError
 from models_baseline import build_lifter
 from models_baseline.layers import ReluDropout
+from refusals import refusal
 from utils.runs.checkpoint import (BASELINE_BEST, find_pretrained, load_adam, load_lifter, load_network,
                                    read_checkpoint, read_lifter, save_checkpoint)
 
@@ -26,14 +27,6 @@ def arguments(*typed, posenet_name='videopose', stages=4, dropout=.25):
 def saved(path, lifter, key='state_dict', epoch=7):
     save_checkpoint(path, {key: lifter.state_dict(), 'epoch': epoch})
     return path
-
-
-def refusal(function, *arguments):
-    """The InputError's message, which is one line."""
-    with pytest.raises(InputError) as refused:
-        function(*arguments)
-    assert '\n' not in str(refused.value)
-    return str(refused.value)
 
 
 class Runs:

@@ -1,4 +1,4 @@
-"""Prepared files -> PoseSets: what is loaded, in which order and frame, and every way in which a file can be wrong."""
+"""Prepared Human3.6M files -> PoseSets: what is loaded, in which order and frame, and every way in which a file can be wrong."""
 from dataclasses import replace
 
 import numpy as np
@@ -9,13 +9,11 @@ import builders
 from common.camera import pixels_to_normalised, project, world_to_camera
 from common.datasets.h36m import h36m_poses, read_h36m, require_agreement, select_actions
 from common.datasets.h36m_protocol import ACTIONS, KEYPOINTS, SUBJECTS, TEST_SUBJECTS, TRAIN_SUBJECTS, cameras
-from common.datasets.mpi_inf_3dhp import SEQUENCES, load_3dhp
-from common.errors import InputError
-from common.files.npz import load_npz, save_npz
+from common.files.npz import save_npz
+from refusals import refusal
 
 SIXTEEN_IN_32 = [0, 1, 2, 3, 6, 7, 8, 12, 13, 15, 17, 18, 19, 25, 26, 27]
 MAKE_3D = 'python3 data/prepare_data_h36m.py --from-archive h36m.zip'
-MAKE_3DHP = 'python3 data_extra/prepare_data_3dhp.py'
 
 
 @pytest.fixture(scope='module')
@@ -32,13 +30,6 @@ def small(files):
                           pose2d=copy(files.pose2d, lambda views: [np.copy(view) for view in views]))
 
 
-def refusal(function, *arguments, **options):
-    """The message of the InputError."""
-    with pytest.raises(InputError) as refused:
-        function(*arguments, **options)
-    return str(refused.value)
-
-
 def walk(files, subjects, keep=lambda subject, sequence: True):
     """(subject, sequence, view, frames) in the promised order: subject, sequence, view."""
     return [(subject, sequence, view, len(files.pose3d[subject][sequence])) for subject in subjects
@@ -48,8 +39,6 @@ def walk(files, subjects, keep=lambda subject, sequence: True):
 def not_corrupted(subject, sequence):
     return (subject, sequence) != ('S11', 'Directions')
 
-
-# Human3.6M
 
 @pytest.mark.parametrize('keypoints', KEYPOINTS)
 def test_every_pose_of_the_training_subjects_in_four_views(tiny_root, keypoints):
@@ -245,6 +234,36 @@ def test_a_sequence_without_frames_does_no_harm(small):
     assert torch.equal(h36m_poses(small, ('S1',)).pose2d, expected.pose2d)
 
 
+def test_subjects_follow_in_the_order_given(files):
+    s1, s5 = h36m_poses(files, ('S1',)), h36m_poses(files, ('S5',))
+    both = h36m_poses(files, ('S1', 'S5'))
+    for name in ('pose3d_cam', 'pose2d', 'camera', 'subject', 'group'):
+        assert torch.equal(torch.cat([getattr(s1, name), getattr(s5, name)]), getattr(both, name))
+
+
+def test_many_views_are_to_the_bit_what_each_is_alone(files):
+    """The naive twin: turn and normalise one sequence of one camera after the other, then join them."""
+    poses, parts = h36m_poses(files, ('S9', 'S11'), downsample=2), []
+    for subject, sequence, view, frames in walk(files, ('S9', 'S11'), not_corrupted):
+        camera = cameras(subject)[view]
+        world = torch.from_numpy(files.pose3d[subject][sequence][::2, SIXTEEN_IN_32])
+        pixels = torch.from_numpy(files.pose2d[subject][sequence][view][:frames:2])
+        parts.append((world_to_camera(world, torch.from_numpy(camera.orientation), torch.from_numpy(camera.translation)),
+                      pixels_to_normalised(pixels, camera.width, camera.height)))
+    assert torch.equal(poses.pose3d_cam, torch.cat([pose3d_cam for pose3d_cam, _ in parts]))
+    assert torch.equal(poses.pose2d, torch.cat([pose2d for _, pose2d in parts]))
+
+
+def test_loading_leaves_the_number_of_threads_as_it_was(files):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        h36m_poses(files, ('S1',))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
 # Do the 2D belong to the 3D?
 
 @pytest.mark.parametrize('keypoints', KEYPOINTS)
@@ -275,135 +294,3 @@ def test_a_few_wild_detections_are_no_reason_to_refuse(files):
     wild = poses.pose2d.clone()
     wild[:, :5] += 1.
     require_agreement(replace(poses, pose2d=wild), 'hr', files)
-
-
-# MPI-INF-3DHP
-
-@pytest.fixture
-def prepared(tiny_root):
-    """The arrays of the prepared test set, free to be changed."""
-    return load_npz(tiny_root / 'data_extra/test_set/test_3dhp.npz', ['pose3d', 'pose2d'], MAKE_3DHP)
-
-
-def write_3dhp(root, **arrays):
-    save_npz(root / 'data_extra/test_set/test_3dhp.npz', **arrays)
-    return root
-
-
-def test_3dhp_is_loaded_as_it_lies_on_disk(tiny_root, prepared):
-    poses = load_3dhp(tiny_root)
-    np.testing.assert_array_equal(poses.pose3d_cam, prepared['pose3d'].astype(np.float32))
-    np.testing.assert_array_equal(poses.pose2d, prepared['pose2d'].astype(np.float32))    # not normalised a second time
-    assert poses.pose3d_cam.dtype == poses.pose2d.dtype == torch.float32
-    assert poses.camera is None and poses.intrinsics is None
-    assert len(poses) == 18
-
-
-def test_3dhp_knows_its_sequences(tiny_root):
-    poses = load_3dhp(tiny_root)
-    assert poses.group_names is SEQUENCES and SEQUENCES[1:] == ('TS1', 'TS2', 'TS3', 'TS4', 'TS5', 'TS6')
-    assert poses.group.tolist() == [number for number in range(1, 7) for _ in range(3)]
-
-
-def test_a_3dhp_file_of_the_reference_has_no_sequences_and_loads(tmp_path, prepared):
-    """The reference writes pose3d and pose2d alone: one group of unknown sequences."""
-    poses = load_3dhp(write_3dhp(tmp_path, **prepared))
-    assert poses.group.unique().tolist() == [0]
-    np.testing.assert_array_equal(poses.pose2d, prepared['pose2d'].astype(np.float32))
-
-
-def test_a_missing_3dhp_file_names_its_command(tmp_path):
-    message = refusal(load_3dhp, tmp_path)
-    assert 'test_3dhp.npz is missing' in message and message.endswith(f'{MAKE_3DHP} --data_root {tmp_path}')
-
-
-@pytest.mark.parametrize('key,shape', [('pose3d', (18, 17, 3)), ('pose3d', (18, 48)), ('pose3d', (18, 16, 4)),
-                                       ('pose2d', (18, 16, 3)), ('pose2d', (18, 17, 2)), ('pose2d', ())], ids=str)
-def test_3dhp_of_another_shape_is_refused(tmp_path, prepared, key, shape):
-    message = refusal(load_3dhp, write_3dhp(tmp_path, **{**prepared, key: np.zeros(shape, np.float32)}))
-    assert repr(key) in message and str(shape) in message and message.endswith(f'{MAKE_3DHP} --data_root {tmp_path}')
-
-
-@pytest.mark.parametrize('key', ['pose3d', 'pose2d'])
-@pytest.mark.parametrize('value', [np.nan, np.inf])
-def test_3dhp_that_is_not_finite_is_refused(tmp_path, prepared, key, value):
-    prepared[key][5, 3, 1] = value
-    assert f"{key!r} holds NaN or inf" in refusal(load_3dhp, write_3dhp(tmp_path, **prepared))
-
-
-def test_3dhp_of_different_lengths_is_refused(tmp_path, prepared):
-    prepared['pose2d'] = prepared['pose2d'][:-1]
-    message = refusal(load_3dhp, write_3dhp(tmp_path, **prepared))
-    assert "'pose2d' has shape (17, 16, 2)" in message and '(18, 16, 2) is needed' in message
-
-
-@pytest.mark.parametrize('sequence', [np.arange(17), np.zeros((18, 2)), np.array(['TS1'] * 18)], ids=['short', 'wide', 'text'])
-def test_3dhp_with_broken_sequence_numbers_is_refused(tmp_path, prepared, sequence):
-    assert MAKE_3DHP in refusal(load_3dhp, write_3dhp(tmp_path, **prepared, sequence=sequence))
-
-
-def test_a_3dhp_file_without_an_array_names_it(tmp_path, prepared):
-    assert "'pose2d'" in refusal(load_3dhp, write_3dhp(tmp_path, pose3d=prepared['pose3d']))
-
-
-# PoseSets
-
-def test_a_batch_holds_the_poses_at_its_index_with_their_cameras(files):
-    poses = h36m_poses(files, ('S1', 'S5'))
-    index = torch.tensor([40, 0, 7, 40])
-    batch = poses.take(index)
-    assert torch.equal(batch.pose3d_cam, poses.pose3d_cam[index]) and torch.equal(batch.pose2d, poses.pose2d[index])
-    assert torch.equal(batch.camera, poses.intrinsics[poses.camera[index]])
-    torch.testing.assert_close(project(batch.pose3d_cam, batch.camera), batch.pose2d, rtol=0, atol=2e-5)
-
-
-def test_a_batch_of_unknown_cameras_has_none(tiny_root):
-    assert load_3dhp(tiny_root).take(torch.tensor([1, 2])).camera is None
-
-
-def test_subjects_follow_in_the_order_given(files):
-    s1, s5 = h36m_poses(files, ('S1',)), h36m_poses(files, ('S5',))
-    both = h36m_poses(files, ('S1', 'S5'))
-    for name in ('pose3d_cam', 'pose2d', 'camera', 'subject', 'group'):
-        assert torch.equal(torch.cat([getattr(s1, name), getattr(s5, name)]), getattr(both, name))
-
-
-def test_moving_a_set_to_the_cpu_changes_nothing(files):
-    poses = h36m_poses(files, ('S1',))
-    assert torch.equal(poses.to('cpu').pose2d, poses.pose2d)
-    assert poses.resident('cpu').device == torch.device('cpu')
-    assert poses.num_bytes == len(poses) * 16 * (3 + 2) * 4
-
-
-@pytest.mark.parametrize('device', ['meta', pytest.param('cuda', marks=pytest.mark.skipif(
-    not torch.cuda.is_available(), reason='needs an NVIDIA GPU'))])
-def test_a_set_that_stays_on_the_host_gives_another_device_its_batches(device, files):
-    poses, index = h36m_poses(files, ('S1',)), torch.tensor([5, 2, 2])
-    left = poses.resident(device, spare=0) if device == 'cuda' else poses
-    assert left.device.type == 'cpu'
-    for there, here in zip(left.take(index, device), poses.take(index)):
-        assert there.device.type == device and there.shape == here.shape
-        assert device == 'meta' or torch.equal(there.cpu(), here)
-
-
-def test_many_views_are_to_the_bit_what_each_is_alone(files):
-    """The naive twin: turn and normalise one sequence of one camera after the other, then join them."""
-    poses, parts = h36m_poses(files, ('S9', 'S11'), downsample=2), []
-    for subject, sequence, view, frames in walk(files, ('S9', 'S11'), not_corrupted):
-        camera = cameras(subject)[view]
-        world = torch.from_numpy(files.pose3d[subject][sequence][::2, SIXTEEN_IN_32])
-        pixels = torch.from_numpy(files.pose2d[subject][sequence][view][:frames:2])
-        parts.append((world_to_camera(world, torch.from_numpy(camera.orientation), torch.from_numpy(camera.translation)),
-                      pixels_to_normalised(pixels, camera.width, camera.height)))
-    assert torch.equal(poses.pose3d_cam, torch.cat([pose3d_cam for pose3d_cam, _ in parts]))
-    assert torch.equal(poses.pose2d, torch.cat([pose2d for _, pose2d in parts]))
-
-
-def test_loading_leaves_the_number_of_threads_as_it_was(files):
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(3)
-        h36m_poses(files, ('S1',))
-        assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)
