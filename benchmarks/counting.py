@@ -18,6 +18,7 @@ WAITING = ('_local_scalar_dense', 'nonzero', 'masked_select')
 HOST_METHODS = ('tolist', 'numpy')
 FREE = ('empty', 'empty_like', 'empty_strided', 'new_empty', 'new_empty_strided', '_unsafe_view')     # not counted
 FLOPS = {}      # operations unknown to torch's counter -> function of the shapes of the arguments
+CPU = torch.device('cpu')
 if torch.backends.mkldnn.is_available():
     FLOPS[torch.ops.mkldnn._linear_pointwise] = lambda rows, weight, *_, **__: 2 * math.prod(rows) * weight[0]
 
@@ -108,7 +109,7 @@ def counting():
         yield stack.enter_context(operations)
 
 
-def count(run, device=torch.device('cpu')):
+def count(run, device=CPU):
     """The Counts of one call of `run()`, which is called twice (on CUDA three times). FLOPs come from torch's counter."""
     with FlopCounterMode(display=False, custom_mapping=FLOPS) as flops:
         run()

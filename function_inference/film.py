@@ -274,7 +274,9 @@ def _save_mp4(path, drawn, fps):
                                           macro_block_size=2, ffmpeg_log_level='error')
     with closing(encoder):
         encoder.send(None)
-        for count, pixels in enumerate(itertools.chain([first], drawn), start=1):
+        count = 0
+        for pixels in itertools.chain([first], drawn):
+            count += 1
             try:
                 encoder.send(pixels)
             except OSError:                # ffmpeg has stopped; the count below shows it

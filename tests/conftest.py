@@ -16,6 +16,13 @@ from places import ROOT, SHARED
 from sequences_3dpw import two_records, write_record
 
 
+def pytest_collection_modifyitems(items):
+    """Tests that need a fixture which takes seconds to make are slow."""
+    for item in items:
+        if {'standin_sources', 'trajectory', 'onnx_file'} & {*item.fixturenames}:
+            item.add_marker(pytest.mark.slow)
+
+
 def prepare_all(sources, root):
     """Run every preparation command on a folder of sources that lie where the commands look for them by themselves."""
     for folder, pattern in (('data/sources', '*_2d_*.npz'), ('data/sources', '*.npy'),

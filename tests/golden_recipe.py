@@ -1,4 +1,4 @@
-"""The golden numbers (tests/golden/) and how their weights and poses are made: by formula, so that no generator's version matters.
+"""The golden numbers (tests/golden/), and the formulas that make their weights and poses, whatever the version of numpy.
 
 A network is filled entry by entry from the entry's NAME, shape and index; where our names differ from the reference's,
 a function here translates. Frames and units as everywhere: poses (B, 16, 3), camera frame, metres.
@@ -6,16 +6,15 @@ a function here translates. Frames and units as everywhere: poses (B, 16, 3), ca
 import json
 import math
 import zlib
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from common.skeleton import H36M_16
+from places import GOLDEN_FOLDER
 
-GOLDEN = Path(__file__).parent / 'golden'
-PARTS = np.load(GOLDEN / 'parts.npz')
-SHAPES = json.loads((GOLDEN / 'state_dict_shapes.json').read_text())
+PARTS = np.load(GOLDEN_FOLDER / 'parts.npz')
+SHAPES = json.loads((GOLDEN_FOLDER / 'state_dict_shapes.json').read_text())
 
 # joint: the joint it hangs from, metres between them, the way it points in a standing person
 BODY = dict(RHip=('Hip', .1329, (-1, 0, 0)), RKnee=('RHip', .4429, (0, 1, 0)), RFoot=('RKnee', .4542, (0, 1, 0)),
@@ -74,7 +73,10 @@ def generator_name(name):
 
 
 def critic3d_name(name):
-    """Our 3D critic's name of a weight -> the reference's: 'branches.left_arm.layer_pred.bias' -> 'kcs_path_1.layer_pred.bias'."""
+    """Our 3D critic's name of a weight -> the reference's.
+
+    'branches.left_arm.layer_pred.bias' -> 'kcs_path_1.layer_pred.bias'
+    """
     _, part, rest = name.split('.', 2)
     return f'kcs_path_{list(H36M_16.critic_parts).index(part) + 1}.{rest}'
 

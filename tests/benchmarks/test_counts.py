@@ -21,6 +21,8 @@ from models_baseline import LIFTERS
 from models_poseaug.augmentor import draw_noise
 from utils.runs.scalar_log import ScalarLog
 
+pytestmark = pytest.mark.slow
+
 BATCH = 32
 # operations of one call: forward, backward, clipping and update
 GENERATOR_STEP = dict(gcn=1480, mlp=1165, stgcn=1715, videopose=1315)
@@ -104,7 +106,8 @@ def test_a_lifter_epoch_reads_its_loss_at_its_end_only(mlp):
         return batch.pose2d[:2], root_relative(batch.pose3d_cam[:2])
 
     tiny = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(32, 48), torch.nn.Unflatten(1, (16, 3)))
-    counts = count(lambda: train_lifter(tiny, torch.optim.SGD(tiny.parameters(), fused=True), [range(2)] * 250, take, 'counted'))
+    optimizer = torch.optim.SGD(tiny.parameters(), fused=True)
+    counts = count(lambda: train_lifter(tiny, optimizer, [range(2)] * 250, take, 'counted'))
     assert counts.host_reads == 1 + 250 // CHECK_EVERY
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import builders
-from common.camera import (camera_to_world, normalised_to_pixels, perspective_divide, pixels_to_normalised, pixels_to_padded, project,
-                           project_linear, root_relative, world_to_camera)
+from common.camera import (camera_to_world, normalised_to_pixels, perspective_divide, pixels_to_normalised,
+                           pixels_to_padded, project, project_linear, root_relative, world_to_camera)
 from common.datasets.h36m_protocol import SUBJECTS, cameras
 from places import GOLDEN_FOLDER
 

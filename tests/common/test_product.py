@@ -67,6 +67,7 @@ def test_choosing_a_device_sets_the_arithmetic_and_warns_where_tf32_is_idle(caps
     assert precise() and not capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_compiled_lifter_keeps_the_names_of_its_weights():
     args = baseline_parser('').parse_args(['--posenet_name', 'gcn', '--stages', '1', '--compile'])
     lifter = starting_lifter(args, pretrained=False)

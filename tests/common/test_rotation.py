@@ -55,8 +55,8 @@ def test_quaternion_rotation_keeps_lengths_and_handedness(dtype):
     quaternion, (a, b) = quaternions(20, dtype), vectors(2, 20, dtype=dtype)
     rotated_a, rotated_b = quaternion_rotate(quaternion, a), quaternion_rotate(quaternion, b)
     torch.testing.assert_close(rotated_a.norm(dim=-1), a.norm(dim=-1), rtol=0, atol=4 * ROUNDING[dtype])
-    torch.testing.assert_close(torch.linalg.cross(rotated_a, rotated_b), quaternion_rotate(quaternion, torch.linalg.cross(a, b)),
-                               rtol=0, atol=20 * ROUNDING[dtype])
+    rotated_cross = quaternion_rotate(quaternion, torch.linalg.cross(a, b))
+    torch.testing.assert_close(torch.linalg.cross(rotated_a, rotated_b), rotated_cross, rtol=0, atol=20 * ROUNDING[dtype])
 
 
 def test_one_quaternion_serves_any_leading_shape():

@@ -63,6 +63,7 @@ def test_bones_are_rigid_and_symmetric_and_people_differ(people):
     assert np.ptp(bodies, axis=0).min() > 0.01
 
 
+@pytest.mark.slow
 def test_same_seed_same_motion_other_seed_other_motion(people):
     again, other = clips(seed=0), clips(seed=1)
     for subject, person in people.items():

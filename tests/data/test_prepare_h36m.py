@@ -36,6 +36,7 @@ def test_3d_is_the_source_in_metres(tiny_sources, tiny_root):
     assert .8 < positions_3d['S1']['Walking'][:, 0, 2].mean() < 1.1       # a hip stands a metre above the floor
 
 
+@pytest.mark.slow
 def test_the_original_files_give_what_the_archive_gives(tiny_sources, tiny_root, tmp_path):
     prepare_data_h36m.main(['--from-source', str(tiny_sources / 'source'), '--data_root', str(tmp_path)])
     for name, key in (('3d_h36m', 'positions_3d'), ('2d_h36m_gt', 'positions_2d'), ('2d_h36m_gt', 'metadata')):

@@ -158,6 +158,7 @@ def test_a_sequence_of_which_nothing_is_left_keeps_its_place(prepare, record):
 
 # Files and places
 
+@pytest.mark.slow
 def test_the_script_runs_from_elsewhere_on_another_split(tmp_path, record):
     source = write_record(tmp_path / 'validation', record).parent
     (source / '._downtown_test_00.pkl').write_bytes(b'what some systems leave beside a file')
@@ -268,7 +269,7 @@ def test_a_joint_that_is_not_finite_in_a_valid_frame_is_named(tmp_path, capsys, 
 def test_a_sequence_that_is_there_twice(tmp_path, capsys, record):
     for name in ('a', 'b'):
         write_record(tmp_path / 'source', record, name=name)
-    assert "b.pkl holds the sequence 'downtown_test_00', as another file" in refused_folder(tmp_path, capsys)
+    assert "b.pkl holds the sequence 'downtown_test_00', but another file" in refused_folder(tmp_path, capsys)
 
 
 def test_a_split_without_a_single_pose(tmp_path, capsys, record):

@@ -59,7 +59,7 @@ def agrees(opened, lifter, batches=(1, 7, 30)):
                for found, expected in pairs)
 
 
-@pytest.mark.parametrize('name', ['gcn', 'mlp', 'stgcn', 'videopose'])
+@pytest.mark.parametrize('name', ['gcn', 'mlp', pytest.param('stgcn', marks=pytest.mark.slow), 'videopose'])
 def test_torchscript_of_every_lifter_runs_at_any_batch_size(tmp_path, name):
     checkpoint = write_checkpoint(tmp_path, name)
     exported, = export_lifter(checkpoint, ['torchscript'])
@@ -70,6 +70,7 @@ def test_torchscript_of_every_lifter_runs_at_any_batch_size(tmp_path, name):
     assert (described['lifter'], described['joints'].split(',')) == (name, list(H36M_16.names))
 
 
+@pytest.mark.slow
 def test_pt2_runs_at_any_batch_size_and_holds_no_path_of_this_machine(tmp_path):
     checkpoint = write_checkpoint(tmp_path, 'gcn')
     exported, = export_lifter(checkpoint, ['pt2'])
@@ -115,6 +116,7 @@ def test_onnx_is_one_file_of_todays_opset_without_paths_of_this_machine(onnx_fil
     assert not [weight for weight in model.graph.initializer if weight.external_data]
 
 
+@pytest.mark.slow
 def test_the_authors_checkpoint_is_exported(tmp_path):
     if not OFFICIAL.is_file():
         pytest.skip(f'{OFFICIAL} is not here: the released weights are not part of the project')
@@ -130,6 +132,7 @@ def gcn(tmp_path):
     return write_checkpoint(tmp_path, 'gcn')
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_wrote_and_keeps_what_was_there(gcn, capsys):
     flags = ['--evaluate', str(gcn), '--format', 'torchscript']
     exported, = run_export.main(flags)

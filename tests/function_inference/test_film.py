@@ -147,6 +147,7 @@ def test_tilt_puts_the_skeleton_upright(tmp_path):
     assert (near(films[0], LEFT) == near(films[1], LEFT)).mean() > .999 > (near(films[2], LEFT) == near(films[1], LEFT)).mean()
 
 
+@pytest.mark.slow
 def test_an_mp4_has_every_frame_at_its_rate(tmp_path):
     imageio_ffmpeg = pytest.importorskip('imageio_ffmpeg')
     motion = walking(12, fps=29.97)._replace(width=201, height=301)
@@ -172,6 +173,7 @@ def crossing(first, last):
     return one, other
 
 
+@pytest.mark.slow
 def test_people_turn_side_by_side_and_share_the_image(tmp_path):
     frames, _ = written(tmp_path / 'it.gif', *crossing(0, 7))
     assert frames.shape == (8, GIF_HEIGHT_PX, 426 + 2 * GIF_HEIGHT_PX, 3)
@@ -181,6 +183,7 @@ def test_people_turn_side_by_side_and_share_the_image(tmp_path):
     assert image[:, :213].sum() > 50 and image[:, 213:].sum() > 50
 
 
+@pytest.mark.slow
 def test_a_person_out_of_sight_is_not_shown(tmp_path):
     frames, _ = written(tmp_path / 'it.gif', *crossing(2, 5))
     shown = [(near(picture[60:, -GIF_HEIGHT_PX:], LEFT).sum() > 100, near(picture[:, 213:426], LEFT).sum() > 50)

@@ -247,6 +247,7 @@ def crossing_json(folder, frames=30):
     return path
 
 
+@pytest.mark.slow
 def test_all_people_are_lifted_and_two_who_cross_keep_their_numbers(run, tmp_path, lifter, capsys):
     path = crossing_json(tmp_path)
     motions = run(path, '--person', 'all', '--video', 'gif')

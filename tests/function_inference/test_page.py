@@ -65,7 +65,8 @@ def test_the_page_holds_all_people_and_when_they_are_in_sight(tmp_path):
     other.guessed[[0, 1, 5, 11]] = True
     _, data = page_of(tmp_path, one, other)
     assert data['title'] == '2 people' and data['frames'] == 12
-    assert [(each['name'], each['first'], each['last']) for each in data['people']] == [('person 0', 0, 11), ('person 4', 2, 10)]
+    spans = [(each['name'], each['first'], each['last']) for each in data['people']]
+    assert spans == [('person 0', 0, 11), ('person 4', 2, 10)]
     assert np.abs(np.reshape(data['people'][1]['pose2d_px'], (12, 16, 2)) - other.pose2d_px).max() <= .0501
 
 
@@ -123,7 +124,8 @@ def test_in_a_browser_all_controls_work(tmp_path):
     motion = random_motion()
     seen = in_browser(tmp_path, [motion], tilt_deg=20, program='''
         const seen = {playing: player.playing, title: document.title, tilt: tilt.value, pose: uprightPose(people[0], 3, 20)};
-        const key = (key, options) => document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, ...options}));
+        const key = (key, options) =>
+            document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, ...options}));
         const frame = () => { const text = element('time').value; return Number(text.match(/frame (\\d+) of 12/)[1]); };
         const colours = canvas => {
             const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height), found = new Set();
@@ -134,8 +136,8 @@ def test_in_a_browser_all_controls_work(tmp_path):
         };
         key(' '); seen.paused = !player.playing;
         seen.frames = [];
-        for (const [name, options] of [['Home'], ['ArrowRight'], ['ArrowRight', {shiftKey: true}], ['ArrowRight'], ['ArrowLeft'],
-                                       ['End'], ['ArrowRight']]) {
+        for (const [name, options] of [['Home'], ['ArrowRight'], ['ArrowRight', {shiftKey: true}], ['ArrowRight'],
+                                       ['ArrowLeft'], ['End'], ['ArrowRight']]) {
             key(name, options); seen.frames.push(frame());
         }
         scrub.value = 4; scrub.dispatchEvent(new Event('input')); seen.frames.push(frame());

@@ -20,8 +20,8 @@ ITERATIONS = 2
 def play(root, runs, *flags):
     """A PoseAug run on S1's walking, without a pretrained lifter, in epochs of ITERATIONS; the run directory."""
     return run_poseaug.main(['--data_root', str(root), '--device', 'cpu', '--checkpoint', str(runs), '--posenet_name', 'gcn',
-                             '--stages', '1', '--s1only', 'true', '--actions', 'Walking', '--batch_size', str(POSES // ITERATIONS),
-                             '--note', 'test', '--pretrain', 'false', '--warmup', '9', *flags])
+                             '--stages', '1', '--s1only', 'true', '--actions', 'Walking', '--note', 'test',
+                             '--batch_size', str(POSES // ITERATIONS), '--pretrain', 'false', '--warmup', '9', *flags])
 
 
 MORE_ITERATIONS = ('--batch_size', '8')
@@ -33,6 +33,7 @@ def epochs_of(run):
     return [int(figures(row)[0]) for row in log_rows(run)]
 
 
+@pytest.mark.slow
 def test_a_forced_collapse_is_noticed_within_two_epochs_and_healed(tiny_root, runs, capsys):
     run = play(tiny_root, runs, *FORCED, '--epochs', '4', '--on_collapse', 'restart')
     log = (run / 'log.txt').read_text()
@@ -47,6 +48,7 @@ def test_a_forced_collapse_is_noticed_within_two_epochs_and_healed(tiny_root, ru
     assert 'collapsed' in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_run_that_may_not_restart_stops_at_its_last_healthy_epoch(tiny_root, runs, capsys):
     with pytest.raises(SystemExit) as stopped:
         play(tiny_root, runs, *FORCED, '--epochs', '4', '--on_collapse', 'stop')
@@ -56,6 +58,7 @@ def test_a_run_that_may_not_restart_stops_at_its_last_healthy_epoch(tiny_root, r
     assert read_checkpoint(run / LAST)['epoch'] == len(epochs_of(run)) <= 1
 
 
+@pytest.mark.slow
 def test_restarts_are_counted(tiny_root, runs, capsys):
     with pytest.raises(SystemExit) as stopped:
         play(tiny_root, runs, *FORCED, '--epochs', '4', '--on_collapse', 'restart', '--max_restarts', '1')
@@ -66,6 +69,7 @@ def test_restarts_are_counted(tiny_root, runs, capsys):
     assert (run / 'log.txt').read_text().count('restart 1 of 1') == 1
 
 
+@pytest.mark.slow
 def test_a_warning_goes_on_and_changes_no_number(tiny_root, runs, monkeypatch):
     """Healthy or not, without a restart the game is what it was."""
     monkeypatch.setattr('function_poseaug.monitor.BLOWN_UP', -1)         # every epoch is a collapse
@@ -77,6 +81,7 @@ def test_a_warning_goes_on_and_changes_no_number(tiny_root, runs, monkeypatch):
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
 
 
+@pytest.mark.slow
 def test_a_restart_draws_other_numbers_and_from_the_start_makes_other_players(tiny_root, runs, monkeypatch):
     """One false alarm in the first epoch: the run goes on from there as if it had another seed for the augmentor."""
     plain = play(tiny_root, runs / 'plain', '--epochs', '1')
@@ -122,6 +127,7 @@ def assert_same(first, second):
     assert log_rows(first) == log_rows(second) and events(first) == events(second)
 
 
+@pytest.mark.slow
 def test_the_last_healthy_epoch_is_kept_while_signs_go_on_and_no_longer(tiny_root, runs, ill):
     ill.update([1, 3, 4])
     run = play(tiny_root, runs, '--epochs', '4')
@@ -133,6 +139,7 @@ def test_the_last_healthy_epoch_is_kept_while_signs_go_on_and_no_longer(tiny_roo
     assert kept_epochs(resume(tiny_root, run)) == [1]
 
 
+@pytest.mark.slow
 def test_a_warned_run_that_is_cut_keeps_its_last_healthy_epoch(tiny_root, runs, ill):
     """Before the first checkpoint of an ill epoch is written, and before an outdated healthy one is dropped."""
     ill.update([2, 4])
@@ -151,6 +158,7 @@ def log_of(run):
     return (run / 'log.txt').read_text().split('epoch\tlr')[1]
 
 
+@pytest.mark.slow
 def test_a_warned_run_goes_back_to_its_last_healthy_epoch_wherever_it_is_cut(tiny_root, runs, ill):
     """Finished or not; also where a kill comes between two of the files that a restart changes."""
     ill.update([2, 3])
@@ -169,6 +177,7 @@ def test_a_warned_run_goes_back_to_its_last_healthy_epoch_wherever_it_is_cut(tin
         assert_same(copy, run)
 
 
+@pytest.mark.slow
 def test_a_collapsed_run_may_not_go_on_under_stop(tiny_root, runs, ill, capsys):
     ill.update([1])
     run = play(tiny_root, runs, '--epochs', '1')
@@ -182,6 +191,7 @@ def test_a_collapsed_run_may_not_go_on_under_stop(tiny_root, runs, ill, capsys):
     assert '--on_collapse restart' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('spoil, word', [(Path.unlink, 'is no file'), (lambda path: torch.save({'a': 1}, path), 'damaged')],
                          ids=['missing', 'of no run'])
 def test_a_run_whose_healthy_checkpoint_is_not_there_is_left_as_it_is(tiny_root, runs, ill, capsys, spoil, word):
@@ -212,6 +222,7 @@ def poisoned(ill, monkeypatch):
     return poison
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('tag', ['fake', 'real'])
 def test_a_lifter_that_meets_nan_goes_back_too(tiny_root, runs, poisoned, tag):
     poisoned(tag)
@@ -223,8 +234,9 @@ def test_a_lifter_that_meets_nan_goes_back_too(tiny_root, runs, poisoned, tag):
     assert list(events(run)['posenet_H36M_test/p1score_fake']) == [0, 1, 2]
 
 
-@pytest.mark.parametrize('choice, words', [('warn', 'the last checkpoint is still good'), ('restart', '0 restarts were made'),
-                                           ('stop', 'the last checkpoint is still good')])
+@pytest.mark.parametrize('choice, words', [
+    ('warn', 'the last checkpoint is still good'), pytest.param('restart', '0 restarts were made', marks=pytest.mark.slow),
+    pytest.param('stop', 'the last checkpoint is still good', marks=pytest.mark.slow)])
 def test_a_lifter_that_meets_nan_and_may_not_go_back_ends_the_run(tiny_root, runs, poisoned, capsys, choice, words):
     poisoned('real')
     with pytest.raises(SystemExit) as stopped:

@@ -58,8 +58,8 @@ def test_a_critic_with_pinned_accuracies_is_a_sign_once_it_has_settled(critic, r
 
 def test_spreads_are_zero_where_all_poses_are_alike_and_grow_with_their_differences():
     generator = torch.Generator().manual_seed(0)
-    one = torch.randn(1, 16, 3, generator=generator) + torch.tensor([0, 0, 5.])
-    poses = {'alike': one.expand(64, -1, -1), 'different': torch.randn(64, 16, 3, generator=generator) + torch.tensor([0, 0, 5.])}
+    one, many = (torch.randn(count, 16, 3, generator=generator) + torch.tensor([0, 0, 5.]) for count in (1, 64))
+    poses = {'alike': one.expand(64, -1, -1), 'different': many}
     angles = {'alike': torch.full((64, 15), .3), 'different': torch.rand(64, 15, generator=generator)}
     spreads = {name: spread_of(SimpleNamespace(rt=pose, ba_diff=angles[name]), pose[..., :2] / pose[..., 2:])
                for name, pose in poses.items()}

@@ -103,8 +103,9 @@ def test_templates_of_a_file(tmp_path):
     assert found.dtype == torch.float32 and torch.equal(found, golden('bl_templates')[:3])
 
 
-@pytest.mark.parametrize('rows', [np.ones((5, 16)), np.ones(15), np.zeros((5, 15)), np.full((5, 15), np.nan), np.full((5, 15), np.inf),
-                                  np.ones((5, 15), dtype=int), np.ones((0, 15)), np.array([['a'] * 15])],
+@pytest.mark.parametrize('rows', [np.ones((5, 16)), np.ones(15), np.zeros((5, 15)), np.full((5, 15), np.nan),
+                                  np.full((5, 15), np.inf), np.ones((5, 15), dtype=int), np.ones((0, 15)),
+                                  np.array([['a'] * 15])],
                          ids=['16 bones', 'one row', 'zeros', 'nan', 'inf', 'whole numbers', 'no row', 'text'])
 def test_templates_that_are_none(tmp_path, rows):
     np.save(tmp_path / 'rows.npy', rows)

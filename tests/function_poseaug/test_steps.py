@@ -330,6 +330,7 @@ def test_a_last_batch_of_one_pose_is_left_out():
     assert following == 3 and len(rows) == 3
 
 
+@pytest.mark.slow
 def test_kept_pairs_are_root_relative_and_inside_the_image():
     pairs, *_ = epoch_of(batch_size=16)
     assert 0 < len(pairs.pose2d) == len(pairs.pose3d_rel) <= 64
@@ -339,6 +340,7 @@ def test_kept_pairs_are_root_relative_and_inside_the_image():
     assert torch.equal(strict.pose2d, pairs.pose2d[inside]) and torch.equal(strict.pose3d_rel, pairs.pose3d_rel[inside])
 
 
+@pytest.mark.slow
 def test_an_epoch_depends_on_its_seed_alone():
     first, again, other = (epoch_of(batch_size=16, seed=seed)[2] for seed in (1, 1, 2))
     assert first == again and first[0] != other[0]

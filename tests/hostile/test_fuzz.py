@@ -22,7 +22,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
-sys.path[:0] = map(str, (Path(__file__).parents[2], Path(__file__).parents[1], Path(__file__).parent))      # as the worker, it is a script
+# the worker runs this file as a script
+sys.path[:0] = map(str, (Path(__file__).parents[2], Path(__file__).parents[1], Path(__file__).parent))
 
 import numpy as np
 import pytest
@@ -49,7 +50,8 @@ from utils.runs.checkpoint import LAST, POSEAUG_KEY, load_lifter, read_checkpoin
 from utils.runs.resume import resume
 from utils.runs.run_directory import RunDirectory
 
-pytestmark = pytest.mark.skipif(not Path('/proc/self/statm').exists(), reason='memory is limited and told as on Linux')
+pytestmark = [pytest.mark.slow,
+              pytest.mark.skipif(not Path('/proc/self/statm').exists(), reason='memory is limited and told as on Linux')]
 
 SECONDS = 60                  # a mutant that takes longer hangs, also on a busy machine
 MAX_MIB = 2000
@@ -136,7 +138,7 @@ def careless(path):
     numbers = np.ones((3, 16, 2), np.float32)
     faults = {'calls': lambda: os.system('true'), 'imports': lambda: __import__('this'),
               'writes': lambda: path.with_name('new').write_text(''), 'opens': lambda: open('/etc/passwd').close(),
-              'raises': lambda: {}['x'], 'warns': lambda: warnings.warn('noise'), 'crashes': lambda: os.abort(),
+              'raises': lambda: {}['x'], 'warns': lambda: warnings.warn('noise', stacklevel=1), 'crashes': lambda: os.abort(),
               'bloats': lambda: bytearray(2100 << 20), 'hangs': lambda: time.sleep(60),
               'is vague': lambda: mislead('the file is bad'), 'is ugly': lambda: mislead(f'{path} is\x1b[2J bad'),
               'is wrong': lambda: numbers.fill(np.nan), 'strays': lambda: numbers.fill(mutants.SECRET_NUMBER / 1000)}

@@ -140,7 +140,8 @@ def test_stages_are_residual_blocks(lifter, units_per_stage, stages):
 def test_pointwise_convolutions_are_convolutions():
     torch.manual_seed(0)
     rows = torch.randn(5, 7, 6, dtype=torch.float64)
-    for ours, theirs in ((PointwiseConv1d(6, 4), nn.Conv1d(6, 4, 1)), (PointwiseConv1d(6, 4, bias=False), nn.Conv1d(6, 4, 1, bias=False)),
+    for ours, theirs in ((PointwiseConv1d(6, 4), nn.Conv1d(6, 4, 1)),
+                         (PointwiseConv1d(6, 4, bias=False), nn.Conv1d(6, 4, 1, bias=False)),
                          (PointwiseConv2d(6, 4), nn.Conv2d(6, 4, 1))):
         ours, theirs = ours.double(), theirs.double()
         theirs.load_state_dict(ours.state_dict())

@@ -75,6 +75,7 @@ def test_without_a_bias_and_with_weights_that_do_not_learn():
     assert (rows.grad - gradient @ weight).abs().max() < 2e-6 * rows.grad.abs().max() and weight.grad is None
 
 
+@pytest.mark.slow
 @needs_onednn
 @pytest.mark.parametrize('name', LIFTERS)
 def test_a_lifter_multiplies_with_whole_matrices(name):
@@ -99,6 +100,7 @@ def test_other_products_are_pytorchs(num_rows, in_channels, out_channels, dtype)
     assert not weights_multiplied(lambda: linear(rows, weight))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', LIFTERS)
 def test_exported_and_traced_lifters_hold_public_operations(name):
     lifter = build_lifter(name).eval().requires_grad_(False)

@@ -121,7 +121,8 @@ def test_rt_is_rigid(augmented):
     _, poses = augmented
     # the axis is r / (angle + 1e-6), so the rotation is one to about a millionth of a turn
     assert torch.allclose(torch.cdist(poses.rt, poses.rt), torch.cdist(poses.bl, poses.bl), rtol=0, atol=1e-5)
-    handedness = torch.linalg.det(root_relative(poses.rt)[:, [1, 2, 7]]) / torch.linalg.det(root_relative(poses.bl)[:, [1, 2, 7]])
+    after, before = (torch.linalg.det(root_relative(pose)[:, [1, 2, 7]]) for pose in (poses.rt, poses.bl))
+    handedness = after / before
     assert torch.allclose(handedness, torch.ones_like(handedness), rtol=0, atol=1e-3)
 
 

@@ -68,7 +68,10 @@ def test_whole_items_move():
 @pytest.mark.parametrize('capacity, sizes', [
     (1, [1, 1, 1, 3]), (2, [1, 3, 5]), (5, [3, 4, 12, 1, 2]), (7, [30, 5]), (16, [16, 16, 16]), (10, [4, 4, 4, 4, 4])])
 def test_exchange_is_the_same_as_one_by_one(capacity, sizes):
-    """Filling within a batch, at its edge, and in one batch larger than the pool; the draws: a coin for each, then a slot for each."""
+    """The pool fills within a batch, at its edge, and in one batch larger than the pool.
+
+    It draws a coin for each item, then a slot for each.
+    """
     pool, twin, first = ReplayPool(ITEM, capacity), OneByOne(capacity), 0
     ours, theirs = torch.Generator().manual_seed(9), torch.Generator().manual_seed(9)
     for size in sizes:

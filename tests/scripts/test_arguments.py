@@ -13,8 +13,8 @@ from places import ROOT
 from utils.command_line import boolean, explicit_flags
 
 SHARED = {'--dataset': 'h36m', '--keypoints': 'gt', '--actions': '*', '--checkpoint': 'checkpoint/debug', '--note': 'debug',
-          '--evaluate': '', '--posenet_name': 'videopose', '--stages': 4, '--dropout': .25, '--batch_size': 1024, '--epochs': 50,
-          '--random_seed': 0, '--downsample': 1, '--s1only': False, '--num_workers': 2}
+          '--evaluate': '', '--posenet_name': 'videopose', '--stages': 4, '--dropout': .25, '--batch_size': 1024,
+          '--epochs': 50, '--random_seed': 0, '--downsample': 1, '--s1only': False, '--num_workers': 2}
 BASELINE = {**SHARED, '--snapshot': 25, '--pretrain': False, '--lr': 1e-3, '--lr_decay': 100000, '--lr_gamma': .96,
             '--action-wise': True}
 POSEAUG = {**SHARED, '--snapshot': 2, '--pretrain': True, '--resume': '', '--decay_epoch': 0, '--lr_g': 1e-4, '--lr_d': 1e-4,
@@ -113,9 +113,10 @@ def test_any_other_text_for_a_boolean_is_refused(flag, text, capsys):
     assert f'{text!r} is neither true nor false' in capsys.readouterr().err
 
 
-WRONG = [('--posenet_name', 'resnet'), ('--keypoints', 'openpose'), ('--dataset', '3dhp'), ('--stages', '0'), ('--stages', '2.5'),
-         ('--stages', '-1'), ('--epochs', '0'), ('--downsample', '0'), ('--snapshot', '0'), ('--batch_size', '1'),
-         ('--batch_size', 'many'), ('--dropout', '1'), ('--dropout', 'nan'), ('--dropout', 'x'), ('--random_seed', 'x'), ('--unknown', '1'), ('--stages', '²')]
+WRONG = [('--posenet_name', 'resnet'), ('--keypoints', 'openpose'), ('--dataset', '3dhp'), ('--stages', '0'),
+         ('--stages', '2.5'), ('--stages', '-1'), ('--epochs', '0'), ('--downsample', '0'), ('--snapshot', '0'),
+         ('--batch_size', '1'), ('--batch_size', 'many'), ('--dropout', '1'), ('--dropout', 'nan'), ('--dropout', 'x'),
+         ('--random_seed', 'x'), ('--unknown', '1'), ('--stages', '²')]
 WRONG_RATES = ['nan', 'inf', '-1e-3', 'fast', '']
 
 
@@ -127,7 +128,8 @@ def test_values_that_cannot_work_are_refused_at_once(trainer, flag, text, capsys
 
 
 @pytest.mark.parametrize('text', WRONG_RATES)
-@pytest.mark.parametrize('trainer,flag', [('baseline', '--lr'), *(('poseaug', flag) for flag in ('--lr_g', '--lr_d', '--lr_p'))])
+@pytest.mark.parametrize('trainer,flag', [('baseline', '--lr'), ('poseaug', '--lr_g'), ('poseaug', '--lr_d'),
+                                          ('poseaug', '--lr_p')])
 def test_learning_rates_are_finite_and_not_negative(trainer, flag, text):
     assert refused(parser_of(trainer), flag, text)
 

@@ -81,6 +81,7 @@ def lifter_checkpoint(path, state):
 
 # data
 
+@pytest.mark.slow
 def test_a_missing_file_names_the_command_that_makes_it(root, tmp_path):
     (root / 'data' / 'data_2d_h36m_hr.npz').unlink()
     line = refusal_of_process(tmp_path, 'run_baseline.py', '--data_root', root, '--keypoints', 'hr')
@@ -95,6 +96,7 @@ def test_detections_as_their_authors_publish_them(root, tiny_sources, refusal):
     assert name in line and '17 joints' in line and 'DATASETS.md' in line
 
 
+@pytest.mark.slow
 def test_poses_that_hold_nan(root, tmp_path):
     path = root / 'data' / 'data_3d_h36m.npz'
     table = load_npz(path, ['positions_3d'], 'the test')['positions_3d']
@@ -164,6 +166,7 @@ def test_a_checkpoint_of_another_width(tiny_root, tmp_path, refusal):
     assert str(path) in line and 'width' in line
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_asks_for_code_is_refused_unrun(tiny_root, tmp_path):
     sign, path = tmp_path / 'it ran', tmp_path / 'ckpt_best.pth.tar'
     torch.save({'state_dict': RunsCode(sign), 'epoch': 1}, path)

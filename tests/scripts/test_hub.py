@@ -119,6 +119,7 @@ CALLER = """
 """
 
 
+@pytest.mark.slow
 def test_a_caller_gets_its_own_modules_of_the_same_names_afterwards(checkpoint, tmp_path):
     for place in ('common.py', 'utils/__init__.py', 'utils/errors.py'):
         (tmp_path / place).parent.mkdir(exist_ok=True)

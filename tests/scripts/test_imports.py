@@ -3,6 +3,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from places import ROOT
 
 NEVER = ('matplotlib', 'h5py', 'sympy', 'torch._dynamo', 'torch._inductor', 'torchvision', 'PIL', 'cv2', 'onnx', 'pandas')
@@ -21,6 +23,7 @@ for script, absent in ABSENT.items():
 '''
 
 
+@pytest.mark.slow
 def test_a_script_imports_nothing_heavy_that_it_may_not_use():
     done = subprocess.run([sys.executable, '-c', f'ABSENT = {ABSENT}{IMPORTS}'], cwd=ROOT, capture_output=True, text=True,
                           check=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})

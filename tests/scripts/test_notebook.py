@@ -5,6 +5,8 @@ import pytest
 from places import ROOT
 from run_files import make_runs, make_runs_of_the_reference, write_run
 
+pytestmark = pytest.mark.slow
+
 nbformat = pytest.importorskip('nbformat')
 nbclient = pytest.importorskip('nbclient')
 pytest.importorskip('ipykernel')

@@ -14,6 +14,7 @@ from places import ROOT
 from refusals import files_below, refused
 
 
+@pytest.mark.slow
 def test_the_commands_as_typed(tiny_sources, tmp_path):
     """`cd data; python prepare_...` with relative paths, and from the root; the summary's totals; the files left."""
     def typed(folder, *words):

@@ -11,7 +11,7 @@ from run_reading import checkpoint, events, figures, log_rows, same, training_st
 from trainers import BATCH, BATCHES, baseline, cut_off, poseaug
 from utils.runs.run_directory import RunDirectory
 
-pytestmark = pytest.mark.usefixtures('without_pictures')
+QUICK = pytest.mark.usefixtures('without_pictures')
 
 
 def interrupted(folder, begin, saves):
@@ -32,7 +32,8 @@ def assert_same_run(resumed, whole):
         assert all(same(ours[key], theirs[key]) for key in ('state_dict', 'model_pos') if key in theirs)
 
 
-@pytest.mark.parametrize('lifter, by', [('gcn', 'file'), ('mlp', 'directory')])
+@QUICK
+@pytest.mark.parametrize('lifter, by', [('gcn', 'file'), pytest.param('mlp', 'directory', marks=pytest.mark.slow)])
 def test_a_resumed_baseline_is_the_uninterrupted_one(tiny_root, runs, lifter, by):
     def begin(folder):
         return baseline(tiny_root, folder, lifter, '--epochs', 4, '--lr_decay', 3, '--snapshot', 3)
@@ -44,10 +45,12 @@ def test_a_resumed_baseline_is_the_uninterrupted_one(tiny_root, runs, lifter, by
     assert_same_run(cut, whole)
 
 
+@QUICK
+@pytest.mark.slow
 @pytest.mark.parametrize('lifter, epochs', [('gcn', 3), ('mlp', 2)])
-def test_a_resumed_poseaug_run_is_the_uninterrupted_one(tiny_root, runs, baselines, lifter, epochs):
+def test_a_resumed_poseaug_run_is_the_uninterrupted_one(tiny_root, runs, pretrained, lifter, epochs):
     def begin(folder):
-        return poseaug(tiny_root, folder, lifter, baselines[lifter], '--epochs', epochs, '--warmup', 1)
+        return poseaug(tiny_root, folder, lifter, pretrained[lifter], '--epochs', epochs, '--warmup', 1)
 
     whole, cut = begin(runs / 'whole'), interrupted(runs / 'cut', begin, saves=epochs)    # one is epoch 0's
     assert len(log_rows(cut)) == epochs
@@ -60,8 +63,10 @@ def test_a_resumed_poseaug_run_is_the_uninterrupted_one(tiny_root, runs, baselin
         assert items[:seen].abs().amax((1, 2)).min() > 0 and not items[seen:].any()
 
 
+@QUICK
+@pytest.mark.slow
 @pytest.mark.parametrize('device', ['cpu', 'cuda', 'mps'])
-def test_a_resumed_run_draws_the_same_numbers_on_every_device(tiny_root, runs, baselines, device):
+def test_a_resumed_run_draws_the_same_numbers_on_every_device(tiny_root, runs, gcn_baseline, device):
     """Promised on a CPU: the bits. On a GPU: the same random numbers, while sums may be ordered differently.
 
     So the first iteration after the cut, which begins with the same weights, agrees closely; later ones of a chaotic game in
@@ -78,7 +83,7 @@ def test_a_resumed_run_draws_the_same_numbers_on_every_device(tiny_root, runs, b
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RunDirectory, 'save_last', save_and_copy)
-        whole = poseaug(tiny_root, runs, 'gcn', baselines['gcn'], '--epochs', 4, '--warmup', 1, '--device', device)
+        whole = poseaug(tiny_root, runs, 'gcn', gcn_baseline, '--epochs', 4, '--warmup', 1, '--device', device)
     cut = run_poseaug.main(['--resume', str(runs / 'cut'), '--data_root', str(tiny_root), '--device', device])
     if device == 'cpu':
         assert_same_run(cut, whole)
@@ -96,23 +101,23 @@ def test_a_resumed_run_draws_the_same_numbers_on_every_device(tiny_root, runs, b
     assert states[0]['optimizer_g']['state'][0]['step'] == states[1]['optimizer_g']['state'][0]['step']
 
 
-def test_resuming_a_finished_run_changes_nothing(tiny_root, baselines):
-    run = baselines['gcn']
-    before = training_state(run), log_rows(run)
+def test_resuming_a_finished_run_changes_nothing(tiny_root, gcn_baseline, runs):
+    run = shutil.copytree(gcn_baseline, runs / 'copy')
     assert run_baseline.main(['--resume', str(run), '--data_root', str(tiny_root)]) == run
-    assert same(training_state(run), before[0]) and log_rows(run) == before[1]
+    assert same(training_state(run), training_state(gcn_baseline)) and log_rows(run) == log_rows(gcn_baseline)
 
 
-@pytest.mark.parametrize('flags, named', [(['--lr', '.5'], '--lr 0.5 contradicts'), (['--posenet_name', 'mlp'], '--posenet_name mlp'),
-                                          (['--epochs', '9'], '--epochs 9'), (['--s1only', 'false'], '--s1only False')])
-def test_a_flag_that_contradicts_the_run_is_refused(tiny_root, baselines, capsys, flags, named):
-    before = files_below(baselines['gcn'])
-    assert named in refused(capsys, run_baseline, '--resume', baselines['gcn'], '--data_root', tiny_root, *flags)
-    assert files_below(baselines['gcn']) == before
+@pytest.mark.parametrize('flags, named', [
+    (['--lr', '.5'], '--lr 0.5 contradicts'), (['--posenet_name', 'mlp'], '--posenet_name mlp'),
+    (['--epochs', '9'], '--epochs 9'), (['--s1only', 'false'], '--s1only False')])
+def test_a_flag_that_contradicts_the_run_is_refused(tiny_root, gcn_baseline, capsys, flags, named):
+    before = files_below(gcn_baseline)
+    assert named in refused(capsys, run_baseline, '--resume', gcn_baseline, '--data_root', tiny_root, *flags)
+    assert files_below(gcn_baseline) == before
 
 
-def test_only_a_run_of_this_trainer_is_resumed(tiny_root, baselines, poseaugs, capsys):
-    for script, place in ((run_baseline, poseaugs['gcn']), (run_poseaug, baselines['gcn']),
-                          (run_baseline, baselines['gcn'] / 'ckpt_best.pth.tar'),
+def test_only_a_run_of_this_trainer_is_resumed(tiny_root, gcn_baseline, poseaugs, capsys):
+    for script, place in ((run_baseline, poseaugs['gcn']), (run_poseaug, gcn_baseline),
+                          (run_baseline, gcn_baseline / 'ckpt_best.pth.tar'),
                           (run_poseaug, poseaugs['gcn'] / 'ckpt_best_h36m_p1.pth.tar')):
         assert 'cannot be continued' in refused(capsys, script, '--resume', place, '--data_root', tiny_root)

@@ -21,6 +21,7 @@ from places import ROOT
 from run_reading import events, log_rows, same
 from utils.runs.checkpoint import LAST, read_checkpoint
 
+pytestmark = pytest.mark.slow
 KILLS, EPOCHS = 16, 8          # of each trainer
 ALONE = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': os.pathsep.join([str(ROOT), str(ROOT / 'tests')])}
 
@@ -54,8 +55,8 @@ def test_a_run_killed_at_many_moments_ends_as_one_undisturbed(script, tiny_root,
 
 def main(script, root, runs):
     """Start the run until it ends; prints, as JSON, how many starts were killed while writing a checkpoint, and elsewhere."""
-    for module in ('torch._dynamo', 'matplotlib.backends.backend_agg', 'mpl_toolkits.mplot3d'):     # a run needs seconds for them
-        import_module(module)
+    for slow_to_import in ('torch._dynamo', 'matplotlib.backends.backend_agg', 'mpl_toolkits.mplot3d'):
+        import_module(slow_to_import)
     trainer = import_module(script)
     torch.set_num_threads(1)
     dice, kills = random.Random(0), dict(writing=0, elsewhere=0)

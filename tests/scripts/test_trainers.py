@@ -23,6 +23,13 @@ from run_reading import checkpoint, events, figures, log_rows, same, training_st
 from trainers import BATCHES, POSES, baseline, poseaug, start
 >>>>>>> 5b071c3 (Split the tests of utils/ along its rooms):tests/scripts/test_trainers.py
 
+
+
+def slow(lifter):
+    return pytest.param(lifter, marks=pytest.mark.slow)
+
+
+EACH_LIFTER = pytest.mark.parametrize('lifter', ['gcn', *(slow(name) for name in LIFTERS if name != 'gcn')])
 QUICK = pytest.mark.usefixtures('without_pictures')
 SCORES = ('error_h36m_p1', 'error_h36m_p2', 'error_3dhp_p1', 'error_3dhp_p2')
 SCORE_TAGS = ('posenet_H36M_test/p1score', 'posenet_H36M_test/p2score', 'posenet_mpi3d_loader_flip/p1score',
@@ -46,7 +53,7 @@ def scalars(run):
 
 # what a run leaves
 
-@pytest.mark.parametrize('lifter', LIFTERS)
+@EACH_LIFTER
 def test_files_of_a_baseline(baselines, lifter):
     run = baselines[lifter]
     assert files_below(run) == ['.lock', 'ckpt_best.pth.tar', 'ckpt_epoch_0002.pth.tar', 'ckpt_last.pth.tar', 'curve.png',
@@ -55,7 +62,7 @@ def test_files_of_a_baseline(baselines, lifter):
     assert (run / 'curve.png').read_bytes().startswith(b'\x89PNG')
 
 
-@pytest.mark.parametrize('lifter', LIFTERS)
+@EACH_LIFTER
 def test_files_of_a_poseaug_run(poseaugs, lifter):
     run = poseaugs[lifter]
     assert files_below(run) == sorted(['.lock', *BEST, 'ckpt_last.pth.tar', 'events.out.tfevents', 'log.txt', 'run.json',
@@ -64,7 +71,7 @@ def test_files_of_a_poseaug_run(poseaugs, lifter):
     assert (run / 'poseaug_viz/epoch_0001_iter_0000.png').read_bytes().startswith(b'\x89PNG')
 
 
-@pytest.mark.parametrize('lifter', LIFTERS)
+@EACH_LIFTER
 def test_log_of_a_baseline(baselines, lifter):
     lines = (baselines[lifter] / 'log.txt').read_text().splitlines()
     header = lines.index('epoch\tlr\tloss_train\t' + '\t'.join(SCORES) + '\t')
@@ -75,7 +82,7 @@ def test_log_of_a_baseline(baselines, lifter):
     assert [figures(line)[:2] for line in lines[header + 1:]] == [[1, .001], [2, .001]]
 
 
-@pytest.mark.parametrize('lifter', LIFTERS)
+@EACH_LIFTER
 def test_log_of_a_poseaug_run(poseaugs, lifter):
     lines = (poseaugs[lifter] / 'log.txt').read_text().splitlines()
     header = lines.index('epoch\tlr\t' + '\t'.join(SCORES) + '\t')
@@ -89,7 +96,7 @@ def test_log_of_a_poseaug_run(poseaugs, lifter):
     assert all(re.fullmatch(r'(\d+\.\d{6}\t){6}', row) for row in rows)
 
 
-@pytest.mark.parametrize('lifter', LIFTERS)
+@EACH_LIFTER
 def test_tags_of_a_baseline(baselines, lifter):
     tags = scalars(baselines[lifter])
     assert tags.keys() == {*SCORE_TAGS, *OWN_SCORE_TAGS, *DASHBOARD_TAGS, 'train/loss', 'train/lr'}
@@ -99,7 +106,7 @@ def test_tags_of_a_baseline(baselines, lifter):
         assert found == pytest.approx([lr, loss, *scores], rel=1e-5, abs=1e-6)
 
 
-@pytest.mark.parametrize('lifter', LIFTERS)
+@EACH_LIFTER
 def test_tags_of_a_poseaug_run(poseaugs, lifter):
     """As they lie on the disk: tensorboardX puts _ where a tag has a character that it does not like."""
     tags = scalars(poseaugs[lifter])
@@ -125,6 +132,7 @@ def test_tags_of_a_poseaug_run(poseaugs, lifter):
     assert all(list(tags[tag]) == list(iterations[::2]) for tag in critics)
 
 
+@pytest.mark.slow
 def test_every_figure_that_the_monitor_watches_is_logged(poseaugs):
     """A tag renamed elsewhere would blind the monitor."""
     args = poseaug_parser('').parse_args([])
@@ -134,6 +142,7 @@ def test_every_figure_that_the_monitor_watches_is_logged(poseaugs):
     assert watched <= scalars(poseaugs['mlp']).keys()
 
 
+@pytest.mark.slow
 def test_both_evaluations_are_at_step_0_and_none_in_the_warm_up(poseaugs):
     tags = scalars(poseaugs['mlp'])
     for tag in (*SCORE_TAGS, *OWN_SCORE_TAGS):
@@ -141,6 +150,7 @@ def test_both_evaluations_are_at_step_0_and_none_in_the_warm_up(poseaugs):
         assert tags[tag + '_fake'][0] == tags[tag + '_real'][0]
 
 
+@pytest.mark.slow
 def test_warm_up_rows_repeat_epoch_0_and_later_ones_are_the_real_scores(poseaugs):
     tags = scalars(poseaugs['mlp'])
     for row, epoch in zip(log_rows(poseaugs['mlp']), (0, 0, 3, 4)):
@@ -148,6 +158,7 @@ def test_warm_up_rows_repeat_epoch_0_and_later_ones_are_the_real_scores(poseaugs
         assert figures(row)[2:] == pytest.approx(found, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_best_checkpoints_go_by_the_real_scores_and_epoch_0(poseaugs):
     tags = scalars(poseaugs['mlp'])
     for name, tag in zip(('h36m_p1', 'h36m_p2', 'dhp_p1', 'dhp_p2'), SCORE_TAGS):
@@ -158,7 +169,8 @@ def test_best_checkpoints_go_by_the_real_scores_and_epoch_0(poseaugs):
         assert content['scores'][dict(zip(SCORE_TAGS, SCORES))[tag]] == pytest.approx(by_epoch[best], rel=1e-6)
 
 
-@pytest.mark.parametrize('lifter', [lifter for lifter in LIFTERS if lifter != 'mlp'])    # whose run trains its lifter too
+# not of the mlp, whose run also trains its lifter
+@pytest.mark.parametrize('lifter', ['gcn', *(slow(name) for name in LIFTERS if name not in ('gcn', 'mlp'))])
 def test_best_checkpoint_of_epoch_0_holds_the_pretrained_weights(baselines, poseaugs, lifter):
     """PoseAug: the reference saved them with the BatchNorm statistics that the game had moved by then."""
     pretrained = checkpoint(baselines[lifter], 'ckpt_best.pth.tar')['state_dict']
@@ -170,7 +182,7 @@ def test_best_checkpoint_of_epoch_0_holds_the_pretrained_weights(baselines, pose
         key for key in pretrained if key.endswith(('running_mean', 'running_var', 'num_batches_tracked'))}
 
 
-@pytest.mark.parametrize('lifter', LIFTERS)
+@EACH_LIFTER
 def test_checkpoints_hold_what_others_read(baselines, poseaugs, lifter):
     for run, key, names in ((baselines[lifter], 'state_dict', ['ckpt_best.pth.tar', 'ckpt_epoch_0002.pth.tar']),
                             (poseaugs[lifter], 'model_pos', BEST)):
@@ -180,15 +192,15 @@ def test_checkpoints_hold_what_others_read(baselines, poseaugs, lifter):
             build_lifter(lifter, 1, 0.).load_state_dict(content[key], strict=True)
 
 
-@pytest.mark.parametrize('lifter', ['gcn', 'mlp'])
+@pytest.mark.parametrize('lifter', ['gcn', slow('mlp')])
 def test_evaluating_a_checkpoint_gives_the_logged_scores(tiny_root, baselines, poseaugs, lifter, capsys):
     """By run_evaluate and by a trainer's --evaluate, without retyping --stages."""
     for script, path, row in (
             (run_evaluate, baselines[lifter] / 'ckpt_epoch_0002.pth.tar', log_rows(baselines[lifter])[-1]),
             (run_baseline, baselines[lifter] / 'ckpt_epoch_0002.pth.tar', log_rows(baselines[lifter])[-1]),
             (run_poseaug, poseaugs[lifter] / 'ckpt_last.pth.tar', None)):
-        errors = script.main(['--data_root', str(tiny_root), '--device', 'cpu', '--actions', 'Walking', '--posenet_name', lifter,
-                              '--evaluate', str(path)])
+        errors = script.main(['--data_root', str(tiny_root), '--device', 'cpu', '--actions', 'Walking',
+                              '--posenet_name', lifter, '--evaluate', str(path)])
         found = [figure for part in errors for figure in (part.mpjpe_mm, part.p_mpjpe_mm)]
         assert all(f'{figure:.3f}' in capsys.readouterr().out for figure in found[:1])
         if row:
@@ -205,6 +217,7 @@ def test_baseline_logs_the_rate_in_use(tiny_root, runs):
     assert checkpoint(run)['optimizer']['param_groups'][0]['lr'] == pytest.approx(.01 * .01)
 
 
+@pytest.mark.slow
 def test_poseaug_rates_fall_linearly_warm_up_included(poseaugs):
     """The lifter's is logged after the scheduler, the augmentor's as it was in use."""
     factors = [1 - epoch / 5 for epoch in range(5)]
@@ -216,9 +229,10 @@ def test_poseaug_rates_fall_linearly_warm_up_included(poseaugs):
         assert last[name]['param_groups'][0]['lr'] == pytest.approx(1e-4 * factors[4])
 
 
+@pytest.mark.slow
 @QUICK
-def test_each_network_has_its_own_rate(tiny_root, runs, baselines):
-    run = poseaug(tiny_root, runs, 'gcn', baselines['gcn'], '--epochs', 1, '--lr_g', '.001', '--lr_d', '.002', '--lr_p', '.003')
+def test_each_network_has_its_own_rate(tiny_root, runs, gcn_baseline):
+    run = poseaug(tiny_root, runs, 'gcn', gcn_baseline, '--epochs', 1, '--lr_g', '.001', '--lr_d', '.002', '--lr_p', '.003')
     rates = {name: checkpoint(run)[f'optimizer_{name}']['param_groups'][0]['lr'] for name in ('g', 'd3d', 'd2d', 'p')}
     assert rates == pytest.approx(dict(g=.0005, d3d=.001, d2d=.001, p=.0015))
 
@@ -232,9 +246,10 @@ def test_a_baseline_repeats_itself_bit_for_bit(tiny_root, runs):
     assert not same(training_state(first)['state_dict'], training_state(other)['state_dict'])
 
 
+@pytest.mark.slow
 @QUICK
-def test_a_poseaug_run_repeats_itself_bit_for_bit(tiny_root, runs, baselines):
-    first, again, other = (poseaug(tiny_root, runs, 'gcn', baselines['gcn'], '--epochs', 2, '--warmup', 1, '--random_seed', seed)
+def test_a_poseaug_run_repeats_itself_bit_for_bit(tiny_root, runs, gcn_baseline):
+    first, again, other = (poseaug(tiny_root, runs, 'gcn', gcn_baseline, '--epochs', 2, '--warmup', 1, '--random_seed', seed)
                            for seed in (1, 1, 2))
     assert same(training_state(first), training_state(again)) and log_rows(first) == log_rows(again)
     assert events(first) == events(again)
@@ -255,9 +270,9 @@ def test_a_baseline_that_diverges_stops(tiny_root, runs, capsys):
 
 
 @QUICK
-def test_a_poseaug_run_that_diverges_stops_and_keeps_its_checkpoint(tiny_root, runs, baselines, capsys):
+def test_a_poseaug_run_that_diverges_stops_and_keeps_its_checkpoint(tiny_root, runs, gcn_baseline, capsys):
     with pytest.raises(SystemExit) as stopped:
-        poseaug(tiny_root, runs, 'gcn', baselines['gcn'], '--epochs', 3, '--lr_g', '1e30')
+        poseaug(tiny_root, runs, 'gcn', gcn_baseline, '--epochs', 3, '--lr_g', '1e30')
     errors = capsys.readouterr().err.splitlines()
     assert stopped.value.code == 2
     assert len(errors) == 1 and re.match(r'error: epoch 1, iteration \d: train_G_iter.* is (nan|inf)', errors[0])
@@ -267,13 +282,14 @@ def test_a_poseaug_run_that_diverges_stops_and_keeps_its_checkpoint(tiny_root, r
 
 # data
 
+@pytest.mark.slow
 @QUICK
 @pytest.mark.parametrize('keypoints', ['hr', 'cpn_ft_h36m_dbb', 'detectron_ft_h36m'])
-def test_every_source_of_2d_trains(tiny_root, runs, baselines, keypoints):
+def test_every_source_of_2d_trains(tiny_root, runs, gcn_baseline, keypoints):
     pretrained = baseline(tiny_root, runs, 'gcn', '--epochs', 1, '--keypoints', keypoints)
     run = poseaug(tiny_root, runs, 'gcn', pretrained, '--epochs', 1, '--warmup', 0, '--keypoints', keypoints)
     assert run.parent == pretrained.parent == runs / 'gcn' / keypoints
-    assert len(log_rows(run)) == 1 and figures(log_rows(pretrained)[0])[2:] != figures(log_rows(baselines['gcn'])[0])[2:]
+    assert len(log_rows(run)) == 1 and figures(log_rows(pretrained)[0])[2:] != figures(log_rows(gcn_baseline)[0])[2:]
 
 
 @pytest.mark.parametrize('flags, count', [
@@ -288,6 +304,7 @@ def test_flags_select_the_training_poses(tiny_root, flags, count):
     assert batch.pose3d_cam.shape == (2, 16, 3) and batch.camera.shape == (2, 9)
 
 
+@pytest.mark.slow
 @QUICK
 def test_thinned_data_train(tiny_root, runs):
     run = start(run_poseaug, tiny_root, runs, 'gcn', '--epochs', 1, '--downsample', 4, '--pretrain', 'false')
@@ -296,6 +313,7 @@ def test_thinned_data_train(tiny_root, runs):
 
 # where the lifter comes from
 
+@pytest.mark.slow
 @QUICK
 def test_a_note_of_debug_leaves_the_lifter_untrained_and_says_so(tiny_root, runs, capsys):
     """PoseAug: so does the reference, without a word."""
@@ -312,6 +330,7 @@ def test_without_a_pretrained_lifter_a_run_does_not_start(tiny_root, runs, tmp_p
     assert 'python3 run_baseline.py' in line and not runs.exists()
 
 
+@pytest.mark.slow
 @QUICK
 def test_a_pretrained_lifter_is_found_where_the_baseline_left_it(tiny_root, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -322,6 +341,7 @@ def test_a_pretrained_lifter_is_found_where_the_baseline_left_it(tiny_root, tmp_
                 checkpoint(pretrained, 'ckpt_best.pth.tar')['state_dict'])
 
 
+@pytest.mark.slow
 @QUICK
 def test_a_fifth_lifter_goes_all_the_way(tiny_root, runs, monkeypatch, readme_lifter):
     """One line in LIFTERS, and it pretrains, is augmented, evaluated."""

@@ -34,14 +34,16 @@ def visualize(*flags):
     return [path.name for path in run_visualize.main([str(flag) for flag in flags])]
 
 
-@pytest.mark.parametrize('kind, names', [('views', ['views.png']), ('histograms', ['histograms.png']),
-                                         ('gallery', ['gallery.png', 'gallery.pdf'])])
+@pytest.mark.parametrize('kind, names', [
+    ('views', ['views.png']), pytest.param('histograms', ['histograms.png'], marks=pytest.mark.slow),
+    pytest.param('gallery', ['gallery.png', 'gallery.pdf'], marks=pytest.mark.slow)])
 def test_pictures_of_a_run_lie_in_its_directory(kind, names, runs):
     formats = [name.split('.')[1] for name in names]
     assert visualize(kind, '--run', runs / 'poseaug', '--poses', 3, '--format', *formats) == names
     assert all((runs / 'poseaug' / name).stat().st_size > 5000 for name in names)
 
 
+@pytest.mark.slow
 def test_errors_of_checkpoints_side_by_side(runs, tiny_root, tmp_path, capsys):
     written = visualize('errors', '--evaluate', runs / BASELINE_BEST, runs / 'poseaug' / LAST, '--data_root', tiny_root,
                         '--device', 'cpu', '--output', tmp_path)
@@ -52,6 +54,7 @@ def test_errors_of_checkpoints_side_by_side(runs, tiny_root, tmp_path, capsys):
         'baseline', 'PoseAug']
 
 
+@pytest.mark.slow
 def test_the_seed_chooses_the_poses_and_the_run_the_data(runs):
     def sample(*flags):
         args = run_visualize.parser().parse_args(['gallery', '--run', str(runs / 'poseaug'), *flags])

@@ -54,6 +54,7 @@ def inputs_on(device):
                       torch.randn(BATCH, 9, device=device)), torch.randn(4, BATCH, 48, device=device))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', LIFTERS)
 def test_an_update_neither_reads_from_the_device_nor_copies_to_it(name, monkeypatch):
     """A CUDA graph can hold neither. The 'meta' device computes no number, so every read of one fails; a constant that
@@ -183,7 +184,8 @@ def test_a_new_learning_rate_is_recorded_too():
         torch.manual_seed(0)
         network = torch.nn.Linear(3, 3).cuda()
         optimizer = gradients.adam(network, .1)
-        update = Replayed(lambda batch: gradients.descend(network(batch).square().mean(), network, optimizer), optimizer, graphs)
+        update = Replayed(lambda batch: gradients.descend(network(batch).square().mean(), network, optimizer), optimizer,
+                          graphs)
         for step in range(6 * EAGER_CALLS):
             gradients.set_learning_rate(optimizer, .1 if step < 3 * EAGER_CALLS else .001)
             update(torch.full((4, 3), float(step), device='cuda'))

@@ -1,4 +1,4 @@
-"""Prepared Human3.6M files -> PoseSets: what is loaded, in which order and frame, and every way in which a file can be wrong."""
+"""Prepared Human3.6M files -> PoseSets: what is loaded, in which order and frame, and how a file can be wrong."""
 from dataclasses import replace
 
 import numpy as np
@@ -153,7 +153,8 @@ def test_a_missing_3d_file_names_its_command(tmp_path):
 def test_a_file_that_holds_no_table_is_refused(tmp_path, tiny_root, table):
     (tmp_path / 'data').mkdir()
     (tmp_path / 'data/data_2d_h36m_gt.npz').symlink_to(tiny_root / 'data/data_2d_h36m_gt.npz')
-    save_npz(tmp_path / 'data/data_3d_h36m.npz', positions_3d=np.array(table, dtype=object) if isinstance(table, dict) else table)
+    table = np.array(table, dtype=object) if isinstance(table, dict) else table
+    save_npz(tmp_path / 'data/data_3d_h36m.npz', positions_3d=table)
     assert 'data_3d_h36m.npz holds no table' in refusal(read_h36m, tmp_path, 'gt')
 
 
@@ -276,7 +277,8 @@ def test_files_prepared_from_the_same_sources_agree(tiny_root, keypoints):
 def test_2d_of_another_subject_is_refused_with_both_files(tiny_root, keypoints):
     files = read_h36m(tiny_root, keypoints)
     pose2d = dict(files.pose2d)
-    pose2d['S5'] = {name: [np.resize(view, (len(view) + 9, 16, 2)) for view in files.pose2d['S1'][name]] for name in pose2d['S1']}
+    pose2d['S5'] = {name: [np.resize(view, (len(view) + 9, 16, 2)) for view in views]
+                    for name, views in files.pose2d['S1'].items()}
     poses = h36m_poses(files._replace(pose2d=pose2d), ('S1', 'S5'))
     message = refusal(require_agreement, poses, keypoints, files)
     assert 'data_2d_h36m' in message and 'data_3d_h36m.npz' in message and 'S5' in message

@@ -1,4 +1,4 @@
-"""The prepared MPI-INF-3DHP test set -> a PoseSet, and every way in which its file can be wrong."""
+"""The prepared MPI-INF-3DHP test set -> a PoseSet, and how its file can be wrong."""
 import numpy as np
 import pytest
 import torch

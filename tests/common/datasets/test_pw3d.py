@@ -1,4 +1,4 @@
-"""The prepared 3DPW file -> a PoseSet, and every way in which it can be wrong."""
+"""The prepared 3DPW file -> a PoseSet, and how it can be wrong."""
 import numpy as np
 import pytest
 import torch

@@ -69,6 +69,7 @@ def same(one, other):
 
 # the same poses
 
+@pytest.mark.slow
 @pytest.mark.parametrize('keypoints', KEYPOINTS)
 def test_poses_from_the_copies_are_those_of_the_npz_to_the_bit(root, keypoints):
     slow = read_h36m(root, keypoints)
@@ -189,6 +190,7 @@ def test_another_layout_outdates_the_copy(copied, monkeypatch):
 
 # damage
 
+@pytest.mark.slow
 def test_a_copy_with_any_byte_changed_is_the_same_or_none(copied):
     content, whole = flat_path(copied).read_bytes(), found(copied)
     rng, refused = np.random.default_rng(0), 0
@@ -325,6 +327,7 @@ for _ in range(20):
 '''
 
 
+@pytest.mark.slow
 def test_two_that_write_at_once_leave_a_whole_copy(root):
     path = pose3d_h36m_path(root)
     writers = [subprocess.Popen([sys.executable, '-c', WRITER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

@@ -80,8 +80,8 @@ def peak_mib_of_reading(tmp_path, content, limit_mib=2048, limit_seconds=3):
                f'resource.setrlimit(resource.RLIMIT_CPU, ({limit_seconds},) * 2)\n'
                'try:\n    load_pickle(open(sys.argv[1], "rb").read(), "it")\nexcept InputError:\n    pass\n'
                'print(next(int(line.split()[1]) // 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")))\n')
-    done = subprocess.run([sys.executable, '-c', program, str(tmp_path / 'greedy.pkl')], cwd=ROOT, capture_output=True, text=True,
-                          env={**os.environ, 'OPENBLAS_NUM_THREADS': '1'})
+    done = subprocess.run([sys.executable, '-c', program, str(tmp_path / 'greedy.pkl')], cwd=ROOT, capture_output=True,
+                          text=True, env={**os.environ, 'OPENBLAS_NUM_THREADS': '1'})
     assert done.returncode == 0, (done.returncode, done.stderr[-300:])
     return int(done.stdout)
 
@@ -107,7 +107,8 @@ def test_a_python_2_pickle_with_byte_strings_comes_back():
     """As numpy wrote dicts under Python 2: arrays in byte strings, keys as byte strings, numpy's old module names."""
     values = np.array([1.5, -2, 1e300, 255])
     raw = values.tobytes()
-    content = (b"\x80\x02}q\x01U\x02S1q\x02cnumpy.core.multiarray\n_reconstruct\nq\x03cnumpy\nndarray\nq\x04K\x00\x85U\x01b\x87R"
+    content = (b"\x80\x02}q\x01U\x02S1q\x02cnumpy.core.multiarray\n_reconstruct\nq\x03"
+               b"cnumpy\nndarray\nq\x04K\x00\x85U\x01b\x87R"
                b"q\x05(K\x01K\x04\x85cnumpy\ndtype\nq\x06U\x02f8K\x00K\x01\x87Rq\x07(K\x03U\x01<NNN"
                b"J\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
                b"\x89U" + bytes([len(raw)]) + raw + b"tbs.")
@@ -186,7 +187,8 @@ STRANGE = {
     'an instance': Stranger(), 'a class': Stranger, 'a function': len, 'a set': {1}, 'an ordered dict': OrderedDict(a=1),
     'bytearray': bytearray(b'a'), 'datetimes': np.array(['2020-01-01'], 'M8[D]'), 'fields': np.zeros(2, 'i4,f4'),
     'instances in an array': np.array([Stranger()], dtype=object),
-    'numpy.dtype alone': np.dtype('f4'), 'numpy.ndarray alone': np.ndarray, 'numpy.ndarray called': Calls(np.ndarray, (1 << 40,)),
+    'numpy.dtype alone': np.dtype('f4'), 'numpy.ndarray alone': np.ndarray,
+    'numpy.ndarray called': Calls(np.ndarray, (1 << 40,)),
     'numpy.ndarray over a buffer': Calls(np.ndarray, (2,), 'O', b'1234567890123456'),
     'masked': np.ma.array([1., 2], mask=[0, 1])}
 
@@ -355,7 +357,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path):
 def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / 'it.npz'
     save_npz(path, it=FIGURES)
-    with pytest.raises(Exception):
+    with pytest.raises((AttributeError, pickle.PicklingError)):
         save_npz(path, it=FIGURES + 1, bad=np.array(lambda: 0, dtype=object))
     assert os.listdir(tmp_path) == ['it.npz']
     assert np.array_equal(load_npz(path, ['it'], COMMAND)['it'], FIGURES)

@@ -88,7 +88,8 @@ def test_the_window_of_the_images_is_one_for_all_and_holds_every_pose():
 
 
 def test_the_window_never_leaves_the_image():
-    for flat, centre, half in ((np.array([[[-3., 0], [3, 0]]]), (0, 0), 1), (np.array([[[.9, .9], [1, 1]]]), (.945, .945), .055)):
+    for flat, centre, half in ((np.array([[[-3., 0], [3, 0]]]), (0, 0), 1),
+                               (np.array([[[.9, .9], [1, 1]]]), (.945, .945), .055)):
         found = image_window(flat)
         np.testing.assert_allclose(found[0], centre, atol=1e-12)
         assert found[1] == pytest.approx(half)

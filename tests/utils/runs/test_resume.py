@@ -65,7 +65,8 @@ def test_a_typed_flag_that_contradicts_the_run_is_refused(continued):
     continued(lr=.001)
 
 
-@pytest.mark.parametrize('name, value', [('batch_size', 0), ('snapshot', 0), ('keypoints', 'mine'), ('dropout', 1.5), ('lr', -1.)])
+@pytest.mark.parametrize('name, value', [('batch_size', 0), ('snapshot', 0), ('keypoints', 'mine'), ('dropout', 1.5),
+                                         ('lr', -1.)])
 def test_an_argument_that_the_command_line_would_refuse_is_refused_in_a_checkpoint(stopped, continued, name, value):
     change_saved_argument(stopped, name, value)
     assert f'it has {name} {value}' in refusal(continued, defaults={name: getattr(PARSER.parse_args([]), name)})
