@@ -104,7 +104,7 @@ def test_every_lifter_has_a_plain_twin_that_drops_alike():
         assert not torch.equal(plain.train()(pose2d), plain(pose2d))
 
 
-def test_small_rotations_too():
+def test_rotation_matrices_agree_for_small_angles_too():
     axis_angle = torch.randn(50, 3, dtype=torch.float64, generator=seeded(0)) * torch.logspace(-5, .5, 50)[:, None]
     assert torch.allclose(rotation_matrix(axis_angle), axis_angle_to_matrix(axis_angle), rtol=0, atol=1e-14)
 

@@ -21,7 +21,7 @@ def test_a_batch_holds_the_poses_at_its_index_with_their_cameras(files):
     torch.testing.assert_close(project(batch.pose3d_cam, batch.camera), batch.pose2d, rtol=0, atol=2e-5)
 
 
-def test_a_batch_of_unknown_cameras_has_none(tiny_root):
+def test_a_batch_from_a_set_without_cameras_has_no_cameras(tiny_root):
     assert load_3dhp(tiny_root).take(torch.tensor([1, 2])).camera is None
 
 

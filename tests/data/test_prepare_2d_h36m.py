@@ -75,7 +75,7 @@ def test_the_corrupted_recording_needs_no_detections(tiny_root, tmp_path):
 
 
 @pytest.mark.parametrize('keypoints', prepare_data_2d_h36m.DETECTORS)
-def test_a_download_where_the_output_belongs_is_to_be_moved(tmp_path, capsys, keypoints):
+def test_a_download_in_the_outputs_place_must_be_moved(tmp_path, capsys, keypoints):
     """VideoPose3D's files have the names of ours, EvoSkeleton's have not."""
     path = tmp_path / 'data' / f'data_2d_h36m_{keypoints}.npz'
     path.parent.mkdir()
@@ -128,7 +128,7 @@ def set_view(value):
     (lambda table: table.update(S7=[1, 2]), 'holds no dict subject -> sequence -> four views'),
     (lambda table: table['S7'].update({'Sitting 1': 5}), 'holds no dict subject -> sequence -> four views'),
 ], ids=['short', '16-joints', '3D', 'nan', 'text', 'three-views', 'sequence', 'subject', 'list', 'number'])
-def test_bad_detections(tiny_root, tmp_path, capsys, change, message):
+def test_bad_detections_are_named(tiny_root, tmp_path, capsys, change, message):
     source = changed_cpn(tiny_root, tmp_path, change)
     line = refused_2d(capsys, tiny_root, tmp_path, 'cpn_ft_h36m_dbb', source)
     assert message in line and str(source) in line
@@ -176,12 +176,12 @@ HR_KEY = (9, 'Eating', 'Eating_1.55011271.h5-sh')
      "holds the key (9, 'Eating', 'Eating.1234.h5-sh') where"),
     (lambda table: table.update({'Eating': np.zeros((9, 64))}), "holds the key 'Eating' where"),
 ], ids=['view-missing', 'joints', 'twice', 'camera', 'key'])
-def test_bad_hr(tiny_sources, tiny_root, tmp_path, capsys, change, message):
+def test_bad_hr_detections_are_named(tiny_sources, tiny_root, tmp_path, capsys, change, message):
     source = change_hr(tiny_sources, tmp_path / 'hr', change)
     assert message in refused_2d(capsys, tiny_root, tmp_path, 'hr', source)
 
 
-def test_hr_files_that_are_none(tiny_sources, tiny_root, tmp_path, capsys):
+def test_damaged_or_missing_hr_files_are_refused(tiny_sources, tiny_root, tmp_path, capsys):
     source = change_hr(tiny_sources, tmp_path / 'hr', lambda table: None)
     for content, message in ((np.lib.format.magic(1, 0) + b'rest', 'no readable .npy file'),
                              (None, "is missing: it is EvoSkeleton's")):

@@ -63,7 +63,7 @@ def test_output_that_cannot_be_written(tiny_sources, tmp_path, capsys):
 
 
 @pytest.mark.parametrize('arguments', [[], ['--from-archive', 'a.zip', '--from-source', 'b']])
-def test_exactly_one_origin(capsys, arguments):
+def test_exactly_one_of_archive_and_source_must_be_given(capsys, arguments):
     with pytest.raises(SystemExit) as stopped:
         prepare_data_h36m.main(arguments)
     assert stopped.value.code == 2
@@ -106,14 +106,14 @@ def coordinates_with(value):
     (WALKING, bytes(65 << 20), f'{WALKING} has 68,157,440 bytes, more than any sequence needs'),
 ], ids=['missing', 'one-too-many', 'twice', 'damaged', 'other-key', 'other-joints', 'transposed', 'flat', 'empty',
         'nan', 'overflow', 'huge'])
-def test_bad_member(tiny_sources, tmp_path, capsys, member, content, message):
+def test_a_bad_sequence_in_the_archive_is_named(tiny_sources, tmp_path, capsys, member, content, message):
     archive = changed_archive(tiny_sources, tmp_path / 'changed.zip', member, content)
     line = refused(capsys, prepare_data_h36m, '--from-archive', archive, '--data_root', tmp_path / 'root')
     assert message in line and str(archive) in line
     assert not (tmp_path / 'root').exists()
 
 
-def test_member_of_a_bomb_is_not_read(tiny_sources, tmp_path, capsys):
+def test_a_small_file_that_declares_a_huge_array_is_not_read(tiny_sources, tmp_path, capsys):
     """A small .h5 file may declare an array that does not fit in memory."""
     with h5py.File(tmp_path / 'bomb.h5', 'w') as file:
         file.create_dataset('3D_positions', (96, 1 << 40), dtype='f8', chunks=(96, 1024))
@@ -131,7 +131,7 @@ def test_archive_without_a_subject(tiny_sources, tmp_path, capsys):
     assert 'holds 0 sequences of S9 where 30 are needed (none found)' in line
 
 
-def test_archive_that_is_none(tiny_sources, tmp_path, capsys):
+def test_a_damaged_or_missing_archive_is_refused(tiny_sources, tmp_path, capsys):
     whole = (tiny_sources / 'h36m.zip').read_bytes()
     (tmp_path / 'cut.zip').write_bytes(whole[:len(whole) // 2])
     start = len(whole) // 3
@@ -155,7 +155,7 @@ def source_tree(tiny_sources, tmp_path):
 @pytest.mark.parametrize('array, message', [
     (None, 'is not a readable .mat file'), (np.zeros((4, 51)), 'holds an array of shape (4, 51)'),
     (np.full((4, 96), np.inf), 'not finite'), (np.array(['text']), 'holds an array of shape')])
-def test_bad_mat(source_tree, tmp_path, capsys, array, message):
+def test_a_bad_mat_file_is_named(source_tree, tmp_path, capsys, array, message):
     path = source_tree / 'S8' / 'MyPoseFeatures' / 'D3_Positions' / 'WalkingDog 1.cdf.mat'
     if array is None:
         path.write_bytes(path.read_bytes()[:400])
@@ -165,7 +165,7 @@ def test_bad_mat(source_tree, tmp_path, capsys, array, message):
     assert message in line and str(path) in line
 
 
-def test_mat_of_another_layout(source_tree, tmp_path, capsys):
+def test_a_mat_file_of_another_layout_is_named(source_tree, tmp_path, capsys):
     path = source_tree / 'S8' / 'MyPoseFeatures' / 'D3_Positions' / 'Walking.cdf.mat'
     for content, message in (({'poses': np.zeros((4, 96))}, 'not a readable .mat file'),
                              ({'data': np.zeros((4, 96))}, 'holds an array of shape ()')):
@@ -174,7 +174,7 @@ def test_mat_of_another_layout(source_tree, tmp_path, capsys):
         assert message in line and str(path) in line
 
 
-def test_source_folder_that_is_none_or_lacks_files(source_tree, tmp_path, capsys):
+def test_a_missing_or_incomplete_source_folder_is_refused(source_tree, tmp_path, capsys):
     line = refused(capsys, prepare_data_h36m, '--from-source', tmp_path / 'absent', '--data_root', tmp_path)
     assert 'absent is not a folder' in line
     (source_tree / 'S6' / 'MyPoseFeatures' / 'D3_Positions' / 'Eating.cdf.mat').unlink()

@@ -54,7 +54,7 @@ def test_3dhp_frames_of_no_known_sequence_count_as_square(tiny_sources, tmp_path
     ('S', None, "has no array 'S'"),
     ('imgname', np.array(['a'] * 5), "holds 'imgname' of shape (5,)"),
     ('imgname', np.zeros(18), "holds 'imgname' of shape (18,) and type float64")])
-def test_bad_3dhp(tiny_sources, tmp_path, capsys, key, value, message):
+def test_a_bad_array_of_3dhp_is_named(tiny_sources, tmp_path, capsys, key, value, message):
     raw = dict(np.load(tiny_sources / 'mpi_inf_3dhp_valid.npz'))
     raw[key] = value
     np.savez(tmp_path / 'spin.npz', **{name: array for name, array in raw.items() if array is not None})

@@ -106,7 +106,7 @@ def test_every_protocol_of_python_2_is_read(tmp_path, record, protocol):
 
 # Frames and outliers
 
-def test_frames_without_an_aligned_camera_are_left_out_whatever_they_hold(prepare, record, capsys):
+def test_frames_without_an_aligned_camera_are_left_out_even_if_they_hold_nan(prepare, record, capsys):
     record['campose_valid'] = [np.array([0, 1, 0, 0, 0, 1])]
     record['jointPositions'][0][0], record['cam_poses'][3] = np.nan, np.nan
     assert prepare(record)['frame'].tolist() == [1, 5]
@@ -149,7 +149,7 @@ def test_a_joint_behind_the_camera_or_in_it_makes_an_outlier(joint):
     assert joint[2] == 0 or np.abs(pose2d_norm).max() < 1
 
 
-def test_a_sequence_of_which_nothing_is_left_keeps_its_place(prepare, record):
+def test_a_sequence_without_any_valid_pose_keeps_its_number(prepare, record):
     lost = sequence_record('a_lost_00', LANDSCAPE)
     lost['campose_valid'][0][:] = False
     made = prepare(lost, record)
@@ -201,7 +201,7 @@ def test_a_pickle_that_asks_for_code_is_refused_unrun(tmp_path, capsys, record):
 
 @pytest.mark.parametrize('spoil', [lambda content: content[:len(content) // 2], lambda _: b'', lambda _: b'<html>404</html>',
                                    lambda _: pickle.dumps([1, 2])], ids=['truncated', 'empty', 'page', 'list'])
-def test_a_file_that_is_no_sequence(tmp_path, capsys, record, spoil):
+def test_a_file_that_is_not_a_sequence(tmp_path, capsys, record, spoil):
     write_record(tmp_path / 'source', record)
     path = write_record(tmp_path / 'source', {**record, 'sequence': 'z'})
     path.write_bytes(spoil(path.read_bytes()))

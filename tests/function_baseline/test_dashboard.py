@@ -62,7 +62,7 @@ def test_joint_errors_are_those_of_the_lifter(training, tests):
     assert max(others) < 1e-3 < figures['joint_error_dhp/Head']
 
 
-def test_the_hardest_come_first_and_the_easiest_first_too(training):
+def test_the_hardest_poses_are_sorted_from_the_hardest_and_the_easiest_from_the_easiest(training):
     lifter, count = Offset(training), len(training)
     hardest, easiest = dashboard.hardest_and_easiest(lifter, training.pose2d, training.pose3d_cam)
     worst = (count - 1) / 16

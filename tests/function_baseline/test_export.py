@@ -202,7 +202,7 @@ def test_without_the_packages_of_onnx_the_command_is_named(gcn, monkeypatch, cap
     assert [path.name for path in gcn.parent.iterdir()] == ['gcn.pth.tar']
 
 
-def test_what_is_no_checkpoint_is_refused(tmp_path, capsys):
+def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path, capsys):
     (tmp_path / 'it.pth.tar').write_text('404: Not Found')
     with pytest.raises(SystemExit) as left:
         run_export.main(['--evaluate', str(tmp_path / 'it.pth.tar'), '--output', str(tmp_path / 'new')])

@@ -70,7 +70,7 @@ def test_restarts_are_counted(tiny_root, runs, capsys):
 
 
 @pytest.mark.slow
-def test_a_warning_goes_on_and_changes_no_number(tiny_root, runs, monkeypatch):
+def test_under_warn_a_run_goes_on_with_the_same_numbers(tiny_root, runs, monkeypatch):
     """Healthy or not, without a restart the game is what it was."""
     monkeypatch.setattr('function_poseaug.monitor.BLOWN_UP', -1)         # every epoch is a collapse
     warned = play(tiny_root, runs / 'warned', *MORE_ITERATIONS, '--epochs', '2')
@@ -82,7 +82,7 @@ def test_a_warning_goes_on_and_changes_no_number(tiny_root, runs, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_restart_draws_other_numbers_and_from_the_start_makes_other_players(tiny_root, runs, monkeypatch):
+def test_a_restart_uses_other_random_numbers_and_before_epoch_1_new_networks(tiny_root, runs, monkeypatch):
     """One false alarm in the first epoch: the run goes on from there as if it had another seed for the augmentor."""
     plain = play(tiny_root, runs / 'plain', '--epochs', '1')
     verdicts = [['a false alarm'], []]
@@ -128,7 +128,7 @@ def assert_same(first, second):
 
 
 @pytest.mark.slow
-def test_the_last_healthy_epoch_is_kept_while_signs_go_on_and_no_longer(tiny_root, runs, ill):
+def test_the_last_healthy_epoch_is_kept_until_the_next_healthy_one(tiny_root, runs, ill):
     ill.update([1, 3, 4])
     run = play(tiny_root, runs, '--epochs', '4')
     assert kept_epochs(run) == [4, 2]         # that of epoch 0 was dropped after epoch 2
@@ -140,7 +140,7 @@ def test_the_last_healthy_epoch_is_kept_while_signs_go_on_and_no_longer(tiny_roo
 
 
 @pytest.mark.slow
-def test_a_warned_run_that_is_cut_keeps_its_last_healthy_epoch(tiny_root, runs, ill):
+def test_a_warned_run_that_is_cut_off_keeps_its_last_healthy_epoch(tiny_root, runs, ill):
     """Before the first checkpoint of an ill epoch is written, and before an outdated healthy one is dropped."""
     ill.update([2, 4])
     whole = play(tiny_root, runs / 'whole', '--epochs', '4')
@@ -159,7 +159,7 @@ def log_of(run):
 
 
 @pytest.mark.slow
-def test_a_warned_run_goes_back_to_its_last_healthy_epoch_wherever_it_is_cut(tiny_root, runs, ill):
+def test_a_warned_run_restarts_from_its_last_healthy_epoch_wherever_it_is_cut_off(tiny_root, runs, ill):
     """Finished or not; also where a kill comes between two of the files that a restart changes."""
     ill.update([2, 3])
     run = play(tiny_root, runs / 'run', '--epochs', '3')
@@ -178,7 +178,7 @@ def test_a_warned_run_goes_back_to_its_last_healthy_epoch_wherever_it_is_cut(tin
 
 
 @pytest.mark.slow
-def test_a_collapsed_run_may_not_go_on_under_stop(tiny_root, runs, ill, capsys):
+def test_under_stop_a_collapsed_run_is_not_continued(tiny_root, runs, ill, capsys):
     ill.update([1])
     run = play(tiny_root, runs, '--epochs', '1')
     before = (run / LAST).read_bytes()
@@ -194,7 +194,7 @@ def test_a_collapsed_run_may_not_go_on_under_stop(tiny_root, runs, ill, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize('spoil, word', [(Path.unlink, 'is no file'), (lambda path: torch.save({'a': 1}, path), 'damaged')],
                          ids=['missing', 'of no run'])
-def test_a_run_whose_healthy_checkpoint_is_not_there_is_left_as_it_is(tiny_root, runs, ill, capsys, spoil, word):
+def test_a_run_without_its_healthy_checkpoint_is_refused_and_not_changed(tiny_root, runs, ill, capsys, spoil, word):
     ill.update([1])
     run = play(tiny_root, runs, '--epochs', '1')
     spoil(run / HEALTHY)
@@ -224,7 +224,7 @@ def poisoned(ill, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('tag', ['fake', 'real'])
-def test_a_lifter_that_meets_nan_goes_back_too(tiny_root, runs, poisoned, tag):
+def test_after_nan_in_the_lifters_training_the_run_restarts(tiny_root, runs, poisoned, tag):
     poisoned(tag)
     run = play(tiny_root, runs, '--epochs', '2', '--warmup', '0', '--on_collapse', 'restart')
     assert f'epoch 1: lifter on {tag} pairs, iteration 1: loss is nan; restart 1 of 5, from epoch 0' in log_of(run)
@@ -237,7 +237,7 @@ def test_a_lifter_that_meets_nan_goes_back_too(tiny_root, runs, poisoned, tag):
 @pytest.mark.parametrize('choice, words', [
     ('warn', 'the last checkpoint is still good'), pytest.param('restart', '0 restarts were made', marks=pytest.mark.slow),
     pytest.param('stop', 'the last checkpoint is still good', marks=pytest.mark.slow)])
-def test_a_lifter_that_meets_nan_and_may_not_go_back_ends_the_run(tiny_root, runs, poisoned, capsys, choice, words):
+def test_nan_in_the_lifters_training_ends_a_run_that_may_not_restart(tiny_root, runs, poisoned, capsys, choice, words):
     poisoned('real')
     with pytest.raises(SystemExit) as stopped:
         play(tiny_root, runs, '--epochs', '1', '--warmup', '0', '--on_collapse', choice, '--max_restarts', '0')

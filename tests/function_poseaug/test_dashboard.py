@@ -91,7 +91,7 @@ def test_a_person_far_away_is_counted_in_the_last_bin(game, training):
     assert sum(histogram.bucket) == histogram.bucket[-1] == 16 and histogram.bucket_limit[-1] == 15
 
 
-def test_the_training_goes_on_as_if_nobody_had_looked(game, training, tests):
+def test_the_dashboard_changes_neither_random_state_nor_weights(game, training, tests):
     state = torch.random.get_rng_state()
     weights = [{name: value.clone() for name, value in network.state_dict().items()} for network in game]
     first, second = (poseaug_dashboard.epoch_summary(game, training, templates_for(training), tests, ROW,

@@ -47,7 +47,7 @@ def test_adversarial_losses_by_hand():
     assert float(discriminator_loss(real, fake)) == .5 * ((0 + .25) / 2 + (.0625 + 1) / 2)
 
 
-def test_accuracy_counts_what_is_exactly_half_away():
+def test_accuracy_counts_scores_exactly_half_away_from_the_label():
     scores = tensor(.5, 1.5, .4999, 1.5001, 0, 1)
     assert float(accuracy(scores, 1.)) == pytest.approx(3 / 6)
     assert float(accuracy(tensor(-.5, .5, .5001, -.5001), 0.)) == pytest.approx(2 / 4)

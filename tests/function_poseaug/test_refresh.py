@@ -56,7 +56,7 @@ def test_2d_is_the_projection_by_the_pose_s_own_camera():
     assert torch.equal(new.take(torch.arange(64)).camera, golden('camera'))
 
 
-def test_the_original_stays():
+def test_the_original_poses_are_not_changed():
     poses = pose_set()
     before = poses.pose3d_cam.clone(), poses.pose2d.clone()
     swapped(poses, golden('bl_templates'))
@@ -72,7 +72,7 @@ def test_rows_are_used_uniformly_and_anew():
     assert not torch.equal(rows_taken(swapped(poses, templates, seed=1).pose3d_cam, templates), rows)
 
 
-def test_chunks_do_not_show(monkeypatch):
+def test_the_chunk_size_changes_no_number(monkeypatch):
     whole = swapped(pose_set(), golden('bl_templates'))
     monkeypatch.setattr(refresh, 'CHUNK', 10)
     parts = swapped(pose_set(), golden('bl_templates'))
@@ -107,7 +107,7 @@ def test_templates_of_a_file(tmp_path):
                                   np.full((5, 15), np.inf), np.ones((5, 15), dtype=int), np.ones((0, 15)),
                                   np.array([['a'] * 15])],
                          ids=['16 bones', 'one row', 'zeros', 'nan', 'inf', 'whole numbers', 'no row', 'text'])
-def test_templates_that_are_none(tmp_path, rows):
+def test_bad_templates_are_refused(tmp_path, rows):
     np.save(tmp_path / 'rows.npy', rows)
     with pytest.raises(InputError, match='rows.npy'):
         templates_for(pose_set(), str(tmp_path / 'rows.npy'))

@@ -20,10 +20,11 @@ from models_baseline import build_lifter
 from models_poseaug.augmentor import Augmentor
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
+from places import GOLDEN_FOLDER
 from utils.gradients import adam
 from utils.runs.scalar_log import ScalarLog
 
-TRAJECTORY = np.load(golden_recipe.GOLDEN / 'trajectory64.npz')
+TRAJECTORY = np.load(GOLDEN_FOLDER / 'trajectory64.npz')
 EPOCHS = dict(warmup=1, full=3)
 ITERATIONS, BATCH = 8, 256
 # acos of 1 - rounding: never compared

@@ -49,7 +49,7 @@ def test_rows_and_columns_are_dropped_independently(p):
     assert correlation.fill_diagonal_(0).abs().max() < 5 / 50000 ** 0.5
 
 
-def test_the_seed_decides():
+def test_the_seed_decides_which_entries_are_dropped():
     draws = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)

@@ -43,7 +43,7 @@ def full_pool(capacity):
 
 
 @pytest.mark.parametrize('capacity', [1, 2, 3, 5, 64])
-def test_swap_is_the_same_as_one_by_one(capacity):
+def test_a_swapped_batch_equals_swapping_one_item_at_a_time(capacity):
     """Batches up to eight times the pool: many items meet in a slot."""
     draws = torch.Generator().manual_seed(capacity)
     for trial in range(200):
@@ -57,7 +57,7 @@ def test_swap_is_the_same_as_one_by_one(capacity):
         assert numbers(pool.items) == numbers(twin.items)
 
 
-def test_whole_items_move():
+def test_items_are_exchanged_as_a_whole():
     pool = full_pool(3)
     batch = torch.randn(4, *ITEM)
     returned = pool.swap(batch, torch.ones(4, dtype=torch.bool), torch.tensor([1, 2, 1, 1]))
@@ -67,7 +67,7 @@ def test_whole_items_move():
 
 @pytest.mark.parametrize('capacity, sizes', [
     (1, [1, 1, 1, 3]), (2, [1, 3, 5]), (5, [3, 4, 12, 1, 2]), (7, [30, 5]), (16, [16, 16, 16]), (10, [4, 4, 4, 4, 4])])
-def test_exchange_is_the_same_as_one_by_one(capacity, sizes):
+def test_an_exchanged_batch_equals_exchanging_one_item_at_a_time(capacity, sizes):
     """The pool fills within a batch, at its edge, and in one batch larger than the pool.
 
     It draws a coin for each item, then a slot for each.

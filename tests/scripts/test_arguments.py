@@ -60,7 +60,7 @@ def test_every_flag_of_the_reference_has_its_default(trainer):
 
 
 @BOTH
-def test_there_are_no_flags_but_these(trainer):
+def test_there_are_no_other_flags(trainer):
     flags = {flag for flag in parser_of(trainer)._option_string_actions if flag.startswith('--')}
     assert flags == {*TRAINERS[trainer][1], *TRAINERS[trainer][2], '--no_max', '--help'}
 
@@ -180,7 +180,7 @@ IDLE = {run_baseline: [('--num_workers', '4'), ('--action-wise', 'true')],
 
 @pytest.mark.parametrize('script,flag', [(script, flag) for script, flags in IDLE.items() for flag in flags],
                          ids=lambda value: value[0] if isinstance(value, tuple) else value.__name__)
-def test_an_idle_flag_that_is_typed_says_so(script, flag, capsys):
+def test_a_typed_flag_without_effect_gives_a_warning(script, flag, capsys):
     """Before anything else happens: the device is refused after that, so no data are needed here."""
     with pytest.raises(SystemExit):
         script.main([*flag, '--device', 'nonsense'])
@@ -223,7 +223,7 @@ def imported_by(path, seen=None):
 
 
 @pytest.mark.parametrize('script,parser', [('run_baseline.py', baseline_parser), ('run_poseaug.py', poseaug_parser)])
-def test_every_flag_is_read_by_the_code_its_script_imports_or_says_that_it_is_idle(script, parser):
+def test_every_flag_is_read_by_the_scripts_code_or_gives_that_warning(script, parser):
     """A flag with one choice has nothing to say; the others are read as args.<name> somewhere, or warn (test above)."""
     sources = imported_by(ROOT / script)
     read = {name for source in sources.values() for name in re.findall(r'\bargs\.(\w+)', source)}

@@ -106,7 +106,7 @@ def test_poses_that_hold_nan(root, tmp_path):
     assert 'data_3d_h36m.npz: S7 Eating 1 holds NaN or inf, first in frame 3' in line
 
 
-def test_a_file_that_is_no_npz(root, refusal):
+def test_a_file_that_is_not_an_npz(root, refusal):
     (root / 'data_extra' / 'test_set' / 'test_3dhp.npz').write_text('<html>404 Not Found</html>')
     line = refusal(run_baseline, '--data_root', root)
     assert 'test_3dhp.npz is no readable .npz file' in line and 'prepare_data_3dhp.py' in line

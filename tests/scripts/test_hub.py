@@ -83,7 +83,7 @@ def test_files_of_one_name_behind_two_urls_are_two(checkpoint, gcn, hub_folder, 
     assert load('mlp', checkpoint=other.as_uri(), progress=False)(torch.rand(1, 16, 2)).shape == (1, 16, 3)
 
 
-def test_what_was_fetched_and_is_no_checkpoint_is_not_kept(hub_folder, tmp_path):
+def test_a_download_that_is_not_a_checkpoint_is_not_kept(hub_folder, tmp_path):
     page = tmp_path / 'page.pth.tar'
     page.write_text('404: Not Found')
     with pytest.raises(InputError, match='no checkpoint'):

@@ -39,7 +39,7 @@ def test_the_commands_as_typed(tiny_sources, tmp_path):
     (prepare_data_h36m, ['--from-archive', 'h36m.zip'], 'data/data_2d_h36m_gt.npz'),
     (prepare_data_2d_h36m, ['--keypoints', 'hr'], 'data/data_2d_h36m_hr.npz'),
     (prepare_data_3dhp, [], 'data_extra/test_set/test_3dhp.npz')])
-def test_existing_output_stays(tmp_path, capsys, command, arguments, output):
+def test_existing_output_is_not_overwritten(tmp_path, capsys, command, arguments, output):
     path = tmp_path / output
     path.parent.mkdir(parents=True)
     path.write_bytes(b'mine')

@@ -306,7 +306,7 @@ def test_flags_select_the_training_poses(tiny_root, flags, count):
 
 @pytest.mark.slow
 @QUICK
-def test_thinned_data_train(tiny_root, runs):
+def test_a_run_on_downsampled_data(tiny_root, runs):
     run = start(run_poseaug, tiny_root, runs, 'gcn', '--epochs', 1, '--downsample', 4, '--pretrain', 'false')
     assert len(log_rows(run)) == 1
 

@@ -20,7 +20,7 @@ def test_an_input_error_becomes_one_line_and_exit_code_2(capsys):
 
 
 @pytest.mark.parametrize('act', [lambda: open('/nowhere/file'), lambda: os.mkdir('/proc/nowhere')])
-def test_a_file_that_cannot_be_used_becomes_one_line_too(act, capsys):
+def test_a_file_that_cannot_be_opened_or_made_becomes_one_line_too(act, capsys):
     with pytest.raises(SystemExit) as stopped:
         exits_cleanly(lambda argv: act())()
     lines = capsys.readouterr().err.splitlines()

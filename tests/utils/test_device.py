@@ -11,7 +11,7 @@ from utils import device
 from utils.device import DEVICES, choose_device
 
 
-def test_the_cpu_can_always_be_chosen_and_auto_finds_something():
+def test_the_cpu_can_always_be_chosen_and_auto_finds_a_device():
     assert choose_device('cpu') == torch.device('cpu')
     assert choose_device().type in DEVICES
     assert (choose_device('auto').type == 'cuda') == torch.cuda.is_available()
@@ -47,7 +47,7 @@ def test_a_device_that_this_machine_lacks_is_refused(name):
     assert f'--device {name}' in refusal(choose_device, name)
 
 
-def test_an_older_c_library_keeps_what_it_can(monkeypatch):
+def test_an_older_c_library_keeps_as_much_memory_as_it_can(monkeypatch):
     """Before 2.35 it refused thresholds beyond 32 MB, and stopped moving its own of 128 KB."""
     settings = {}
 

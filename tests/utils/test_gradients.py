@@ -8,7 +8,7 @@ from torch import nn
 from utils.gradients import adam, descend, frozen, set_learning_rate
 
 
-def test_frozen_networks_pass_gradients_on_but_keep_none():
+def test_frozen_networks_pass_gradients_on_but_store_none():
     network, pose = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)), torch.randn(8, 4, requires_grad=True)
     mean = network[1].running_mean.clone()
     with frozen(network):
@@ -19,7 +19,7 @@ def test_frozen_networks_pass_gradients_on_but_keep_none():
     assert not torch.equal(network[1].running_mean, mean)      # the statistics still move
 
 
-def test_frozen_restores_after_an_error_and_leaves_frozen_what_was_frozen():
+def test_frozen_is_undone_after_an_error_but_not_for_weights_frozen_before():
     first, second = nn.Linear(2, 2), nn.Linear(2, 2)
     first.bias.requires_grad_(False)
     with pytest.raises(ZeroDivisionError):

@@ -94,7 +94,7 @@ def test_without_a_gpu_an_update_is_simply_called():
     assert [float(update(torch.tensor(float(number)))) for number in range(2 * EAGER_CALLS)] == [1, 2, 3, 4, 5, 6]
 
 
-def test_what_is_run_recorded_and_replayed_and_when(monkeypatch):
+def test_which_calls_are_run_recorded_or_replayed(monkeypatch):
     """The order alone, on any machine: eager calls for each shape and rate, a recording, replays; a new rate begins anew."""
     network, done = torch.nn.Linear(1, 1), []
     optimizer = gradients.adam(network, .1)

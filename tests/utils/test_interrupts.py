@@ -9,7 +9,7 @@ from utils.command_line import exits_cleanly
 
 
 @pytest.mark.parametrize('number,code', [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=['SIGTERM', 'SIGINT'])
-def test_a_signal_is_noted_and_obeyed_between_two_steps(number, code, capsys):
+def test_a_signal_ends_the_run_after_the_current_step(number, code, capsys):
     done, handlers = [], [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)]
 
     @interrupts.after_the_step()

@@ -172,7 +172,7 @@ def test_3d_of_another_shape_is_refused(small, shape):
 
 
 @pytest.mark.parametrize('content', [np.full((8, 16, 2), 'text'), np.full((8, 16, 2), None)], ids=['text', 'objects'])
-def test_poses_that_are_no_numbers_are_refused(small, content):
+def test_poses_that_are_not_numbers_are_refused(small, content):
     small.pose2d['S1']['Walking 1'][0] = content
     assert 'camera 0' in refusal(h36m_poses, small, ('S1',))
 
@@ -291,7 +291,7 @@ def test_ground_truth_may_be_a_pixel_off_and_no_more(files):
         require_agreement(moved, 'gt', files) if agrees else refusal(require_agreement, moved, 'gt', files)
 
 
-def test_a_few_wild_detections_are_no_reason_to_refuse(files):
+def test_a_few_wild_detections_are_accepted(files):
     poses = h36m_poses(files, ('S1',))
     wild = poses.pose2d.clone()
     wild[:, :5] += 1.

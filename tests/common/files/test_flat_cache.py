@@ -160,13 +160,13 @@ def test_a_file_that_was_touched_grew_or_is_gone_has_no_copy(copied, spoil):
     assert found(copied) is None
 
 
-def test_what_cannot_be_told_apart_has_no_copy(copied):
+def test_a_file_that_is_not_an_npz_gets_no_copy(copied):
     write_flat(copied, None, load_npz(copied, [KEY], 'the test')[KEY])
     copied.write_bytes(b'')
     assert identity(copied, KEY) is None and found(copied) is None
 
 
-def test_a_file_changed_before_its_copy_was_written_has_none(root):
+def test_a_file_changed_before_its_copy_was_written_gets_no_copy(root):
     files = read_h36m(root, 'gt')
     change(pose3d_h36m_path(root))
     copy_h36m(files)
@@ -210,7 +210,7 @@ def test_a_copy_with_any_byte_changed_is_the_same_or_none(copied):
 
 
 @pytest.mark.parametrize('content', [b'', b'PK', b'no archive at all' * 99], ids=len)
-def test_what_is_no_copy_is_made_anew(copied, root, content):
+def test_a_damaged_copy_is_written_again(copied, root, content):
     whole = flat_path(copied).read_bytes()
     flat_path(copied).write_bytes(content)
     load_test(arguments(root), CPU)
@@ -286,7 +286,7 @@ def test_nothing_is_written_where_the_files_are_refused(root):
     {'S1': {'Walking': np.full((3, 32, 3), 'text')}}, {'S1': {'Walking': np.full((3, 32, 3), None)}},
     {'S1': {'Walking': (np.zeros((3, 32, 3)),)}}, {'S1': {1: np.zeros((3, 32, 3))}}, {'S1': {}}, {'S1': {'\ud800': 'x'}},
     {'S1': {'Walking': np.zeros((3, 32, 3)), 'Photo': np.zeros((3, 17, 3))}}], ids=range(10))
-def test_a_table_that_is_none_of_arrays_alike_is_not_copied(tmp_path, table, capsys):
+def test_a_table_whose_arrays_differ_in_type_or_shape_is_not_copied(tmp_path, table, capsys):
     write_flat(tmp_path / 'table.npz', [1], table)
     assert not list(tmp_path.glob('*.cache')) and not list(tmp_path.glob('*.partial*')) and capsys.readouterr() == ('', '')
 
@@ -342,7 +342,7 @@ def test_two_that_write_at_once_leave_a_whole_copy(root):
     assert found(path) and not list(root.rglob('*.partial*'))
 
 
-def test_where_another_is_writing_nothing_is_written(root, capsys):
+def test_no_copy_is_written_while_another_process_writes_it(root, capsys):
     path = pose3d_h36m_path(root)
     with FileLock(f'{flat_path(path)}.lock'):
         copy_h36m(read_h36m(root, 'gt'))

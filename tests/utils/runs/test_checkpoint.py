@@ -57,7 +57,7 @@ def stepped(rate=.1):
     return layer, optimizer
 
 
-def test_an_adam_takes_moments_and_rate_over_and_nothing_else():
+def test_an_adam_takes_over_moments_and_learning_rate_only():
     (_, first), (layer, second) = stepped(), stepped(rate=.5)
     state = first.state_dict()
     state['param_groups'][0] |= {'lr': .25, 'betas': (0, 0), 'fused': None, 'strange': 1}
@@ -204,7 +204,7 @@ NO_CHECKPOINTS = {'empty': b'', 'text': b'404: Not Found\n', 'page': b'<html></h
 
 
 @pytest.mark.parametrize('name', NO_CHECKPOINTS)
-def test_what_is_no_checkpoint_is_refused_by_name(tmp_path, name):
+def test_a_file_that_is_not_a_checkpoint_is_refused_by_name(tmp_path, name):
     path = tmp_path / 'it.pth.tar'
     path.write_bytes(NO_CHECKPOINTS[name])
     assert str(path) in refusal(read_checkpoint, path)

@@ -194,7 +194,7 @@ def refusal_of_csv(runs, capsys, path, *flags):
     return printed.err
 
 
-def test_a_file_that_is_no_table_is_replaced_only_where_that_is_asked_for(runs, tmp_path, capsys):
+def test_a_file_that_is_not_a_table_is_replaced_only_on_request(runs, tmp_path, capsys):
     path = tmp_path / 'thesis.csv'
     for content in (b'', b'lifter,keypoints\n', b'\xff\xfe' * 500):
         path.write_bytes(content)
@@ -211,7 +211,7 @@ def test_an_earlier_table_is_replaced(runs, tmp_path):
     assert len(path.read_text().splitlines()) == 1 + len(rows)
 
 
-def test_a_place_that_takes_no_table_is_told_before_the_table(runs, tmp_path, capsys):
+def test_a_place_where_no_table_can_be_written_is_refused_before_the_table_is_made(runs, tmp_path, capsys):
     assert f'the folder {tmp_path / "nowhere"} is missing' in refusal_of_csv(runs, capsys, tmp_path / 'nowhere' / 'a.csv')
     assert f'{tmp_path} is a folder' in refusal_of_csv(runs, capsys, tmp_path, '--overwrite')
 

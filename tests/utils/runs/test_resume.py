@@ -104,7 +104,7 @@ def test_what_a_trainer_saves_last_can_be_resumed(kind, tmp_path):
 
 
 @pytest.mark.parametrize('kind', STATES)
-def test_a_run_that_started_from_a_file_describes_what_it_trains(kind, tmp_path):
+def test_a_run_from_pretrained_weights_saves_their_lifter_and_stages(kind, tmp_path):
     """Lifter and stages come from --pretrain_path's file, no flag says them; the run's checkpoints must say the same."""
     _, state, first = started('state_dict', tmp_path)
     first.save('ckpt_best.pth.tar', state.state_dict())

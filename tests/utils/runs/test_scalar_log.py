@@ -28,7 +28,7 @@ def test_scalars_are_written_in_order_when_enough_have_come():
     assert written == expected
 
 
-def test_steps_may_have_different_tags():
+def test_iterations_may_have_different_tags():
     """The critics are trained every second iteration only, and only then they are logged."""
     written = Written()
     log = ScalarLog(written, flush_every=2, what='')
