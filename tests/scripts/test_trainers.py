@@ -13,16 +13,9 @@ from function_baseline.data import load_training
 from function_poseaug.arguments import feedback_terms, loss_weights, poseaug_parser
 from function_poseaug.monitor import limits
 from models_baseline import LIFTERS, build_lifter
-<<<<<<< HEAD:tests/function_baseline/test_training.py
-from run_reading import PowerCut, checkpoint, events, log_rows, same, training_state
-from utils.gradients import adam
-from utils.runs.run_directory import RunDirectory
-=======
 from refusals import refused
 from run_reading import checkpoint, events, figures, log_rows, same, training_state
 from trainers import BATCHES, POSES, baseline, poseaug, start
->>>>>>> 5b071c3 (Split the tests of utils/ along its rooms):tests/scripts/test_trainers.py
-
 
 
 def slow(lifter):
