@@ -1,13 +1,13 @@
 """The checks that all detections pass: one number of joints, confidences, the image's size, pixels."""
 import numpy as np
 import pytest
-from keypoint_clips import CROWD, SIZE, crowd, malformed, nested, refusal, results, write
 
 from common.errors import InputError
 from function_inference import detections
 from function_inference.detections import detections_of, stack_people
 from function_inference.keypoint_files import read_keypoints
 from function_inference.readers.raw import RawDetections
+from keypoint_clips import CROWD, SIZE, crowd, malformed, nested, refusal, results, write
 
 
 def test_missing_joints_are_zero():

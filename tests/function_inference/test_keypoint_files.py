@@ -1,9 +1,9 @@
 """Reading keypoints: the format is told by the number of joints or by the user; every malformed file gives one line."""
 import pytest
-from keypoint_clips import SIZE, assert_same, crowd, malformed, refusal, results, write
 
 from function_inference.keypoint_files import read_keypoints
 from function_inference.keypoint_formats import FORMATS
+from keypoint_clips import SIZE, assert_same, crowd, malformed, refusal, results, write
 
 
 @pytest.mark.parametrize('name', ['body25', 'halpe26', 'mediapipe33', 'h36m16'])

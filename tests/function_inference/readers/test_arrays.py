@@ -1,10 +1,10 @@
 """Plain arrays in .npz: one person or several, under any name, and what is refused."""
 import numpy as np
 import pytest
-from keypoint_clips import SIZE, assert_same, crowd, padded, refusal, write_npz
 
 from common.errors import InputError
 from function_inference.keypoint_files import read_keypoints
+from keypoint_clips import SIZE, assert_same, crowd, padded, refusal, write_npz
 
 
 @pytest.mark.parametrize('key', ['keypoints', 'landmarks', 'positions_2d', 'pose2d_px', 'anything'])

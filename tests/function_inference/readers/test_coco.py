@@ -1,8 +1,8 @@
 """COCO's results, however their images are named, and COCO's data sets."""
 import pytest
-from keypoint_clips import SIZE, assert_same, coco_data_set, crowd, malformed, results, write
 
 from function_inference.keypoint_files import read_keypoints
+from keypoint_clips import SIZE, assert_same, coco_data_set, crowd, malformed, results, write
 
 IMAGE = dict(id=1, file_name='1', width=1, height=1)
 

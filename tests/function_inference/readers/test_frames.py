@@ -1,10 +1,10 @@
 """Plain .json and MMPose's: frames with people in every nesting, single frames, size and rate beside them."""
 import numpy as np
 import pytest
-from keypoint_clips import SIZE, assert_same, crowd, malformed, mmpose, nested, points, write
 
 from common.errors import InputError
 from function_inference.keypoint_files import read_keypoints
+from keypoint_clips import SIZE, assert_same, crowd, malformed, mmpose, nested, points, write
 
 JOINTS = [[1, 2, .5]] * 17
 SEVERAL = dict(

@@ -1,7 +1,6 @@
 """OpenPose's folder: one file per frame."""
-from keypoint_clips import SIZE, assert_same, crowd, refusal, write, write_openpose
-
 from function_inference.keypoint_files import read_keypoints
+from keypoint_clips import SIZE, assert_same, crowd, refusal, write, write_openpose
 
 
 def test_a_folder_holds_the_people_of_each_frame(tmp_path):

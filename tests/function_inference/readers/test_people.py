@@ -1,10 +1,10 @@
 """A person as .json files write them: 2 to 4 numbers per joint, and what is refused."""
 import numpy as np
 import pytest
-from keypoint_clips import SIZE, crowd, malformed, write
 
 from function_inference.keypoint_files import read_keypoints
 from function_inference.readers.people import people_of, person_of
+from keypoint_clips import SIZE, crowd, malformed, write
 
 
 def test_two_numbers_a_joint_are_certain_and_four_end_with_the_visibility(tmp_path):

@@ -3,12 +3,12 @@ import re
 
 import numpy as np
 import pytest
-from keypoint_clips import (SIZE, assert_same, coco_data_set, crowd, malformed, mmpose, nested, padded, refusal,
-                            results, write, write_npz, write_openpose, write_table)
 
 from function_inference.keypoint_files import read_keypoints
 from function_inference.readers import FORMS, form_of
 from function_inference.readers.sources import OPENERS, open_source
+from keypoint_clips import (SIZE, assert_same, coco_data_set, crowd, malformed, mmpose, nested, padded, refusal,
+                            results, write, write_npz, write_openpose, write_table)
 from places import ROOT
 
 # name of each form -> function(folder, people) that writes them and returns the path; all people are in COCO's format

@@ -1,12 +1,12 @@
 """Opening files: suffixes, text that is not JSON, damaged archives, and pickles that ask for code."""
 import numpy as np
 import pytest
-from keypoint_clips import SIZE, crowd, nested, refusal, write, write_npz
 
 from common.errors import InputError
 from function_inference.keypoint_files import read_keypoints
 from function_inference.readers import sources
 from function_inference.readers.sources import open_source
+from keypoint_clips import SIZE, crowd, nested, refusal, write, write_npz
 from refusals import RunsCode
 
 

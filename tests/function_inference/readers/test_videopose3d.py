@@ -1,10 +1,10 @@
 """VideoPose3D's tables: of a user's video and of Human3.6M."""
 import numpy as np
 import pytest
-from keypoint_clips import refusal, write_npz, write_table
 
 from common.errors import InputError
 from function_inference.keypoint_files import read_keypoints
+from keypoint_clips import refusal, write_npz, write_table
 
 
 @pytest.mark.parametrize('listed', [True, False], ids=['list of views', 'one view'])
