@@ -28,7 +28,15 @@ def test_a_signal_ends_the_run_after_the_current_step(number, code, capsys):
     interrupts.obey()                                            # nothing is left over for the next run
 
 
-def test_a_second_signal_acts_at_once():
+@pytest.fixture
+def pythons_handler():
+    """Python's own handler of SIGINT: pytest-xdist makes its workers ignore the signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_signal_acts_at_once(pythons_handler):
     with pytest.raises(KeyboardInterrupt):
         with interrupts.after_the_step():
             os.kill(os.getpid(), signal.SIGINT)
