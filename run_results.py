@@ -8,13 +8,7 @@ from utils.runs.results_table import markdown, require_csv_place, table, write_c
 @exits_cleanly
 def main(argv=None):
     """Print the table as Markdown; returns its Rows."""
-    parser = Parser(__doc__.partition(':')[0])
-    parser.add_argument('folder', nargs='?', default='checkpoint',
-                        help='folder with runs at any depth (default: %(default)s)')
-    parser.add_argument('--all', action='store_true', help='show all runs of an experiment, not only the newest')
-    parser.add_argument('--csv', metavar='FILE', help='also write the table to this file; replaces an earlier table')
-    parser.add_argument('--overwrite', action='store_true', help='let --csv replace any existing file')
-    args = parser.parse_args(argv)
+    args = parser().parse_args(argv)
     if args.csv:
         require_csv_place(args.csv, args.overwrite)
     rows = table(pairs(find_runs(args.folder), every=args.all))
@@ -22,6 +16,15 @@ def main(argv=None):
     if args.csv:
         write_csv(rows, args.csv)
     return rows
+
+
+def parser():
+    made = Parser(__doc__.partition(':')[0])
+    made.add_argument('folder', nargs='?', default='checkpoint', help='of runs, at any depth (default: %(default)s)')
+    made.add_argument('--all', action='store_true', help='every run of an experiment, not the newest alone')
+    made.add_argument('--csv', metavar='FILE', help='write the table there too; an earlier table of that name is replaced')
+    made.add_argument('--overwrite', action='store_true', help='let --csv replace any file')
+    return made
 
 
 if __name__ == '__main__':
