@@ -19,11 +19,13 @@ def main(argv=None):
 
 
 def parser():
+    """The flags."""
     made = Parser(__doc__.partition(':')[0])
-    made.add_argument('folder', nargs='?', default='checkpoint', help='of runs, at any depth (default: %(default)s)')
-    made.add_argument('--all', action='store_true', help='every run of an experiment, not the newest alone')
-    made.add_argument('--csv', metavar='FILE', help='write the table there too; an earlier table of that name is replaced')
-    made.add_argument('--overwrite', action='store_true', help='let --csv replace any file')
+    made.add_argument('folder', nargs='?', default='checkpoint',
+                      help='folder with runs at any depth (default: %(default)s)')
+    made.add_argument('--all', action='store_true', help='show all runs of an experiment, not only the newest')
+    made.add_argument('--csv', metavar='FILE', help='also write the table to this file; replaces an earlier table')
+    made.add_argument('--overwrite', action='store_true', help='let --csv replace any existing file')
     return made
 
 

@@ -76,7 +76,7 @@ def draw_pose(axes, pose3d_cam, title, azimuth):
     axes.add_collection3d(Line3DCollection(lines, colors=MIDDLE, linewidths=.4, alpha=.5))
     axes.set(xlim=(-.9, .9), ylim=(-.9, .9), zlim=(-1, .8))
     axes.set_title(title, fontsize=10)
-    axes.set_box_aspect((1, 1, 1), zoom=1.5)
+    axes.set_box_aspect((1, 1, 1), zoom=1.3)
     axes.set_axis_off()
     axes.view_init(elev=12, azim=azimuth)
 
