@@ -9,6 +9,7 @@ pixels and a confidence. To add one, write its function here and add a line to D
                 Without weights, rtmlib downloads its own; weights are a folder with yolox*.onnx and rtmpose*.onnx.
 """
 import importlib
+import logging
 import math
 import os
 from collections.abc import Callable
@@ -125,8 +126,9 @@ def _open_with_opencv(cv2, path):
     def read():
         capture = cv2.VideoCapture(str(path))
         try:
+            quarter_turns = _quarter_turns(cv2, capture)
             while (frame := capture.read()[1]) is not None:
-                yield np.ascontiguousarray(frame[..., ::-1])      # OpenCV gives BGR
+                yield np.ascontiguousarray(np.rot90(frame, -quarter_turns)[..., ::-1])      # OpenCV gives BGR
         finally:
             capture.release()
 
@@ -136,8 +138,19 @@ def _open_with_opencv(cv2, path):
     return read, count if count > 0 else None, fps
 
 
+def _quarter_turns(cv2, capture):
+    """Number of clockwise quarter turns after which the frames are upright, as the file says; OpenCV's own are turned off.
+
+    Some versions of OpenCV turn the frames themselves and others, such as 4.11, do not. A backend that does not let us
+    turn this off gives the frames as they are to be shown.
+    """
+    if not capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0):
+        return 0
+    return round(capture.get(cv2.CAP_PROP_ORIENTATION_META) / 90) % 4
+
+
 def _open_with_imageio(imageio_ffmpeg, path):
-    """(read, count, fps) of a video; no frames if it cannot be opened."""
+    """(read, count, fps) of a video, which ffmpeg turns upright; no frames if it cannot be opened."""
     def read():
         frames = imageio_ffmpeg.read_frames(str(path))
         try:
@@ -147,6 +160,7 @@ def _open_with_imageio(imageio_ffmpeg, path):
         finally:
             frames.close()
 
+    logging.getLogger('imageio_ffmpeg').setLevel(logging.ERROR)      # it warns when it turns a video upright
     try:
         frames = imageio_ffmpeg.read_frames(str(path))
         facts = next(frames)

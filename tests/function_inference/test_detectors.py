@@ -1,4 +1,5 @@
 """Frames of videos and images, the detectors' common interface, and the error line for each package that is missing."""
+import subprocess
 import sys
 from pathlib import Path
 
@@ -42,15 +43,23 @@ def video(tmp_path):
 
 # frames
 
+def use_library(monkeypatch, library):
+    """Read videos with the installed 'cv2' or 'imageio_ffmpeg', or with a stand-in for cv2."""
+    if library in ('cv2', 'imageio_ffmpeg'):
+        pytest.importorskip(library)
+        for other in {'cv2', 'imageio_ffmpeg'} - {library}:
+            monkeypatch.setitem(sys.modules, other, None)
+    else:
+        monkeypatch.setitem(sys.modules, 'cv2', library)
+
+
 def colours(frame):
     return [frame[HEIGHT // 2, x].astype(int) for x in (WIDTH // 4, 3 * WIDTH // 4)]
 
 
 @pytest.mark.parametrize('library', ['cv2', 'imageio_ffmpeg'])
 def test_a_video_is_read_frame_by_frame_as_rgb(library, video, monkeypatch):
-    pytest.importorskip(library)
-    for other in {'cv2', 'imageio_ffmpeg'} - {library}:
-        monkeypatch.setitem(sys.modules, other, None)
+    use_library(monkeypatch, library)
     clip = open_clip(video)
     assert (clip.width, clip.height, clip.count) == (WIDTH, HEIGHT, FRAMES) and clip.fps == pytest.approx(FPS)
     for _ in range(2):       # from the start each time
@@ -61,11 +70,86 @@ def test_a_video_is_read_frame_by_frame_as_rgb(library, video, monkeypatch):
         np.testing.assert_allclose(colours(frames[-1]), ((0,) * 3, (255,) * 3), atol=25)
 
 
+class OpenCV:
+    """A stand-in for the module cv2 that reads with imageio-ffmpeg; `auto`: whether it turns frames upright by default."""
+
+    CAP_PROP_FRAME_COUNT, CAP_PROP_FPS, CAP_PROP_ORIENTATION_AUTO, CAP_PROP_ORIENTATION_META = range(4)
+
+    def __init__(self, auto, rotation=0, can_set=True):
+        self.auto, self.can_set = auto, can_set
+        self.values = {self.CAP_PROP_FRAME_COUNT: FRAMES, self.CAP_PROP_FPS: FPS, self.CAP_PROP_ORIENTATION_META: rotation}
+
+    def VideoCapture(self, path):
+        return Capture(self, path)
+
+
+class Capture:
+    """The stand-in's cv2.VideoCapture."""
+
+    def __init__(self, opencv, path):
+        self.opencv, self.path, self.auto, self.frames = opencv, path, opencv.auto, None
+
+    def set(self, name, value):
+        assert name == self.opencv.CAP_PROP_ORIENTATION_AUTO
+        self.auto = bool(value) if self.opencv.can_set else self.auto
+        return self.opencv.can_set
+
+    def get(self, name):
+        return float(self.opencv.values[name])
+
+    def read(self):
+        self.frames = self.frames or self._decoded()
+        frame = next(self.frames, None)
+        return frame is not None, frame
+
+    def _decoded(self):
+        import imageio_ffmpeg
+        frames = imageio_ffmpeg.read_frames(self.path, input_params=[] if self.auto else ['-noautorotate'])
+        width, height = next(frames)['size']
+        for frame in frames:
+            yield np.frombuffer(frame, np.uint8).reshape(height, width, 3)[..., ::-1]
+
+    def release(self):
+        if self.frames:
+            self.frames.close()
+
+
+@pytest.fixture
+def turned_video(tmp_path):
+    """A function that writes a video whose frames are upright only after they are turned clockwise by `rotation` degrees."""
+    imageio_ffmpeg = pytest.importorskip('imageio_ffmpeg')
+
+    def write(rotation):
+        image = np.ascontiguousarray(np.rot90(picture(), rotation // 90))
+        lying, path = tmp_path / 'lying.mp4', tmp_path / 'phone.mp4'
+        writer = imageio_ffmpeg.write_frames(str(lying), image.shape[1::-1], fps=FPS, macro_block_size=2)
+        writer.send(None)
+        for _ in range(FRAMES):
+            writer.send(image)
+        writer.close()
+        subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), '-v', 'error', '-display_rotation', str(-rotation), '-i', lying,
+                        '-c', 'copy', path], check=True)
+        return path
+    return write
+
+
+@pytest.mark.parametrize('rotation', [0, 90, 180, 270])
+@pytest.mark.parametrize('version', ['cv2', 'imageio_ffmpeg', 'turns by itself', 'does not turn', 'always turns'])
+def test_the_videos_of_a_phone_are_upright_whichever_version_reads_them(version, rotation, turned_video, monkeypatch, caplog):
+    path = turned_video(rotation)
+    stand_ins = {'turns by itself': OpenCV(True, rotation), 'does not turn': OpenCV(False, rotation),
+                 'always turns': OpenCV(True, rotation, can_set=False)}
+    use_library(monkeypatch, stand_ins.get(version, version))
+    clip = open_clip(path)
+    assert (clip.width, clip.height) == (WIDTH, HEIGHT)
+    for frame in clip.read():
+        np.testing.assert_allclose(colours(frame), (RED, BLUE), atol=25)
+    assert version != 'imageio_ffmpeg' or not caplog.records
+
+
 @pytest.mark.parametrize('library', ['cv2', 'imageio_ffmpeg'])
 def test_a_file_that_is_not_a_video_is_refused(library, tmp_path, monkeypatch):
-    pytest.importorskip(library)
-    for other in {'cv2', 'imageio_ffmpeg'} - {library}:
-        monkeypatch.setitem(sys.modules, other, None)
+    use_library(monkeypatch, library)
     (tmp_path / 'clip.mp4').write_bytes(b'no film' * 100)
     with pytest.raises(InputError, match='clip.mp4: no frame of this video can be decoded'):
         open_clip(tmp_path / 'clip.mp4')
