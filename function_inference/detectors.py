@@ -12,6 +12,7 @@ import importlib
 import logging
 import math
 import os
+import re
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -35,7 +36,7 @@ RTMPOSE_INSTALL = 'pip install rtmlib onnxruntime'
 
 
 class Clip(NamedTuple):
-    """A video, or images in the order of their names.
+    """A video, or images in the order of their names, in which numbers count as numbers.
 
     `read()` returns a new iterator over the frames, RGB uint8 (height, width, 3); `count` is their number. `count` and
     `fps` are None if unknown.
@@ -108,7 +109,13 @@ def _of_one_size(frames, shape, path):
 def _images(folder):
     if any(folder.glob('*_keypoints.json')):
         return []
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGES)
+    return sorted((file for file in folder.iterdir() if file.suffix.lower() in IMAGES), key=_natural)
+
+
+def _natural(path):
+    """Sort key by which frame2.png comes before frame10.png."""
+    words = re.split('([0-9]+)', path.stem)
+    return [int(word) if word.isdecimal() else word for word in words], path.name
 
 
 def _read_image(path):

@@ -182,6 +182,13 @@ def test_a_folder_of_images_is_read_in_the_order_of_names(tmp_path):
     assert clip.count == 3 and [frame[0, 0, 0] for frame in clip.read()] == [10, 20, 30]
 
 
+def test_numbers_in_the_names_of_images_are_ordered_as_numbers(tmp_path):
+    names = ['2 left.png', '10 left.png', 'frame.png', 'frame1.png', 'frame02.png', 'frame3.png', 'frame010.png', 'frame10.png']
+    for shade, name in enumerate(names):
+        save(tmp_path / name, np.full((HEIGHT, WIDTH, 3), shade, np.uint8))
+    assert [frame[0, 0, 0] for frame in open_clip(tmp_path).read()] == [*range(len(names))]
+
+
 def test_images_that_cannot_be_one_clip_are_refused(tmp_path):
     save(tmp_path / 'a.png', picture())
     save(tmp_path / 'b.png', picture()[:10])
