@@ -8,11 +8,11 @@ from pathlib import Path
 
 from common.errors import InputError
 from function_baseline.evaluate import CAMERAS
-from function_inference.detectors import DETECTORS, detect_people, is_clip, open_clip
+from function_inference.detectors import DETECTORS, detect_people, frame_times, is_clip, open_clip
 from function_inference.film import require_encoder, write_video
 from function_inference.keypoint_files import read_keypoints
 from function_inference.keypoint_formats import FORMATS, HEAD_RULES
-from function_inference.lifting import follow_people, lift_people
+from function_inference.lifting import follow_people, lift_people, timing
 from function_inference.motion_files import write_bvh, write_json, write_npz
 from function_inference.page import write_page
 from function_inference.tracks import EVERYONE
@@ -39,9 +39,10 @@ def main(argv=None):
     clip = open_clip(args.input) if is_clip(args.input) else None
     warn_of_idle(args, FILE_FLAGS if clip else DETECTOR_FLAGS)
     found = find_people(args, clip, device)
+    fps, time = timing(found, args.fps, clip and frame_times(clip))
     people = follow_people(found, args.head, args.person, args.min_confidence, args.smooth)
     focal_px = focal_length(args, found.width, found.height)
-    motions = lift_people(lifter, people, found, args.fps, device, args.flip, args.camera, focal_px)
+    motions = lift_people(lifter, people, found, fps, time, device, args.flip, args.camera, focal_px)
     write_all(args, motions, clip)
     return motions
 

@@ -13,6 +13,7 @@ import logging
 import math
 import os
 import re
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -28,6 +29,7 @@ from function_inference.keypoint_formats import MEDIAPIPE_33, format_of
 IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 VIDEOS = ('.mp4', '.mov', '.avi', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg')
 MOST_PEOPLE = 5
+MISSING_SHARE = 0.02     # of the frames in the header; a smaller part may be missing without a warning
 STILL_FPS = 25.0         # for a clip of unknown frame rate; only MediaPipe's own smoothing uses it
 MEDIAPIPE_INSTALL = ('pip install mediapipe==0.10.21 (its model is included; it needs numpy < 2, so install '
                      'it in a separate environment)')
@@ -39,13 +41,15 @@ class Clip(NamedTuple):
     """A video, or images in the order of their names, in which numbers count as numbers.
 
     `read()` returns a new iterator over the frames, RGB uint8 (height, width, 3); `count` is their number. `count` and
-    `fps` are None if unknown.
+    `fps` are as the file states them, or None if unknown. `read()` also fills the list `stamps_s` with the time of each
+    frame in seconds; it stays empty if they are unknown.
     """
     read: Callable
     count: int
     fps: float
     width: int
     height: int
+    stamps_s: list
 
 
 def is_clip(path):
@@ -61,7 +65,7 @@ def open_clip(path):
         raise InputError(f'--input {path} is neither a file nor a folder')
     if path.is_dir() or path.suffix.lower() in IMAGES:
         files = _images(path) if path.is_dir() else [path]
-        return _clip(path, lambda: map(_read_image, files), len(files), None)
+        return _clip(path, lambda: map(_read_image, files), len(files), None, [])
     for library, opened in (('cv2', _open_with_opencv), ('imageio_ffmpeg', _open_with_imageio)):
         try:
             module = importlib.import_module(library)
@@ -79,6 +83,7 @@ def detect_people(clip, name, path, weights=None, device='cpu'):
     people, bar = [], dict(desc=f'detecting with {name}', total=clip.count, unit='frame', leave=False, disable=None)
     with closing(DETECTORS[name](clip, weights, device)) as frames:      # MediaPipe hangs if it is closed at exit
         people.extend(tqdm(frames, **bar))
+    _warn_of_missing_frames(path, clip.count, len(people))
     joints = max(found.shape[1] for found in people)
     people = [found if len(found) else np.zeros((0, joints, 3), np.float32) for found in people]
     if not any(map(len, people)):
@@ -86,16 +91,31 @@ def detect_people(clip, name, path, weights=None, device='cpu'):
     return Detections(people, format_of(joints, path, layout='coco'), clip.width, clip.height, clip.fps)
 
 
+def frame_times(clip):
+    """(T,) seconds from the first of the T frames of the Clip that were read last; None if unknown or not increasing."""
+    time = np.array(clip.stamps_s)
+    if len(time) < 2 or not np.isfinite(time).all() or (np.diff(time) <= 0).any():
+        return None
+    return time - time[0]
+
+
+def _warn_of_missing_frames(path, stated, read):
+    """Warn if the clip ends clearly before the number of frames in its header, which may be an estimate."""
+    if stated and stated - read > max(1, MISSING_SHARE * stated):
+        print(f'warning: --input {path}: its header says {stated} frames, but only {read} can be decoded; the file may be '
+              'incomplete', file=sys.stderr)
+
+
 # Frames
 
-def _clip(path, read, count, fps):
+def _clip(path, read, count, fps, stamps_s):
     """Clip with the size of its first frame; the file's header may be wrong, as phones store videos rotated."""
     first = next(iter(read()), None)
     if first is None:
         raise InputError(f'--input {path}: no frame of this video can be decoded; convert it to an .mp4 with H.264')
     height, width = first.shape[:2]
     fps = fps if fps and math.isfinite(fps) and fps > 0 else None
-    return Clip(lambda: _of_one_size(read(), (height, width, 3), path), count, fps, width, height)
+    return Clip(lambda: _of_one_size(read(), (height, width, 3), path), count, fps, width, height, stamps_s)
 
 
 def _of_one_size(frames, shape, path):
@@ -129,12 +149,16 @@ def _read_image(path):
 
 
 def _open_with_opencv(cv2, path):
-    """(read, count, fps) of a video."""
+    """(read, count, fps, stamps_s) of a video."""
+    stamps_s = []
+
     def read():
+        stamps_s.clear()
         capture = cv2.VideoCapture(str(path))
         try:
             quarter_turns = _quarter_turns(cv2, capture)
             while (frame := capture.read()[1]) is not None:
+                stamps_s.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
                 yield np.ascontiguousarray(np.rot90(frame, -quarter_turns)[..., ::-1])      # OpenCV gives BGR
         finally:
             capture.release()
@@ -142,7 +166,7 @@ def _open_with_opencv(cv2, path):
     capture = cv2.VideoCapture(str(path))
     count, fps = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), capture.get(cv2.CAP_PROP_FPS)
     capture.release()
-    return read, count if count > 0 else None, fps
+    return read, count if count > 0 else None, fps, stamps_s
 
 
 def _quarter_turns(cv2, capture):
@@ -157,9 +181,12 @@ def _quarter_turns(cv2, capture):
 
 
 def _open_with_imageio(imageio_ffmpeg, path):
-    """(read, count, fps) of a video, which ffmpeg turns upright; no frames if it cannot be opened."""
+    """(read, count, fps, stamps_s) of a video, which ffmpeg turns upright; no frames if it cannot be opened.
+
+    ffmpeg repeats and leaves out frames such that their rate is constant: the one that its header states.
+    """
     def read():
-        frames = imageio_ffmpeg.read_frames(str(path))
+        frames = imageio_ffmpeg.read_frames(str(path), output_params=['-r', str(fps)] if fps else [])
         try:
             width, height = next(frames)['size']
             for frame in frames:
@@ -173,8 +200,15 @@ def _open_with_imageio(imageio_ffmpeg, path):
         facts = next(frames)
         frames.close()
     except (OSError, RuntimeError, StopIteration):
-        return lambda: iter(()), None, None
-    return read, round(facts['duration'] * facts['fps']) or None, facts['fps']
+        return lambda: iter(()), None, None, []
+    fps = _exact_rate(facts['fps'])
+    return read, round(facts['duration'] * fps) or None, fps, []
+
+
+def _exact_rate(fps):
+    """The rate that ffmpeg prints with two digits; that of television, such as 29.97, is 30000 / 1001."""
+    television = round(fps * 1.001) / 1.001
+    return television if abs(television - fps) < .0051 and fps != round(fps) else fps
 
 
 # Detectors

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from common.errors import InputError
 from common.files.atomic import written_whole
-from function_inference.motion import in_sight
+from function_inference.motion import at_constant_rate, in_sight, nearest_frames
 from function_inference.motion_files import require_motion, upright
 from utils.pictures.drawing import LEFT, RIGHT, bone_colours, bone_segments, joint_colours, new_figure
 
@@ -43,16 +43,18 @@ def write_video(path, motions, frames=None, tilt_deg=0.0):
 
     `motions`: those of the people in one clip; `frames`: an iterable over its images, RGB uint8 (height, width, 3), read
     once and in order (None: an empty image); `tilt_deg`: how far the camera looked down. InputError if a motion or the
-    name is not valid, if there are too few frames, or if ffmpeg fails. Shows a progress bar.
+    name is not valid, if there are too few frames, or if ffmpeg fails. Uneven frames are shown at a constant rate: poses
+    interpolated, images repeated or left out. Shows a progress bar.
     """
     for motion in motions:
         require_motion(motion)
     require_encoder(path)
     is_gif = Path(path).suffix == '.gif'
     height_px, save = (GIF_HEIGHT_PX, _save_gif) if is_gif else (MP4_HEIGHT_PX, _save_mp4)
+    nearest, motions = nearest_frames(motions[0]), [*map(at_constant_rate, motions)]
     shown, fps = _schedule(motions[0], is_gif)
     film = _Film(motions, tilt_deg, height_px)
-    images = itertools.repeat(None) if frames is None else _images(iter(frames), shown, film.input_px)
+    images = itertools.repeat(None) if frames is None else _images(iter(frames), nearest[shown], film.input_px)
     with (written_whole(path) as partial,
           tqdm(shown, desc=f'drawing {path}', unit='frame', leave=False, disable=None) as bar):
         save(partial, _drawn(film, bar, images, fps), fps)
@@ -72,7 +74,7 @@ def _images(frames, shown, size):
     from PIL import Image
     taken = -1
     for wanted in shown:
-        if wanted > taken:                 # a single pose is shown again and again
+        if wanted > taken:                 # a frame may be shown again and again
             frame = next(itertools.islice(frames, wanted - taken - 1, None), None)
             if frame is None:
                 raise InputError(f'the clip ends before frame {wanted} of the motion; give the clip of this motion')

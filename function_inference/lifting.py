@@ -9,7 +9,7 @@ from common.camera import padded_side, pixels_to_padded
 from common.errors import InputError
 from function_baseline.evaluate import CHUNK, predict
 from function_inference.keypoint_formats import matrix_of, to_h36m_16
-from function_inference.motion import Motion
+from function_inference.motion import Motion, is_even
 from function_inference.tracks import EVERYONE, choose_people, complete, describe, never_found, smooth, track_people
 
 ASSUMED_FPS = 25.0
@@ -58,19 +58,39 @@ def _follow(tracks, number, num_frames, least_confidence, window):
     return FollowedPerson(f'person {number}', smooth(pose2d_px, window) if window else pose2d_px, guessed)
 
 
-def lift_people(lifter, people, found, fps, device, flip=False, camera='person', focal_px=None):
-    """A Motion for each FollowedPerson; for the last three arguments see `lift`.
+def timing(found, fps=None, time=None):
+    """(frames per second, (T,) seconds from the first frame) of the Detections; InputError for an invalid frame rate.
 
-    `fps` None: the Detections' frame rate, or else 25, with a line on stdout.
+    `time`: the (T,) seconds that the clip states, or None. `fps`: the rate that the user gave, which overrides them; None:
+    the rate of `time`, that of the Detections, or else 25, with a line on stdout. Warns if the frames are uneven.
     """
-    if not (fps or found.fps) and len(found.people) > 1:
+    if fps:
+        time = None
+    if time is None and not (fps or found.fps) and len(found.people) > 1:
         print(f'the frame rate is unknown: {ASSUMED_FPS:g} frames per second are assumed; give the true one with --fps')
-    fps = float(fps or found.fps or ASSUMED_FPS)
+    fps = float(fps or (found.fps if time is None else _rate(time, found.fps)) or ASSUMED_FPS)
     if not LEAST_FPS <= fps <= MOST_FPS:
         raise InputError(f'{fps:g} frames per second is not a valid frame rate; give --fps from '
                          f'{LEAST_FPS:g} to {MOST_FPS:,}')
+    if time is None:
+        return fps, np.arange(len(found.people)) / fps
+    steps = np.diff(time)
+    if not is_even(time, fps):
+        print(f'warning: the times between frames vary from {1000 * steps.min():.0f} to {1000 * steps.max():.0f} ms: page, '
+              f'video and BVH are resampled to {fps:.4g} frames per second', file=sys.stderr)
+    return fps, time
+
+
+def _rate(time, stated):
+    """The `stated` frames per second if the frames come at this rate, else the mean rate of `time` (T,)."""
+    return stated if stated and is_even(time, stated) else (len(time) - 1) / time[-1]
+
+
+def lift_people(lifter, people, found, fps, time, device, flip=False, camera='person', focal_px=None):
+    """A Motion for each FollowedPerson; for `fps` and `time` see `timing`, for the last three arguments `lift`."""
     return [Motion(lift(lifter, person.pose2d_px, found.width, found.height, device, flip, camera, focal_px),
-                   person.pose2d_px, person.guessed, fps, found.width, found.height, person.label) for person in people]
+                   person.pose2d_px, person.guessed, fps, found.width, found.height, person.label, time)
+            for person in people]
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ class Motion(NamedTuple):
     pose3d_rel (T, 16, 3) float32 metres, root-relative, camera frame (x right, y down, z forward); pose2d_px (T, 16, 2)
     float32 pixels of the original image; guessed (T, 16) bool: the joint was missing or had a low confidence in this
     frame, and was interpolated, or taken as detected if its confidence was low in every frame; frames per second; width
-    and height of the image in pixels; person: a label like 'person 0'.
+    and height of the image in pixels; person: a label like 'person 0'; time (T,) seconds from the first frame.
     """
     pose3d_rel: np.ndarray
     pose2d_px: np.ndarray
@@ -19,6 +19,7 @@ class Motion(NamedTuple):
     width: int
     height: int
     person: str
+    time: np.ndarray
 
 
 def in_sight(motions):
@@ -32,3 +33,40 @@ def in_sight(motions):
         return [np.ones_like(each) for each in seen]
     spans = [np.logical_or.accumulate(each) & np.logical_or.accumulate(each[::-1])[::-1] for each in seen]
     return [span if span.any() else ~span for span in spans]
+
+
+def is_even(time, fps):
+    """Whether no frame, at `time` (T,) seconds, is more than half a frame away from its time at a constant rate."""
+    return bool(np.abs(time - np.arange(len(time)) / fps).max(initial=0) <= .5 / fps)
+
+
+def nearest_frames(motion):
+    """(N,) the number of the frame nearest to 0, 1 / fps, 2 / fps, ... seconds; each frame once if they are even."""
+    if is_even(motion.time, motion.fps):
+        return np.arange(len(motion.time))
+    middles = (motion.time[1:] + motion.time[:-1]) / 2
+    return np.searchsorted(middles, _constant_times(motion))
+
+
+def at_constant_rate(motion):
+    """The Motion with a frame every 1 / fps seconds: poses are interpolated linearly, `guessed` is the nearest frame's.
+
+    A Motion whose frames are even is returned as it is.
+    """
+    if is_even(motion.time, motion.fps):
+        return motion
+    time = _constant_times(motion)
+    return motion._replace(pose3d_rel=_interpolated(motion.pose3d_rel, motion.time, time), time=time,
+                           pose2d_px=_interpolated(motion.pose2d_px, motion.time, time),
+                           guessed=motion.guessed[nearest_frames(motion)])
+
+
+def _constant_times(motion):
+    return np.arange(round(motion.time[-1] * motion.fps) + 1) / motion.fps
+
+
+def _interpolated(poses, before, after):
+    """(T, 16, ...) at the times `before` (T,) -> (N, 16, ...) at `after` (N,)."""
+    flat = poses.reshape(len(poses), -1)
+    columns = [np.interp(after, before, column) for column in flat.T]
+    return np.stack(columns, axis=1).reshape(len(after), *poses.shape[1:]).astype(poses.dtype)

@@ -18,6 +18,7 @@ from common.errors import InputError
 from common.files.atomic import written_whole
 from common.files.npz import save_npz
 from common.skeleton import H36M_16
+from function_inference.motion import at_constant_rate
 
 CENTIMETRES = 100
 END_CM = 5               # length of the end sites, so that programs can draw the last bones
@@ -36,13 +37,15 @@ _OWN_JOINT = dict(RHip='RHipJoint', LHip='LHipJoint', Spine='LowerBack',
 
 
 def require_motion(motion):
-    """InputError unless the Motion has frames, finite coordinates and a valid frame rate."""
+    """InputError unless the Motion has frames, finite coordinates, a valid frame rate and increasing times."""
     if not len(motion.pose3d_rel):
         raise InputError(f'{motion.person} has no frames, so there is nothing to write')
     if not (np.isfinite(motion.pose3d_rel).all() and np.isfinite(motion.pose2d_px).all()):
         raise InputError(f'{motion.person} has joints that are NaN or inf; give finite keypoints')
     if not 0 < motion.fps < np.inf:
         raise InputError(f'{motion.person} has {motion.fps} frames per second; give the true frame rate')
+    if not (np.isfinite(motion.time).all() and (np.diff(motion.time) > 0).all()):
+        raise InputError(f'{motion.person} has frames whose times do not increase; give the frame rate with --fps')
 
 
 def level(pose3d_rel, tilt_deg=0.0):
@@ -80,7 +83,9 @@ def write_json(path, motion):
         units=dict(pose3d_rel='metres, relative to the hip; x right, y down, z forward, as the camera sees it',
                    pose2d_px='pixels; x right, y down, from the upper left corner of the image',
                    guessed='true where the joint was missing or unsure in the frame: interpolated, or the guess of the '
-                           'detector'),
+                           'detector',
+                   time='seconds from the first frame'),
+        time=_rounded(motion.time, 6),
         pose3d_rel=_rounded(motion.pose3d_rel, 4), pose2d_px=_rounded(motion.pose2d_px, 2),
         guessed=np.asarray(motion.guessed, dtype=bool).tolist())
     with written_whole(path) as partial:
@@ -94,10 +99,11 @@ def _rounded(array, digits):
 def write_bvh(path, motion, tilt_deg=0.0):
     """Write BVH in centimetres, y up; `tilt_deg`: how far the camera looked down.
 
-    Bones keep their median lengths: their directions are exact, the joints' positions approximate. In Blender: File >
-    Import > Motion Capture, with scale 0.01 for metres.
+    Bones keep their median lengths: their directions are exact, the joints' positions approximate. Uneven frames are
+    interpolated at a constant rate. In Blender: File > Import > Motion Capture, with scale 0.01 for metres.
     """
     require_motion(motion)
+    motion = at_constant_rate(motion)
     directions, lengths = _bones(level(motion.pose3d_rel, tilt_deg))
     offsets = {name: lengths[bone] * _REST[name] * CENTIMETRES for bone, name in enumerate(H36M_16.names[1:])}
     table = np.hstack([_root_cm(directions, lengths), *_local_angles(directions)])

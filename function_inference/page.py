@@ -6,7 +6,7 @@ import numpy as np
 
 from common.files.atomic import written_whole
 from common.skeleton import H36M_16
-from function_inference.motion import in_sight
+from function_inference.motion import at_constant_rate, in_sight
 from function_inference.motion_files import level, require_motion
 from utils.pictures.drawing import LEFT, RIGHT, joint_colours
 
@@ -18,10 +18,12 @@ MILLIMETRES = 1000
 def write_page(path, motions, tilt_deg=0.0):
     """Write the page for the Motions of one clip; `tilt_deg`: how far the camera looked down, where the slider starts.
 
-    3D is rounded to the millimetre and 2D to a tenth of a pixel: about 400 bytes per frame and person.
+    3D is rounded to the millimetre and 2D to a tenth of a pixel: about 400 bytes per frame and person. Uneven frames are
+    interpolated at a constant rate.
     """
     for motion in motions:
         require_motion(motion)
+    motions = [*map(at_constant_rate, motions)]
     page = TEMPLATE.read_text(encoding='utf-8').replace(PLACE, page_data(motions, tilt_deg))
     with written_whole(path) as partial:
         partial.write_text(page, encoding='utf-8')

@@ -17,7 +17,8 @@ def motion_of(pose3d_rel, fps=25.0, person='person 0'):
     pose3d_rel = np.asarray(pose3d_rel, dtype=np.float32)
     guessed = np.zeros(pose3d_rel.shape[:2], dtype=bool)
     guessed[::3, H36M_16.joints('RWrist', 'Head')] = True
-    return Motion(pose3d_rel, pose3d_rel[..., :2] * 200 + np.float32([320, 240]), guessed, fps, 640, 480, person)
+    return Motion(pose3d_rel, pose3d_rel[..., :2] * 200 + np.float32([320, 240]), guessed, fps, 640, 480, person,
+                  np.arange(len(pose3d_rel)) / fps)
 
 
 def random_motion(frames=12, seed=0):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from common.errors import InputError
 from function_inference import detectors
-from function_inference.detectors import DETECTORS, Clip, detect_people, is_clip, open_clip
+from function_inference.detectors import DETECTORS, Clip, detect_people, frame_times, is_clip, open_clip
 from function_inference.keypoint_formats import COCO_17, HALPE_26
 
 WIDTH, HEIGHT, FRAMES, FPS = 64, 48, 5, 20
@@ -74,10 +74,11 @@ class OpenCV:
     """A stand-in for the module cv2 that reads with imageio-ffmpeg; `auto`: whether it turns frames upright by default."""
 
     CAP_PROP_FRAME_COUNT, CAP_PROP_FPS, CAP_PROP_ORIENTATION_AUTO, CAP_PROP_ORIENTATION_META = range(4)
+    CAP_PROP_POS_MSEC = 4
 
-    def __init__(self, auto, rotation=0, can_set=True):
-        self.auto, self.can_set = auto, can_set
-        self.values = {self.CAP_PROP_FRAME_COUNT: FRAMES, self.CAP_PROP_FPS: FPS, self.CAP_PROP_ORIENTATION_META: rotation}
+    def __init__(self, auto=False, rotation=0, can_set=True, times_ms=(0, 50, 100, 150, 200), count=FRAMES):
+        self.auto, self.can_set, self.times_ms = auto, can_set, times_ms
+        self.values = {self.CAP_PROP_FRAME_COUNT: count, self.CAP_PROP_FPS: FPS, self.CAP_PROP_ORIENTATION_META: rotation}
 
     def VideoCapture(self, path):
         return Capture(self, path)
@@ -88,6 +89,7 @@ class Capture:
 
     def __init__(self, opencv, path):
         self.opencv, self.path, self.auto, self.frames = opencv, path, opencv.auto, None
+        self.number = -1
 
     def set(self, name, value):
         assert name == self.opencv.CAP_PROP_ORIENTATION_AUTO
@@ -95,11 +97,14 @@ class Capture:
         return self.opencv.can_set
 
     def get(self, name):
+        if name == self.opencv.CAP_PROP_POS_MSEC:
+            return float(self.opencv.times_ms[self.number])
         return float(self.opencv.values[name])
 
     def read(self):
         self.frames = self.frames or self._decoded()
         frame = next(self.frames, None)
+        self.number += 1
         return frame is not None, frame
 
     def _decoded(self):
@@ -165,7 +170,7 @@ def test_without_a_library_for_videos_the_error_names_one(tmp_path, monkeypatch)
 
 def test_an_image_is_a_clip_of_one_frame_rotated_by_its_exif_orientation(tmp_path):
     clip = open_clip(save(tmp_path / 'clip.png', picture()))
-    assert clip[1:] == (1, None, WIDTH, HEIGHT)
+    assert clip[1:] == (1, None, WIDTH, HEIGHT, [])
     np.testing.assert_array_equal(next(clip.read()), picture())
     turned = Image.Exif()
     turned[0x0112] = 6       # rotate by 90 degrees
@@ -213,7 +218,7 @@ def test_files_and_folders_of_keypoints_are_not_clips(tmp_path):
 # detectors
 
 def clip_of(*frames):
-    return Clip(lambda: iter(frames), len(frames), 30., WIDTH, HEIGHT)
+    return Clip(lambda: iter(frames), len(frames), 30., WIDTH, HEIGHT, [])
 
 
 @pytest.mark.parametrize('keypoint_format', [COCO_17, HALPE_26], ids=['coco17', 'halpe26'])
@@ -228,6 +233,42 @@ def test_a_detector_is_a_function_of_a_clip(keypoint_format, monkeypatch):
     assert found.format is keypoint_format and (found.width, found.height, found.fps) == (WIDTH, HEIGHT, 30)
     assert [each.shape for each in found.people] == [(0, joints, 3), (1, joints, 3), (2, joints, 3)]
     assert found.people[2].max() == np.float32(picture().mean() + 3)
+
+
+def test_the_times_of_the_frames_are_those_of_the_file(video, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'cv2', OpenCV(times_ms=(40, 80, 300, 340, 400)))
+    clip = open_clip(video)
+    for _ in range(2):       # they do not pile up
+        assert len(list(clip.read())) == FRAMES
+        np.testing.assert_allclose(frame_times(clip), [0, .04, .26, .3, .36], atol=1e-9)
+    for unknown in ((0,) * 5, (0, 40, 80, 80, 90), (0, 40, float('nan'), 80, 90)):
+        monkeypatch.setitem(sys.modules, 'cv2', OpenCV(times_ms=unknown))
+        clip = open_clip(video)
+        assert len(list(clip.read())) == FRAMES and frame_times(clip) is None
+
+
+def test_imageio_gives_the_frames_of_a_variable_rate_at_a_constant_one(tmp_path, monkeypatch):
+    """One second of 20 frames per second, from the middle of which 10 frames were dropped."""
+    imageio_ffmpeg = pytest.importorskip('imageio_ffmpeg')
+    use_library(monkeypatch, 'imageio_ffmpeg')
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), '-v', 'error', '-f', 'lavfi', '-i', f'testsrc=size={WIDTH}x{HEIGHT}:rate=20',
+                    '-t', '2', '-vf', "select='not(between(n,10,29))'", '-fps_mode', 'vfr', tmp_path / 'clip.mp4'], check=True)
+    clip = open_clip(tmp_path / 'clip.mp4')
+    assert len(list(clip.read())) / clip.fps == pytest.approx(2, abs=.25) and frame_times(clip) is None
+
+
+@pytest.mark.parametrize('printed,rate', [(29.97, 30000 / 1001), (23.98, 24000 / 1001), (25, 25), (15.33, 15.33), (30.5, 30.5)])
+def test_the_rate_that_ffmpeg_prints_is_taken_as_that_of_television_where_it_is(printed, rate):
+    assert detectors._exact_rate(printed) == pytest.approx(rate, abs=1e-9)
+
+
+@pytest.mark.parametrize('count,warned', [(FRAMES, False), (FRAMES + 1, False), (2 * FRAMES, True), (0, False)])
+def test_a_clip_that_ends_before_its_header_says_is_warned_of(count, warned, video, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, 'cv2', OpenCV(count=count))
+    monkeypatch.setitem(DETECTORS, 'one', lambda clip, *_: (np.ones((1, 17, 3), np.float32) for _ in clip.read()))
+    detect_people(open_clip(video), 'one', 'clip.mp4')
+    lines = ['warning: --input clip.mp4: its header says 10 frames, but only 5 can be decoded; the file may be incomplete']
+    assert capsys.readouterr().err.splitlines() == lines * warned
 
 
 def test_a_clip_without_people_is_refused(monkeypatch):

@@ -114,6 +114,14 @@ def test_the_clips_images_are_shown_in_order_and_not_stretched(tmp_path, size):
         assert np.ptp(columns) / np.ptp(rows) == pytest.approx(width / height, rel=.02)
 
 
+def test_uneven_frames_are_shown_at_a_constant_rate_each_with_its_image(tmp_path):
+    motion = walking(4)._replace(width=640, height=480, time=np.array([0, .1, .5, .6]))
+    images = (np.full((48, 64, 3), shade, np.uint8) for shade in (0, 60, 120, 180))
+    frames, durations = written(tmp_path / 'it.gif', motion, frames=images)
+    assert durations == [100] * 7
+    np.testing.assert_allclose(frames[:, 5, 30, 0], [0, 60, 60, 60, 120, 120, 180], atol=8)
+
+
 def test_the_gif_of_a_fast_or_long_motion_has_fewer_frames_and_the_same_duration(tmp_path, monkeypatch):
     images = [np.full((48, 64, 3), GREEN + np.uint8(10 * (number // 4))) for number in range(12)]
     motion = walking(12, fps=50.0)._replace(width=64, height=48)

@@ -13,8 +13,9 @@ from common.datasets.joint_orders import H36M_16_IN_17
 from common.person_camera import lift_person
 from common.skeleton import H36M_16
 from function_baseline.evaluate import CHUNK, predict_flipped
+from function_inference.detections import Detections
 from function_inference.keypoint_formats import COCO_17
-from function_inference.lifting import ASSUMED_FPS, lift
+from function_inference.lifting import ASSUMED_FPS, lift, timing
 from models_baseline import LIFTERS, build_lifter
 
 FRAMES = 6
@@ -177,6 +178,7 @@ def test_the_script_writes_every_kind_of_file(run, tmp_path, lifter, capsys):
         assert words in said
     assert [line for line in said.splitlines() if line.startswith(str(out))] == [str(out / name) for name in files]
     with np.load(out / 'motion.npz') as arrays:
+        assert arrays['time'].tolist() == [frame / 24 for frame in range(FRAMES)]
         for name, value in motion._asdict().items():
             np.testing.assert_array_equal(arrays[name], value)
     assert (motion.fps, motion.width, motion.height, motion.person) == (24, 640, 480, 'person 0')
@@ -212,6 +214,26 @@ def test_an_unknown_frame_rate_is_assumed_and_said(run, tmp_path, capsys):
     motion = run(clip_json(tmp_path, fps=None))
     assert motion.fps == ASSUMED_FPS == 25
     assert '25 frames per second are assumed' in capsys.readouterr().out
+
+
+def found_in(frames, fps):
+    return Detections([np.zeros((0, 17, 3), np.float32)] * frames, COCO_17, 640, 480, fps)
+
+
+@pytest.mark.parametrize('stated,rate', [(20, 20), (20.001, 20.001), (90000, 20), (None, 20)])
+def test_even_times_of_the_frames_correct_a_wrong_frame_rate(stated, rate, capsys):
+    fps, time = timing(found_in(5, stated), time=np.arange(5) / 20)
+    assert fps == pytest.approx(rate) and time.tolist() == [0, .05, .1, .15, .2]
+    assert capsys.readouterr() == ('', '')
+
+
+def test_uneven_frames_are_warned_of_in_one_line_unless_the_rate_is_given(capsys):
+    fps, time = timing(found_in(5, None), time=np.array([0, .04, .3, .34, .4]))
+    assert fps == pytest.approx(10) and time.tolist() == [0, .04, .3, .34, .4]
+    line, = capsys.readouterr().err.splitlines()
+    assert line.startswith('warning: the times between frames vary from 40 to 260 ms') and 'resampled to 10 frames' in line
+    fps, time = timing(found_in(5, 30), 20, np.array([0, .04, .3, .34, .4]))
+    assert fps == 20 and time.tolist() == [0, .05, .1, .15, .2] and capsys.readouterr() == ('', '')
 
 
 def test_nothing_is_overwritten_unless_asked_for(run, refusal, tmp_path):

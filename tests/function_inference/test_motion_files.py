@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from common.errors import InputError
 from common.files.atomic import written_whole
 from common.skeleton import H36M_16
-from function_inference.motion import Motion, in_sight
+from function_inference.motion import Motion, at_constant_rate, in_sight, nearest_frames
 from function_inference.motion_files import level, require_motion, upright, write_bvh, write_json, write_npz
 from motions import BONES, FACING, motion_of, posed, random_motion, turned
 
@@ -77,7 +77,7 @@ def test_npz_holds_the_motion_and_the_skeleton_without_pickles(tmp_path):
     motion = random_motion()
     write_npz(tmp_path / 'new' / 'it.npz', motion)
     with np.load(tmp_path / 'new' / 'it.npz', allow_pickle=False) as read:
-        assert set(read) == {*Motion._fields, 'joints', 'parents'}
+        assert read['time'].shape == (12,) and set(read) == {*Motion._fields, 'joints', 'parents'}
         for field, value in motion._asdict().items():
             assert np.array_equal(read[field], value) and read[field].dtype == np.asarray(value).dtype
         assert tuple(read['joints']) == H36M_16.names and tuple(read['parents']) == H36M_16.parents
@@ -91,6 +91,7 @@ def test_json_holds_the_motion_and_its_units(tmp_path):
     assert (read['fps'], read['width'], read['height'], read['person'], read['frames']) == (25, 640, 480, 'person 0', 12)
     assert np.abs(np.array(read['pose3d_rel']) - motion.pose3d_rel).max() < 5.1e-5
     assert np.abs(np.array(read['pose2d_px']) - motion.pose2d_px).max() < 5.1e-3
+    assert np.allclose(read['time'], np.arange(12) / 25)
     assert np.array_equal(read['guessed'], motion.guessed) and read['guessed'][0][0] is False
     assert 'metres' in read['units']['pose3d_rel'] and 'y down' in read['units']['pose3d_rel']
 
@@ -211,6 +212,41 @@ def test_a_frame_in_which_all_joints_coincide_leaves_the_others_intact(tmp_path)
     assert np.abs(places['LFoot'][[0, 2]] - 100 * upright(motion.pose3d_rel)[[0, 2], H36M_16.joints('LFoot')[0]]).max() < 2e-3
 
 
+# Uneven frames
+
+def uneven():
+    """A person who turns by 90 degrees a second; at 10 frames per second, the frames 2 to 4 and 7 are missing."""
+    time = np.array([0, 1, 5, 6, 8, 9]) / 10
+    return motion_of([turned(90 * each) for each in time], fps=10.)._replace(time=time)
+
+
+def test_uneven_frames_are_interpolated_at_a_constant_rate():
+    found = at_constant_rate(uneven())
+    assert np.allclose(found.time, np.arange(10) / 10)
+    assert nearest_frames(uneven()).tolist() == [0, 1, 1, 1, 2, 2, 3, 3, 4, 5]
+    assert np.array_equal(found.guessed, uneven().guessed[nearest_frames(uneven())])
+    for field in ('pose3d_rel', 'pose2d_px'):
+        before, after = getattr(uneven(), field), getattr(found, field)
+        assert after.dtype == np.float32 and np.allclose(after[[0, 1, 5, 6, 8, 9]], before, atol=1e-6)
+        assert np.allclose(after[3], (before[1] + before[2]) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize('shaken', [0, .004])
+def test_frames_that_are_almost_even_are_left_as_they_are(shaken):
+    motion = motion_of([FACING] * 6)
+    motion = motion._replace(time=motion.time + shaken * np.array([0, 1, -1, 1, -1, 1]))
+    assert at_constant_rate(motion) is motion and nearest_frames(motion).tolist() == [*range(6)]
+
+
+def test_bvh_has_a_constant_rate_and_the_other_files_the_times_of_the_frames(tmp_path):
+    write_bvh(tmp_path / 'it.bvh', uneven())
+    _, _, _, _, table, frame_time = read_bvh(tmp_path / 'it.bvh')
+    assert len(table) == 10 and frame_time == pytest.approx(.1)
+    write_json(tmp_path / 'it.json', uneven())
+    read = json.loads((tmp_path / 'it.json').read_text())
+    assert read['time'] == [0, .1, .5, .6, .8, .9] and read['frames'] == 6
+
+
 # Who is in sight
 
 def test_people_are_in_sight_from_the_first_to_the_last_frame_with_a_joint_that_is_not_guessed():
@@ -231,7 +267,8 @@ def test_one_frame_is_enough(tmp_path, write):
 
 @WRITERS
 @pytest.mark.parametrize('broken', [dict(fps=0.), dict(fps=float('nan')), dict(pose3d_rel=np.full((2, 16, 3), np.nan)),
-                                    dict(pose2d_px=np.full((2, 16, 2), np.inf)), dict(pose3d_rel=np.zeros((0, 16, 3)))],
+                                    dict(pose2d_px=np.full((2, 16, 2), np.inf)), dict(pose3d_rel=np.zeros((0, 16, 3))),
+                                    dict(time=np.array([0., 0.])), dict(time=np.array([0., np.nan]))],
                          ids=str)
 def test_an_invalid_motion_is_refused_and_an_older_file_is_kept(tmp_path, write, broken):
     (tmp_path / 'it').write_text('as it was')

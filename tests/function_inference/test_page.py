@@ -70,6 +70,13 @@ def test_the_page_holds_all_people_and_when_they_are_in_sight(tmp_path):
     assert np.abs(np.reshape(data['people'][1]['pose2d_px'], (12, 16, 2)) - other.pose2d_px).max() <= .0501
 
 
+def test_uneven_frames_are_played_at_a_constant_rate(tmp_path):
+    motion = random_motion(4)._replace(time=np.array([0, .04, .2, .24]))
+    _, data = page_of(tmp_path, motion)
+    assert data['frames'] == len(data['people'][0]['pose3d_mm']) == len(data['people'][0]['guessed']) == 7 and data['fps'] == 25
+    assert np.abs(np.reshape(data['people'][0]['pose2d_px'][-1], (16, 2)) - motion.pose2d_px[-1]).max() <= .0501
+
+
 def test_bones_and_colours_are_those_of_the_pictures(tmp_path):
     _, data = page_of(tmp_path, random_motion())
     assert [tuple(bone) for bone in data['bones']] == list(H36M_16.edges)
