@@ -23,7 +23,8 @@ from common.skeleton import H36M_16
 from utils.runs.checkpoint import load_lifter
 
 INPUT, OUTPUT = 'pose2d_norm', 'pose3d'
-OPSET = 23            # that of ONNX 1.18
+OPSET = 18            # PyTorch's exporter writes none that is older; ONNX Runtime 1.17 reads it
+NEWEST_OPSET = 23     # that of ONNX 1.18
 NUM_POSES = 1000
 BATCHES = (1, 7, NUM_POSES - 8)     # sizes of the test batches: a file that is right for one size only is found
 TOLERANCE_M = 1e-4    # 0.1 mm; float32 rounding alone reaches 2e-5 for inputs far from the training poses
@@ -39,14 +40,14 @@ class Exported(NamedTuple):
 
 
 class Format(NamedTuple):
-    """`write(lifter, metadata, path)` writes a file; `opened(path)` returns a function like the lifter itself."""
+    """`write(lifter, metadata, path, opset)` writes a file (`opset`: of ONNX); `opened(path)` is a function like the lifter."""
     suffix: str
     write: Callable
     opened: Callable
 
 
-def export_lifter(checkpoint, formats, folder=None, overwrite=False):
-    """Yield an Exported for each of `formats` (names in FORMATS), beside the checkpoint or in `folder`.
+def export_lifter(checkpoint, formats, folder=None, overwrite=False, opset=OPSET):
+    """Yield an Exported for each of `formats` (names in FORMATS), beside the checkpoint or in `folder`; `opset`: of ONNX.
 
     Each file is compared with PyTorch on 1,000 poses before it gets its final name. InputError where the checkpoint
     cannot be read, a package is missing, a file exists already (unless `overwrite`), or the results differ.
@@ -63,7 +64,7 @@ def export_lifter(checkpoint, formats, folder=None, overwrite=False):
             raise InputError(f'{path} exists already; give --overwrite or another --output')
     folder.mkdir(parents=True, exist_ok=True)
     for name, path in paths.items():
-        yield _write_and_compare(FORMATS[name], lifter, describe(weights, checkpoint), path)
+        yield _write_and_compare(FORMATS[name], lifter, describe(weights, checkpoint), path, opset)
 
 
 def stem(checkpoint):
@@ -89,11 +90,11 @@ def describe(weights, checkpoint):
         output_units=f'metres; camera axes x right, y down, z forward; subtract joint 0, {H36M_16.names[0]}')
 
 
-def _write_and_compare(form, lifter, metadata, path):
+def _write_and_compare(form, lifter, metadata, path, opset):
     """Write the file under a temporary name and rename it once it is known to be right."""
     with written_whole(path) as partial:
         with _quiet():
-            form.write(lifter, metadata, partial)
+            form.write(lifter, metadata, partial, opset)
             difference_m = largest_difference(lifter, form.opened(partial))
         if not difference_m <= TOLERANCE_M:      # NaN is refused too
             raise InputError(f'{path} is not written: it would differ from PyTorch by {difference_m:.1e} m, more than '
@@ -138,26 +139,32 @@ def _any_batch():
     return ({0: torch.export.Dim('batch', min=1)},)
 
 
-def write_onnx(lifter, metadata, path):
+def write_onnx(lifter, metadata, path, opset=OPSET):
     """Write one file that contains the weights; the free dimension of its shapes is called `batch`."""
-    model = torch.onnx.export(exported_program(lifter), dynamo=True, opset_version=OPSET, verbose=False,
+    from onnx import helper
+    model = torch.onnx.export(exported_program(lifter), dynamo=True, opset_version=opset, verbose=False,
                               input_names=[INPUT], output_names=[OUTPUT], dynamic_shapes=_any_batch())
     model.model.metadata_props.update(metadata)
+    model.model.ir_version = helper.find_min_ir_version_for([helper.make_opsetid('', opset)])      # programs refuse newer ones
     model.save(path)
 
 
 def open_onnx(path):
     import onnxruntime
-    session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    except Exception as error:      # onnxruntime has many exception types of its own
+        raise InputError(f'onnxruntime {onnxruntime.__version__} cannot read the ONNX file; give another --opset, or install a '
+                         f'newer onnxruntime ({error})') from None
     return lambda pose2d_norm: torch.from_numpy(session.run([OUTPUT], {INPUT: pose2d_norm.numpy()})[0])
 
 
-def write_torchscript(lifter, metadata, path):
+def write_torchscript(lifter, metadata, path, _opset=None):
     traced = torch.jit.trace(lifter, _example(), check_trace=False)      # 1,000 poses will check it
     torch.jit.save(traced, str(path), _extra_files={METADATA: json.dumps(metadata)})
 
 
-def write_pt2(lifter, metadata, path):
+def write_pt2(lifter, metadata, path, _opset=None):
     torch.export.save(exported_program(lifter), path, extra_files={METADATA: json.dumps(metadata)})
 
 

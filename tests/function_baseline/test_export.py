@@ -107,13 +107,37 @@ def test_onnx_runs_with_numpy_and_onnxruntime_alone(onnx_file, tmp_path):
                   batches=(1, 7, 1000))
 
 
-def test_onnx_is_one_file_of_todays_opset_without_paths_of_this_machine(onnx_file):
+def test_onnx_is_one_file_that_older_programs_read_without_paths_of_this_machine(onnx_file):
     import onnx
     model = onnx.load(onnx_file[0], load_external_data=False)
+    assert export.OPSET == 18 and model.ir_version == 8      # ONNX Runtime 1.17 reads up to opset 20 and IR version 9
     onnx.checker.check_model(model, full_check=True)
     assert [(opset.domain, opset.version) for opset in model.opset_import] == [('', export.OPSET)]
     assert b'models_baseline/' not in onnx_file[0].read_bytes()
     assert not [weight for weight in model.graph.initializer if weight.external_data]
+
+
+def test_another_opset_can_be_chosen(onnx_file, tmp_path):
+    import onnx
+    exported, = run_export.main(['--evaluate', str(onnx_file[1]), '--format', 'onnx', '--opset', '20', '--output', str(tmp_path)])
+    model = onnx.load(exported.path)
+    assert model.opset_import[0].version == 20 and model.ir_version == 9
+
+
+@pytest.mark.parametrize('opset', ['17', '24', 'new'])
+def test_other_opsets_are_refused_in_one_line(opset, capsys):
+    with pytest.raises(SystemExit) as left:
+        run_export.main(['--evaluate', 'it.pth.tar', '--opset', opset])
+    message = capsys.readouterr().err
+    assert left.value.code == 2 and message.count('\n') == 1 and '--opset' in message and opset in message
+
+
+def test_an_onnxruntime_that_cannot_read_the_file_is_named_in_one_line(tmp_path):
+    pytest.importorskip('onnxruntime')
+    (tmp_path / 'it.onnx').write_bytes(b'no network')
+    with pytest.raises(InputError, match='onnxruntime [0-9.]+ cannot read the ONNX file; give another --opset') as error:
+        export.open_onnx(tmp_path / 'it.onnx')
+    assert '\n' not in str(error.value)
 
 
 @pytest.mark.slow
