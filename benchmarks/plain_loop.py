@@ -22,7 +22,7 @@ from utils.device import MMAP_THRESHOLD, TOP_PAD, TRIM_THRESHOLD
 WORKERS = 2    # the default of --num_workers
 # The largest values that the GNU C library chooses by itself (mallopt(3)); it stops adapting them once one is set
 MALLOC = ((MMAP_THRESHOLD, 32 << 20), (TRIM_THRESHOLD, 64 << 20), (TOP_PAD, 128 << 10))
-warnings.filterwarnings('ignore', 'Creating a tensor from a list of numpy')     # slow, but that is compared
+warnings.filterwarnings('ignore', 'Creating a tensor from a list of numpy')     # it is slow; here on purpose
 
 
 class PlainPoses(Dataset):
@@ -235,7 +235,7 @@ def lifter_step(lifter, optimizer, pose2d, pose3d):
 
 @torch.no_grad()
 def evaluate(lifter, batches, device):
-    """(MPJPE, P-MPJPE) in mm over batches (3D, 2D, camera)."""
+    """Mean (MPJPE, P-MPJPE) in mm over `batches` of (pose3d_cam, pose2d, camera)."""
     lifter.eval()
     errors, aligned_errors, count = 0., 0., 0
     for pose3d, pose2d, _ in batches:

@@ -236,7 +236,7 @@ def whole_epoch(ours, plain, device):
 
 
 def extrapolated_epoch(rows, ours):
-    """The Row of an epoch, added up from other rows: refresh, GAN, lifter on fake and real pairs, two evaluations."""
+    """Row with the time of an epoch, the sum of other rows: refresh, GAN, lifter on fake and real pairs, two evaluations."""
     batches = len(ours.training) / ours.size
     units = {'GAN iteration': batches, 'lifter step': batches * (1 + ours.kept / ours.played),
              'evaluation': 2 * len(ours.test) / ours.size, 'bone-length refresh': batches}

@@ -1,8 +1,8 @@
-"""Poses as bones: bone vectors (parent minus child), lengths and directions, the way back, and the bone-length swap.
+"""Bone vectors of poses (parent minus child), their lengths and directions, poses from bone vectors, the bone-length swap.
 
 Shapes, here for the 16 joints of H36M_16: pose3d (B, 16, 3) metres in any frame, bone vectors (B, 15, 3), bone lengths
-(B, 15, 1), ratios of the bone groups (B, 9). Every conversion multiplies rows, (B, 48) or (B, 45), by a constant matrix
-of the skeleton: one product of B rows is five times as fast on a CPU as B products of small matrices.
+(B, 15, 1), ratios of the bone groups (B, 9). Every conversion flattens its input to (B, 48) or (B, 45) and multiplies it
+by a constant matrix of the skeleton: on a CPU this one product is five times as fast as B products of small matrices.
 """
 from functools import lru_cache
 
@@ -13,18 +13,18 @@ from common.skeleton import H36M_16
 
 
 def mix_points(matrix, points):
-    """(B, n, 3) points -> (B, m, 3) weighted sums of each pose's points; `matrix` is made of the weights by `for_rows`."""
+    """(B, n, 3) points -> (B, m, 3) weighted sums of each pose's points. `matrix` (3 n, 3 m): `for_rows` of the weights."""
     return product(points.flatten(1), matrix).unflatten(1, (-1, 3))
 
 
 def for_rows(weights):
-    """(m, n) weights of points -> (3 n, 3 m), the matrix that rows of n flattened points are multiplied by."""
+    """(m, n) weights -> (3 n, 3 m) matrix, so that flattened points (B, 3 n) @ matrix are weighted sums (B, 3 m)."""
     return torch.kron(weights, torch.eye(3, dtype=weights.dtype)).T.contiguous()
 
 
 @lru_cache(maxsize=None)
 def _skeleton_matrix(skeleton, name, dtype, device):
-    """The skeleton's matrix of that name as `for_rows` gives it, made once for each type and device."""
+    """`for_rows` of the skeleton's matrix `name`, cached for each dtype and device."""
     return for_rows(torch.as_tensor(getattr(skeleton, name), dtype=dtype)).to(device)
 
 
@@ -41,7 +41,7 @@ def bone_lengths(vectors):
 def unit_bones(vectors):
     """(B, 15, 3) bone vectors -> the same directions with length one.
 
-    PoseAug: nothing is added to the length, so a bone of length zero gives NaN.
+    PoseAug: no epsilon is added to the length, so a bone of length zero gives NaN.
     """
     return vectors / bone_lengths(vectors)
 
@@ -57,7 +57,7 @@ def with_bone_lengths(pose3d, lengths, skeleton=H36M_16):
 
 
 def scale_by_group(ratios, skeleton=H36M_16):
-    """(B, 9) ratios of the bone groups -> (B, 15) ratios of the bones; a left bone and its right twin have the same."""
+    """(B, 9) ratios of the bone groups -> (B, 15) ratios of the bones; a bone has the same ratio on both sides."""
     return product(ratios, _group_matrix(skeleton, ratios.dtype, ratios.device))
 
 

@@ -13,7 +13,7 @@ import torch
 
 from common.rotation import quaternion_to_matrix
 
-NEARLY_SQUARE = 1.01     # height / width; Human3.6M's images of 1000 x 1002 pixels are scaled by their width in training
+NEARLY_SQUARE = 1.01     # largest height / width of an image that counts as square, like Human3.6M's 1000 x 1002 pixels
 
 
 def world_to_camera(pose3d_world, orientation, translation):
@@ -35,16 +35,15 @@ def pixels_to_normalised(pose2d_px, width, height):
 
 
 def padded_side(width, height):
-    """The side of the image, in pixels, that `pixels_to_padded` takes for 2: the height of a portrait image, else the width."""
+    """Length in pixels that `pixels_to_padded` scales to 2: the height of a portrait image, otherwise the width."""
     return height if height > NEARLY_SQUARE * width else width
 
 
 def pixels_to_padded(pose2d_px, width, height):
-    """(..., 2) pixels -> normalised coordinates of the image, a portrait image padded left and right to a square.
+    """(..., 2) pixels -> normalised image coordinates, after a portrait image was padded left and right to a square.
 
-    For a portrait image the height is the unit instead of the width, so that all of it lies within [-1, 1], the range on
-    which lifters were trained, and a flip still negates x. All other images as in training, by `pixels_to_normalised`.
-    Takes numpy arrays and tensors.
+    The padding keeps a portrait image within [-1, 1], the range on which lifters were trained, and a flip still negates x.
+    Other images are normalised as in training, by `pixels_to_normalised`. Takes numpy arrays and tensors.
     """
     if padded_side(width, height) == width:
         return pixels_to_normalised(pose2d_px, width, height)
@@ -73,8 +72,8 @@ def perspective_divide(pose3d_cam):
 def project(pose3d_cam, intrinsic):
     """Project with lens distortion: (B, J, 3) camera metres, (B, 9) intrinsic vectors -> (B, J, 2) normalised.
 
-    f * (xy * (1 + k . (r2, r2^2, r2^3) + p . xy) + p * r2) + c. PoseAug: Brown's model has 2 p . xy in the place of
-    p . xy, with p in this order.
+    f * (xy * (1 + k . (r2, r2^2, r2^3) + p . xy) + p * r2) + c. PoseAug: with p in this order, Brown's model has
+    2 p . xy instead of p . xy.
     """
     focal, centre, k, p = _split(intrinsic)
     xy = perspective_divide(pose3d_cam)
@@ -83,7 +82,7 @@ def project(pose3d_cam, intrinsic):
 
 
 def _distortion(xy, k, p):
-    """The lens moves points (B, J, 2) on the plane z = 1 to xy * factor + shift; (B, J, 1) and (B, J, 2)."""
+    """(B, J, 2) points on the plane z = 1 -> factor (B, J, 1), shift (B, J, 2): the lens moves xy to xy * factor + shift."""
     r2 = (xy ** 2).sum(-1, keepdim=True)
     radial = 1 + (k * torch.cat([r2, r2 ** 2, r2 ** 3], dim=-1)).sum(-1, keepdim=True)
     tangential = (p * xy).sum(-1, keepdim=True)
@@ -91,10 +90,10 @@ def _distortion(xy, k, p):
 
 
 def undistort(pose2d_norm, intrinsic, iterations=20):
-    """The inverse of `project` but for the depth: (B, J, 2) normalised, (B, 9) -> (B, J, 2) on the plane z = 1.
+    """The inverse of `project` up to depth: (B, J, 2) normalised, (B, 9) intrinsic vectors -> (B, J, 2) on the plane z = 1.
 
-    Fixed-point iteration, as there is no closed form; exact to rounding for lenses like Human3.6M's, and where the lens
-    has no distortion.
+    Fixed-point iteration, since there is no closed form. It is exact up to rounding for lenses without distortion or with
+    as little as Human3.6M's.
     """
     focal, centre, k, p = _split(intrinsic)
     distorted = (pose2d_norm - centre) / focal

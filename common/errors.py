@@ -1,4 +1,4 @@
-"""One way to refuse: an `InputError` says what is wrong, where, and what to do. The scripts print it and exit with 2."""
+"""The expected errors. The scripts print an `InputError` as one line, without a traceback, and exit with code 2."""
 
 
 class InputError(Exception):
@@ -6,11 +6,11 @@ class InputError(Exception):
 
 
 class Diverged(InputError):
-    """Training met a value that is not finite; going on would only lose time."""
+    """A loss or gradient in training was NaN or infinite."""
 
 
 def in_short(error):
-    """What an error says, on one line and fit to be printed: a file may put anything into it."""
+    """The message of an error as one printable line of at most 200 characters; it may contain text from a damaged file."""
     text = f'it has no {error}' if isinstance(error, KeyError) else str(error)
     text = ' '.join(text.split()) or type(error).__name__
     return ''.join(letter if letter.isprintable() else '?' for letter in text[:200])

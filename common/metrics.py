@@ -2,7 +2,7 @@
 
 Poses are (N, J, 3) in metres; results are per joint, per pose, or percentages.
 MPJPE and P-MPJPE: protocols 1 and 2 of Human3.6M. PCK and AUC: Mehta et al., 3DV 2017 (MPI-INF-3DHP), at 150 mm.
-No function here subtracts the root: pass root-relative poses to compare these.
+No function here subtracts the root: for root-relative errors, pass root-relative poses.
 """
 import torch
 
@@ -35,9 +35,9 @@ def p_mpjpe(predicted, target):
 
 
 def procrustes_align(predicted, target):
-    """(N, J, 3): each pose moved as near to its target as rotation, scale and translation, without reflection, can.
+    """(N, J, 3): each pose aligned to its target by the best rotation (without reflection), scale and translation.
 
-    Procrustes analysis (Umeyama, PAMI 1991), computed in float64; the result has the input's type.
+    Procrustes analysis (Umeyama, PAMI 1991), computed in float64; the result has the dtype of `predicted`.
     """
     source, goal = predicted.double(), target.double()
     source_mean, goal_mean = source.mean(-2, keepdim=True), goal.mean(-2, keepdim=True)
@@ -51,7 +51,7 @@ def procrustes_align(predicted, target):
 
 
 def rotation_by_svd(correlation):
-    """(N, 3, 3) sums of goal x source^T -> (N, 3, 3) rotations that bring the sources nearest to the goals."""
+    """(N, 3, 3) sums of goal x source^T -> (N, 3, 3) rotations that align the sources best with the goals."""
     u, singular, vt = torch.linalg.svd(correlation)
     signs = torch.ones_like(singular)
     signs[..., -1] = torch.sign(torch.linalg.det(u @ vt))
@@ -59,11 +59,11 @@ def rotation_by_svd(correlation):
 
 
 def rotation_by_squaring(correlation):
-    """Like `rotation_by_svd`, by products alone, since the host must wait for an SVD on a GPU.
+    """Like `rotation_by_svd`, but by matrix products only, because an SVD on a GPU makes the host wait.
 
-    The quaternion of the best rotation is the eigenvector to the largest eigenvalue of a symmetric (4, 4) matrix (Horn,
-    JOSA A 1987). That matrix, shifted to be positive, is squared SQUARINGS times, which makes 2^SQUARINGS steps of power
-    iteration. Where two rotations are equally good, the result is one between them, which is as good.
+    The quaternion of the best rotation is the eigenvector of the largest eigenvalue of a symmetric (4, 4) matrix (Horn,
+    JOSA A 1987). That matrix, shifted to have no negative eigenvalue, is squared SQUARINGS times, which equals
+    2^SQUARINGS steps of power iteration. If two rotations are equally good, the result lies between them and is as good.
     """
     (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = (row.unbind(-1) for row in correlation.transpose(-1, -2).unbind(-2))
     a, b, c, d, e, f = yz - zy, zx - xz, xy - yx, xy + yx, zx + xz, yz + zy
@@ -90,6 +90,6 @@ def auc(errors):
 
 
 def thresholds_above(errors):
-    """(N, J) errors in metres -> (N, J) int32: how many of AUC's thresholds lie above each error (none: no PCK hit)."""
+    """(N, J) errors in metres -> (N, J) int32: number of AUC thresholds above each error (0: not a PCK hit)."""
     thresholds = torch.tensor(AUC_THRESHOLDS, dtype=errors.dtype, device=errors.device)
     return len(AUC_THRESHOLDS) - torch.bucketize(errors, thresholds, out_int32=True, right=True)

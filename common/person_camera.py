@@ -1,13 +1,13 @@
-"""A virtual camera that looks at the person: what it would see, and the way back of the lifted pose.
+"""A virtual camera that looks at the person: the 2D pose it would see, and the rotation of the lifted pose back.
 
-A lifter knows people who stand near the middle of the image and fill a third of it, as in Human3.6M. Someone who is small
-or stands aside is seen by it from a wrong direction, and leans or falls over in 3D. A camera's image depends on its
-orientation and focal length in a known way: a rotation of the rays through the camera's centre. So the 2D joints can be
-turned and magnified to what a camera at the same place would have seen that points at the person, without any training;
-and the rotation is undone on the lifted pose. For a pinhole camera this is exact for any rotation.
+Lifters are trained on people who stand near the middle of the image and fill a third of it, as in Human3.6M. For a person
+who is small or at the side of the image they predict a pose seen from a wrong direction, which leans or falls over. But if
+a camera rotates about its centre, the rays to the joints rotate with it, whatever their depth is. So the 2D joints can be
+mapped, without any training, to what a virtual camera at the same place would see that points at the person and zooms in;
+the rotation is undone on the lifted pose. For a pinhole camera the mapping is exact.
 
-Frames: the camera frame is x right, y down, z forward; rays are points on the plane z = 1. `rotation` takes vectors of the
-camera frame (as columns) to those of the virtual camera's frame.
+Frames: the camera frame is x right, y down, z forward; rays are points on the plane z = 1. `rotation` maps vectors (columns)
+from the camera frame to the virtual camera's frame.
 """
 from typing import NamedTuple
 
@@ -15,25 +15,25 @@ import torch
 
 from common.camera import root_relative, undistort
 
-SIZE = 0.45              # of the square virtual image, for the larger side of the person's box; from 0.35 to 0.5 do alike
-FOCAL = 2.0              # normalised focal length where nothing is known: as long as the image's longer side
-LEAST_EXTENT = 1e-3      # of a box on the plane z = 1; a smaller one is a single point, and not magnified further
+SIZE = 0.45              # longer side of the person's box / side of the virtual image; 0.35 to 0.5 give similar results
+FOCAL = 2.0              # normalised focal length of an unknown camera: equal to the image's longer side
+LEAST_EXTENT = 1e-3      # smallest box on the plane z = 1; a smaller one is a single point and not magnified further
 DIRECTION_AT_LEAST = 1e-6
 
 
 class PersonView(NamedTuple):
-    """What the virtual cameras see: pose2d (B, J, 2) normalised, and their `rotation` (B, 3, 3), see the module."""
+    """What the virtual cameras see, `pose2d` (B, J, 2) normalised, and their `rotation` (B, 3, 3) as defined above."""
     pose2d: torch.Tensor
     rotation: torch.Tensor
 
 
 def view_person(pose2d_norm, intrinsic=None, seen=None, size=SIZE):
-    """PersonView of poses (B, J, 2) in normalised image coordinates: each in the middle, its box `size` of the image.
+    """Poses (B, J, 2), normalised image coordinates -> PersonView: people are centred, their box is `size` of the image.
 
-    `intrinsic` (B, 9): the cameras' intrinsic vectors, of which the lens distortion is undone; None: a focal length of
-    FOCAL, the centre of the image and no distortion. `seen` (B, J) bool: joints that count for the box (None: all). The
-    virtual camera does not roll: its x axis is orthogonal to the camera's y axis, so who stands upright before a level
-    camera stands upright before the virtual one.
+    `intrinsic` (B, 9): the cameras' intrinsic vectors, whose lens distortion is undone; None: focal length FOCAL, centre at
+    the middle of the image, no distortion. `seen` (B, J) bool: the joints that define the box (None: all). The virtual
+    camera does not roll: its x axis is orthogonal to the camera's y axis, so a person who stands upright in front of a
+    level camera is upright in the virtual image too.
     """
     rays = rays_of(pose2d_norm, intrinsic)
     rotation = look_at(_box_centre(rays, seen))
@@ -45,12 +45,12 @@ def view_person(pose2d_norm, intrinsic=None, seen=None, size=SIZE):
 
 
 def turn_back(pose3d_virtual, rotation):
-    """(B, J, 3) in the virtual cameras' frames -> the same vectors in the cameras' own frames. Root-relative poses stay so."""
+    """(B, J, 3) in the virtual cameras' frames -> the same vectors in the cameras' own frames. They remain root-relative."""
     return pose3d_virtual @ rotation
 
 
 def lift_person(lift, pose2d_norm, intrinsic=None, seen=None, size=SIZE):
-    """Root-relative pose (B, J, 3), metres, camera frame, that `lift` gives for the PersonView of `pose2d_norm` (B, J, 2).
+    """Lift `pose2d_norm` (B, J, 2) as the virtual cameras see it -> (B, J, 3) root-relative metres, camera frame.
 
     `lift`: a lifter, or any function from normalised 2D poses to 3D poses in the frame of the camera that saw them. For
     the other arguments see `view_person`.
@@ -66,7 +66,7 @@ def rays_of(pose2d_norm, intrinsic=None):
 
 
 def look_at(direction):
-    """(B, 3) directions in the camera frame -> (B, 3, 3) rotations to the frames of cameras that point there, without roll.
+    """(B, 3) directions in the camera frame -> (B, 3, 3) rotations to the frames of cameras that point there without roll.
 
     The rows are the virtual axes: z along the direction, x orthogonal to it and to the camera's y axis.
     """

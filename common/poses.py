@@ -1,4 +1,4 @@
-"""Sets of poses as resident tensors: a batch is an index, never a loop over samples."""
+"""Sets of poses as tensors on one device. A batch is selected by a tensor of indices, without a loop over samples."""
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ class PoseBatch(NamedTuple):
     """One batch of paired poses.
 
     pose3d_cam (B, 16, 3) metres, camera frame; pose2d (B, 16, 2) normalised image coordinates; camera (B, 9) intrinsic
-    vectors, None where the cameras are unknown.
+    vectors, None if the cameras are unknown.
     """
     pose3d_cam: torch.Tensor
     pose2d: torch.Tensor
@@ -23,8 +23,8 @@ class PoseSet:
     """N paired poses with their cameras, subjects, and the groups by which their errors are tabulated.
 
     pose3d_cam (N, 16, 3) float32 metres, camera frame, not root-relative; pose2d (N, 16, 2) float32 normalised image
-    coordinates; camera (N,) int64 rows of `intrinsics` (C, 9), both None where the cameras are unknown; subject (N,)
-    int64; group (N,) int64 indices of `group_names` (actions of Human3.6M, sequences of MPI-INF-3DHP); the skeleton.
+    coordinates; camera (N,) int64 row of each pose in `intrinsics` (C, 9), both None if the cameras are unknown; subject
+    (N,) int64; group (N,) int64 indices of `group_names` (actions of Human3.6M, sequences of MPI-INF-3DHP); the skeleton.
     """
     pose3d_cam: torch.Tensor
     pose2d: torch.Tensor
@@ -69,7 +69,7 @@ class PoseSet:
         return PoseBatch(self.take_only('pose3d_cam', index, device), self.take_only('pose2d', index, device), camera)
 
     def take_only(self, name, index, device=None):
-        """Like `take`, but one field alone: 'pose3d_cam' (B, 16, 3) or 'pose2d' (B, 16, 2)."""
+        """Like `take`, but only one field: 'pose3d_cam' (B, 16, 3) or 'pose2d' (B, 16, 2)."""
         return _gathered(getattr(self, name), index.to(self.device), device)
 
 

@@ -5,7 +5,7 @@ import torch
 
 
 def product(left, right):
-    """left @ right in full precision, forward and backward, also where `allow_tf32` permits TF32 to the networks.
+    """left @ right in full float32 precision, forward and backward, even if `allow_tf32` lets the networks use TF32.
 
     Shapes broadcast as in `@`; both factors have at least two dimensions.
     """
@@ -13,7 +13,7 @@ def product(left, right):
 
 
 class _FullPrecisionProduct(torch.autograd.Function):
-    """Sets the precision in forward and in backward, which autograd calls later: the setting is one of the whole process."""
+    """Sets the precision in forward and in backward, which autograd calls later: the setting applies to the whole process."""
 
     @staticmethod
     def forward(ctx, left, right):

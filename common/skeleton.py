@@ -1,8 +1,8 @@
-"""Skeletons as values: joint names and parents, from which indices, matrices and groups of bones are derived by name.
+"""Skeletons: joint names and parents. Joint indices, bone matrices and groups of bones are derived from the names.
 
 Conventions: the root is the first joint. A bone runs from a joint's parent to the joint; bone b ends in joint b + 1 and
-has that joint's name. A bone's vector is PARENT MINUS CHILD (PoseAug's sign). Left and right joints have the same name
-but for a leading L or R. No joint number but the root's, 0, is written anywhere else in the project.
+has that joint's name. A bone's vector is PARENT MINUS CHILD (PoseAug's sign). The names of a left and a right joint differ
+only in a leading L or R (LKnee, RKnee). No other module contains indices of these joints, except 0 for the root.
 """
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,15 +13,15 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Joint names, the parent of each joint, and what PoseAug and ST-GCN need to know that does not follow from these.
+    """Joint names, the parent of each joint, and settings of PoseAug and ST-GCN that do not follow from these.
 
     `names`, `parent_names`: one per joint; the root comes first and has the parent None; parents precede children.
-    `backbone`: bones whose direction the augmentor keeps (BA). `fixed_length`: bones whose length it keeps (BL).
-    `critic_parts`: part of the body -> the bones that this branch of the 3D critic sees.
-    `feedback_groups`: for each group of joints, joint -> weight of its error in the lifter's feedback.
-    `graph_parts`: part of the body -> its joints, as ST-GCN pools them. `graph_centre`: the joint from which its graph
-    is measured. `completed`: the skeleton on which ST-GCN works where it needs more joints; each additional joint is
-    put midway between its parent and its child.
+    `backbone`: bones whose direction BA does not change. `fixed_length`: bones whose length BL does not change.
+    `critic_parts`: body part -> bones that its branch of the 3D discriminator ("critic") sees.
+    `feedback_groups`: groups of joints in the lifter's feedback, each a dict joint -> weight of its error.
+    `graph_parts`: body part -> joints that ST-GCN pools into it. `graph_centre`: joint from which ST-GCN counts distances
+    in the graph. `completed`: the skeleton on which ST-GCN works, if it needs more joints than this one; each additional
+    joint is the midpoint of its parent and its child.
     """
     names: tuple
     parent_names: tuple
@@ -93,14 +93,14 @@ class Skeleton:
 
     @cached_property
     def bone_groups(self):
-        """The group of each bone. A left bone and its right twin share one; numbered by first appearance."""
+        """Group index of each bone, numbered by first appearance. A left bone and the same bone on the right share a group."""
         kinds = [_without_side(name) for name in self.names[1:]]
         order = list(dict.fromkeys(kinds))
         return [order.index(kind) for kind in kinds]
 
     @property
     def num_groups(self):
-        """How many bone groups there are (9 for H36M_16)."""
+        """Number of bone groups (9 for H36M_16)."""
         return max(self.bone_groups) + 1
 
     @cached_property
@@ -125,7 +125,7 @@ class Skeleton:
         return matrix
 
     def completion_matrix(self):
-        """(joints of `completed`, joints): copies this skeleton's joints and puts the others midway; see `completed`."""
+        """(joints of `completed`, joints): copies this skeleton's joints and adds the midpoints; see `completed`."""
         whole = self.completed or self
         matrix = np.zeros((whole.num_joints, self.num_joints), dtype=np.float32)
         for row, name in zip(matrix, whole.names):
@@ -139,7 +139,7 @@ class Skeleton:
         return (self.parent_names[self.names.index(name)], *children)
 
     def hops_from(self, name):
-        """Number of bones on the way from each joint to the named one."""
+        """Number of bones between each joint and the named one."""
         distance = {self.names.index(name): 0}
         frontier = list(distance)
         while frontier:
@@ -177,31 +177,31 @@ def _human36m(torso_to_head, **options):
         parent_names=(None, 'Hip', 'RHip', 'RKnee', 'Hip', 'LHip', 'LKnee', 'Hip', 'Spine', *above[:-1],
                       'Thorax', 'LShoulder', 'LElbow', 'Thorax', 'RShoulder', 'RElbow'),
         backbone=('Spine', 'Thorax'), fixed_length=('Thorax',),
-        # PoseAug: the reference calls the third branch the left leg and the fourth the right leg. Here they have the
-        # names of their joints. Each leg's branch also sees the hip bone of the other side. The order of the parts is
-        # that of the columns of the critic's output.
+        # PoseAug: the reference calls the third branch the left leg and the fourth the right leg; here they are named after
+        # their joints. Each leg's branch also sees the hip bone of the other side. The columns of the critic's output have
+        # this order.
         critic_parts=dict(left_arm=('Thorax', 'LShoulder', 'LElbow', 'LWrist'),
                           right_arm=('Thorax', 'RShoulder', 'RElbow', 'RWrist'),
                           right_leg=('RHip', 'RKnee', 'RFoot', 'LHip', 'Spine'),
                           left_leg=('RHip', 'LHip', 'LKnee', 'LFoot', 'Spine'),
                           torso=('RHip', 'LHip', 'Spine', *above, 'LShoulder', 'RShoulder')),
-        # PoseAug: three groups by distance from the trunk. Hip, Spine and Thorax belong to none; Head (with Neck, where
-        # there is one) counts with the knees and elbows, with a smaller weight.
+        # PoseAug: three groups by distance from the trunk. Hip, Spine and Thorax are in no group; Head, and Neck if the
+        # skeleton has it, are in the group of the knees and elbows, with a smaller weight.
         feedback_groups=(dict(RHip=5, LHip=5, LShoulder=5, RShoulder=5),
                          dict(RKnee=2, LKnee=2, LElbow=2, RElbow=2, **dict.fromkeys(torso_to_head, 1)),
                          dict(RFoot=1, LFoot=1, LWrist=1, RWrist=1)),
         graph_parts=dict(_LIMBS, torso=('Hip', 'Spine', *above)), graph_centre='Spine', **options)
 
 
-# Human3.6M's 17 moving joints. Neck (also called Nose) stands between Thorax and Head.
+# Human3.6M's 17 moving joints. Neck (also called Nose) lies between Thorax and Head.
 H36M_17 = _human36m(('Neck', 'Head'))
 # PoseAug's 16 joints: the same without Neck.
 H36M_16 = _human36m(('Head',), completed=H36M_17)
 
-# MPI-INF-3DHP's official protocol scores 14 joints: neither pelvis nor spine.
+# MPI-INF-3DHP's official protocol scores 14 joints: these 16 without Hip and Spine.
 OFFICIAL_14_NAMES = tuple(name for name in H36M_16.names if name not in ('Hip', 'Spine'))
 
 
 def official_14(skeleton):
-    """Indices of the official 14 joints in a skeleton that has them all."""
+    """Indices of the official 14 joints in a skeleton that contains all of them."""
     return [joint for joint, name in enumerate(skeleton.names) if name in OFFICIAL_14_NAMES]

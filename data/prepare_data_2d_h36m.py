@@ -40,7 +40,8 @@ EVOSKELETON_FILES = ('twoDPose_HRN_train.npy', 'twoDPose_HRN_test.npy')
 EVOSKELETON_VIEW = re.compile(r'(.+)\.(\d+)\.h5(?:-sh)?')
 DETECTORS = [name for name in KEYPOINTS if name != 'gt']
 CAMERA_IDS = [camera.id for camera in cameras(SUBJECTS[0])]     # the same four cameras for all subjects
-DOWNLOAD = 'the download that DATASETS.md names'
+WHERE = 'DATASETS.md, section 1'
+DOWNLOAD = f'a new download ({WHERE})'
 
 
 @exits_cleanly
@@ -99,12 +100,12 @@ def read_videopose3d(path):
         table = {subject: {sequence_name(name): list(views) for name, views in sequences.items()}
                  for subject, sequences in positions_2d.items()}
     except (AttributeError, TypeError):
-        raise InputError(f'{path} holds no dict subject -> sequence -> four views; get it by {DOWNLOAD}') from None
+        raise InputError(f'{path} holds no dict subject -> sequence -> four views; download it again ({WHERE})') from None
     for subject, sequences in table.items():
         for sequence, views in sequences.items():
             if len(views) != len(CAMERA_IDS):
                 raise InputError(f'{path} holds {len(views)} views of {subject} {sequence} where {len(CAMERA_IDS)} are '
-                                 f'needed; get it by {DOWNLOAD}')
+                                 f'needed; download it again ({WHERE})')
     return table
 
 
@@ -117,13 +118,13 @@ def read_hr(folder):
         require_source(path, "EvoSkeleton's file of detections")
         views = load_npy(path, DOWNLOAD)
         if not isinstance(views, dict):
-            raise InputError(f'{path} holds no dict (subject, action, view) -> poses; get it by {DOWNLOAD}')
+            raise InputError(f'{path} holds no dict (subject, action, view) -> poses; download it again ({WHERE})')
         for key, view in views.items():
             subject, sequence, place = parse_hr_key(key, path)
             four = table.setdefault(subject, {}).setdefault(sequence, [None] * len(CAMERA_IDS))
             if four[place] is not None:
                 raise InputError(f'{path} holds {subject} {sequence} of camera {CAMERA_IDS[place]} a second time; '
-                                 f'get it by {DOWNLOAD}')
+                                 f'download it again ({WHERE})')
             four[place] = view
     return table
 
@@ -136,7 +137,7 @@ def parse_hr_key(key, path):
         return f'S{int(subject)}', sequence_name(sequence), CAMERA_IDS.index(camera_id)
     except (AttributeError, TypeError, ValueError):
         raise InputError(f'{path} holds the key {key!r} where (subject, action, "Sequence.camera.h5-sh") is needed, '
-                         f'the camera one of {", ".join(CAMERA_IDS)}; get it by {DOWNLOAD}') from None
+                         f'the camera one of {", ".join(CAMERA_IDS)}; download it again ({WHERE})') from None
 
 
 def without_3d(table, frames):
@@ -156,7 +157,7 @@ def convert(table, layout, frames, source):
     needed = [' '.join(key) for key in missing if key not in CORRUPTED]
     if needed:
         raise InputError(f'{source} lacks detections of {len(needed)} sequences that have 3D: {", ".join(needed)}; '
-                         f'get it by {DOWNLOAD}')
+                         f'download it again ({WHERE})')
     positions_2d = {subject: {} for subject in frames}
     with progress([key for key in flat if key not in missing], 'converting') as bar:
         for subject, sequence in bar:
@@ -169,14 +170,14 @@ def convert(table, layout, frames, source):
 def convert_view(view, layout, frames, where):
     """A raw view -> (frames, 16, 2) float32 pixels; InputError, naming `where`, for a wrong shape or too few frames."""
     if view is None:
-        raise InputError(f'{where} is missing; get it by {DOWNLOAD}')
-    view = view if isinstance(view, np.ndarray) else np.empty((), dtype=object)     # asarray fails on ragged lists
+        raise InputError(f'{where} is missing; download it again ({WHERE})')
+    view = view if isinstance(view, np.ndarray) else np.empty((), dtype=object)     # np.asarray fails on ragged lists
     if view.shape[1:] != layout.frame_shape or view.dtype.kind not in 'fiu':
         raise InputError(f'{where} holds an array of shape {view.shape} and type {view.dtype} where (frames, '
-                         f'{", ".join(map(str, layout.frame_shape))}) numbers are needed; get it by {DOWNLOAD}')
+                         f'{", ".join(map(str, layout.frame_shape))}) numbers are needed; download it again ({WHERE})')
     if len(view) < frames:
         raise InputError(f'{where} holds {len(view)} frames where the motion capture has {frames}; '
-                         f'get it by {DOWNLOAD}')
+                         f'download it again ({WHERE})')
     return finite_float32(view[:frames].reshape(frames, -1, 2)[:, layout.joints], where)
 
 

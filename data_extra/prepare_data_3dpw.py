@@ -164,7 +164,7 @@ def _array(value, where):
 
 
 def require_rigid(cam_poses, path):
-    """InputError unless each matrix of (T, 4, 4) is a rigid transform (rotation and translation of column vectors)."""
+    """InputError unless all `cam_poses` (T, 4, 4) are rigid transforms, a rotation and a translation of column vectors."""
     rotation = cam_poses[:, :3, :3]
     with np.errstate(all='ignore'):                        # overflow and NaN fail the comparison
         near_identity = np.abs(rotation @ rotation.swapaxes(1, 2) - np.eye(3)) < RIGID

@@ -1,4 +1,4 @@
-"""Command-line flags in groups, of which each script takes what it needs. Names and defaults are the reference's."""
+"""Command-line flags in groups; each script takes the groups that it needs. Names and defaults are the reference's."""
 import argparse
 import sys
 
@@ -13,7 +13,7 @@ NO_NOTE = 'debug'
 
 
 class TrainerParser(Parser):
-    """A Parser of flags that describe a lifter."""
+    """Parser of the trainers and of run_evaluate.py; checks that the flags fit together."""
 
     @staticmethod
     def require_consistent(args):
@@ -24,10 +24,10 @@ class TrainerParser(Parser):
 
 
 def dropout_rate(text):
-    """A number below 1; a negative one keeps ST-GCN's own rates."""
+    """A number below 1; a negative one stands for ST-GCN's own rates."""
     value = float(text)
     if not value < 1:
-        raise argparse.ArgumentTypeError(f'{text!r} is no dropout rate: at least 0 and below 1, or -1')
+        raise argparse.ArgumentTypeError(f'{text!r} is not a dropout rate: give a number from 0 to below 1, or -1')
     return value
 
 
@@ -118,18 +118,18 @@ def baseline_parser(description, datasets=('h36m',)):
     add_lifter_args(parser)
     add_run_args(parser, snapshot=25, pretrain=False)
     group = add_training_args(parser)
-    group.add_argument('--lr', default=1e-3, type=number)
+    group.add_argument('--lr', default=1e-3, type=number, help='learning rate (default %(default)s)')
     group.add_argument('--lr_decay', default=100000, type=positive, metavar='STEPS', help='steps between decays')
-    group.add_argument('--lr_gamma', default=0.96, type=number, help='factor of a decay')
+    group.add_argument('--lr_gamma', default=0.96, type=number, help='factor by which a decay multiplies the learning rate')
     group.add_argument('--action-wise', default=True, type=boolean, metavar='BOOL',
                        help='does nothing: the table per action is always printed')
     return parser
 
 
 def parse(parser, argv, idle=(), used=None):
-    """Parse the command line; keep in `args.explicit` which flags were typed, and warn of typed flags that do nothing.
+    """Parse the command line. `args.explicit` names the flags that were given; those without effect cause a warning.
 
-    `idle`: names of flags that do nothing in this script; where `used` is given, all flags not in it do nothing either.
+    `idle`: names of flags without effect in this script; if `used` is given, flags not in it have no effect either.
     """
     args = parser.parse_args(argv)
     args.explicit = explicit_flags(parser, argv)
@@ -140,5 +140,3 @@ def parse(parser, argv, idle=(), used=None):
             print(f'warning: {action.option_strings[0]} does nothing here', file=sys.stderr)
     parser.require_consistent(args)
     return args
-
-

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run beside its scalars, made once an epoch from a limited sample of poses.
+"""What TensorBoard shows of a run besides its scalars, made once an epoch from a limited sample of poses.
 
 The functions return a Summary for the event file, or tag -> number. They do not draw from torch's global random numbers
 and change no network, except that the lifter is left in eval mode, as after an evaluation.
@@ -22,7 +22,7 @@ from utils.runs.score_names import SCORE_COLUMNS, TAGS
 SAMPLE = 1024      # poses in the sample
 SHOWN = 6          # poses drawn: as many of the hardest as of the easiest
 SCORES = [f'scores/{column}' for column in SCORE_COLUMNS]     # the same names in both trainers, for one table of all runs
-# arguments without influence on the numbers
+# arguments that do not influence the results
 NO_HYPER_PARAMETERS = ('action_wise', 'checkpoint', 'data_root', 'dataset', 'decay_epoch', 'device', 'evaluate',
                        'graphs', 'keep_snapshots', 'num_workers', 'pretrain_path', 'snapshot')
 
@@ -73,7 +73,7 @@ def joint_errors(lifter, tests, device):
 
 
 def hardness_image(tag, lifter, pose2d, pose3d_cam, skeleton=H36M_16):
-    """Summary with a picture of `hardest_and_easiest`; an empty one where there are no poses."""
+    """Summary with a picture of `hardest_and_easiest`; an empty one if there are no poses."""
     if len(pose2d) == 0:
         return Summary()
     return figure_summary(tag, hardness_figure(*hardest_and_easiest(lifter, pose2d, pose3d_cam), skeleton=skeleton))
@@ -101,14 +101,14 @@ def figure_summary(tag, figure):
 
 
 def thinned(poses):
-    """SAMPLE evenly spread poses of a PoseSet, or all where there are fewer."""
+    """PoseSet of SAMPLE evenly spaced poses, or of all if there are fewer."""
     index = spread_out(len(poses)).to(poses.device)
     parts = {name: getattr(poses, name) for name in ('pose3d_cam', 'pose2d', 'camera', 'subject', 'group')}
     return replace(poses, **{name: part[index] for name, part in parts.items() if part is not None})
 
 
 def spread_out(count):
-    """(SAMPLE,) int64, or (count,) where that is less: evenly spread indices from 0 to count - 1."""
+    """min(SAMPLE, count) evenly spaced indices from 0 to count - 1, int64."""
     sample = min(SAMPLE, count)
     return torch.arange(sample) * count // sample
 

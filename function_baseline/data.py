@@ -1,4 +1,4 @@
-"""What both trainers and the evaluation load."""
+"""The training and test data of both trainers and of the evaluation."""
 from typing import NamedTuple
 
 from common.datasets import TEST_SETS
@@ -17,7 +17,8 @@ class EvaluationSets(NamedTuple):
 def load_training(args, device):
     """The training PoseSet and the EvaluationSets, resident on the device; prints how many poses they hold.
 
-    The Human3.6M files are read once for both; where they prove sound, they get their flat copies.
+    The Human3.6M files are read once for both. If they are valid, a flat copy for faster reading is written beside each.
+    InputError if a file is missing or damaged, or if fewer than 2 training poses are selected.
     """
     select_actions(args.actions)      # refuse a wrong name before the long read
     dhp = TEST_SETS['3dhp'].load(args.data_root).resident(device)
@@ -26,7 +27,7 @@ def load_training(args, device):
     selection = args.keypoints, args.actions, args.downsample
     training = agreeing_poses(files, subjects, *selection).resident(device)
     if len(training) < 2:
-        raise InputError(f'{len(training)} training poses are left by --actions and --downsample; BatchNorm needs 2')
+        raise InputError(f'--actions and --downsample select {len(training)} training poses; select at least 2 (for BatchNorm)')
     h36m = agreeing_poses(files, TEST_SUBJECTS, *selection).resident(device)
     copy_h36m(files)
     print(f'{len(training):,} training poses; tests: Human3.6M {len(h36m):,}, MPI-INF-3DHP {len(dhp):,}')

@@ -12,7 +12,7 @@ from common.skeleton import H36M_16, official_14
 from utils import interrupts
 
 CHUNK, GPU_CHUNK = 1024, 16384     # poses at once; more do not fit into a CPU's cache and are slower there
-CAMERAS = ('image', 'person')          # which camera's 2D are lifted; see `evaluate`
+CAMERAS = ('image', 'person')          # whose 2D are lifted: see `evaluate`
 
 
 class PoseErrors(NamedTuple):
@@ -35,8 +35,8 @@ def evaluate(lifter, poses, device, flip, camera='image'):
     """PoseErrors of `lifter` on a PoseSet.
 
     `flip`: test-time flip, the average with the prediction for the mirrored image (the protocol of MPI-INF-3DHP). The
-    root is subtracted from the average, so it has no error and counts as a hit. `camera`: 'image' lifts the 2D as they
-    are in the image, as the reference does; 'person' as a virtual camera that looks at the person sees them.
+    root is subtracted from the average, so it has no error and counts as a hit. `camera`: 'image' lifts the 2D poses as
+    they are, like the reference; 'person' lifts what a virtual camera that looks at the person would see.
     """
     errors = per_pose_errors(lifter, poses, device, flip, camera)
     figures = _figures(*errors, official_14(poses.skeleton))

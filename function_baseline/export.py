@@ -26,7 +26,7 @@ INPUT, OUTPUT = 'pose2d_norm', 'pose3d'
 OPSET = 18            # PyTorch's exporter writes none that is older; ONNX Runtime 1.17 reads it
 NEWEST_OPSET = 23     # that of ONNX 1.18
 NUM_POSES = 1000
-BATCHES = (1, 7, NUM_POSES - 8)     # sizes of the test batches: a file that is right for one size only is found
+BATCHES = (1, 7, NUM_POSES - 8)     # a file may be right for one batch size only
 TOLERANCE_M = 1e-4    # 0.1 mm; float32 rounding alone reaches 2e-5 for inputs far from the training poses
 METADATA = 'metadata.json'          # its name in .torchscript.pt and .pt2 files; ONNX files have metadata entries
 ONNX_PACKAGES = ('onnx', 'onnxscript', 'onnxruntime')
@@ -49,7 +49,7 @@ class Format(NamedTuple):
 def export_lifter(checkpoint, formats, folder=None, overwrite=False, opset=OPSET):
     """Yield an Exported for each of `formats` (names in FORMATS), beside the checkpoint or in `folder`; `opset`: of ONNX.
 
-    Each file is compared with PyTorch on 1,000 poses before it gets its final name. InputError where the checkpoint
+    Each file is compared with PyTorch on 1,000 poses before it gets its final name. InputError if the checkpoint
     cannot be read, a package is missing, a file exists already (unless `overwrite`), or the results differ.
     """
     checkpoint = Path(checkpoint)

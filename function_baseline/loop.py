@@ -40,7 +40,7 @@ class BaselineState:
     """Everything that changes while a baseline trains."""
 
     def __init__(self, args, device, skeleton=H36M_16):
-        """Start from `starting_lifter`, which may write a pretrained lifter's name and stages into `args`."""
+        """Create the lifter. The name and stages of a pretrained one are written into `args`."""
         seed_everything(args.random_seed)
         pretrained = args.pretrain or bool(args.pretrain_path)
         self.lifter = starting_lifter(args, pretrained, skeleton).to(device)
@@ -55,7 +55,7 @@ class BaselineState:
                 'history': self.history}
 
     def load_state_dict(self, state):
-        """Load, in place, what `state_dict` gave; ValueError, KeyError or the like where the content is something else."""
+        """Load the result of `state_dict` in place. ValueError, KeyError and the like if `state` holds anything else."""
         load_network(self.lifter, state[BASELINE_KEY])
         load_adam(self.optimizer, state['optimizer'])
         self.schedule.load_state_dict(state['schedule'])
@@ -70,7 +70,7 @@ class BaselineState:
 
 @interrupts.after_the_step()
 def train_baseline(args, training, tests, device, resumed=None):
-    """Train for args.epochs and evaluate after each; returns the path of the run directory."""
+    """Train for args.epochs epochs, evaluate after each; returns the path of the run directory. Raises Diverged."""
     state = BaselineState(args, device, training.skeleton)
     if resumed:
         take_over(state, resumed.content, resumed.directory)
@@ -96,8 +96,8 @@ def train_baseline(args, training, tests, device, resumed=None):
 
 
 def _room(state, args):
-    """Bytes of disk that the run still needs: for the last and the best checkpoint, each twice, as a new one is written
-    beside the old one, and for the snapshots.
+    """Disk space in bytes that the run still needs: for the snapshots, and for the last and the best checkpoint, each twice,
+    because a new one is written before the old one is replaced.
     """
     epochs = args.epochs - state.epoch
     return bool(epochs) * (2 * trained_bytes(state.lifter) + (2 + epochs // args.snapshot) * weight_bytes(state.lifter))

@@ -14,9 +14,9 @@ _HEADER = f'{"":<{_NAME_WIDTH}}{"poses":>9}{"MPJPE":>9}{"P-MPJPE":>9}{"PCK16":>8
 def report_checkpoint(args, device, camera='image'):
     """Score the checkpoint args.evaluate on the test sets of args.dataset and print the tables.
 
-    'h36m': returns the PoseErrors on Human3.6M and MPI-INF-3DHP, and also prints 3DPW where it is prepared. '3dpw':
-    returns the PoseErrors with its two sources of 2D. `camera`: see `evaluate`. InputError where a file is missing or does
-    not fit.
+    Dataset 'h36m': returns the PoseErrors on Human3.6M and on MPI-INF-3DHP, and also prints 3DPW if it is prepared. '3dpw':
+    returns the PoseErrors with projected and with detected 2D. `camera`: see `evaluate`. InputError if a file is missing or
+    cannot be used.
     """
     args.dropout = 0.0      # an evaluation has no dropout
     lifter, weights = load_lifter(args.evaluate, args)
@@ -24,17 +24,17 @@ def report_checkpoint(args, device, camera='image'):
     epoch = weights.epoch if weights.epoch >= 0 else 'unknown'
     print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages, epoch {epoch}')
     if camera == 'person':
-        print('The 2D are turned to what a virtual camera sees that looks at the person (--camera person).')
+        print('The 2D poses are lifted as a virtual camera that looks at the person would see them (--camera person).')
     if args.dataset == '3dpw':
         return report_3dpw(lifter.to(device), args.data_root, device, camera)
     h36m, dhp = score(lifter.to(device), tests, device, camera)
-    print(f'\nHuman3.6M S9 and S11, {args.keypoints} 2D, no flip: mm and percent, per action')
+    print(f'\nHuman3.6M S9 and S11, {args.keypoints} 2D, no test-time flip: mm and percent, per action')
     print(table(h36m))
-    print('\nMPI-INF-3DHP test set, its own ground-truth 2D, flip averaged: per sequence')
+    print('\nMPI-INF-3DHP test set, its own ground-truth 2D, with test-time flip: per sequence')
     print(table(dhp))
     if TEST_SETS['3dpw'].path(args.data_root).is_file():
         report_3dpw(lifter, args.data_root, device, camera)
-    print('\nPCK (150 mm) and AUC: 16 = all joints, the root a sure hit (the reference); 14 = the official joints.')
+    print('\nPCK (150 mm) and AUC: 16 = all joints, the root always a hit (the reference); 14 = the official joints.')
     return h36m, dhp
 
 
@@ -44,9 +44,9 @@ def report_3dpw(lifter, data_root, device, camera='image'):
     Returns the PoseErrors with projected 2D and with the data set's detections.
     """
     pw3d, both = TEST_SETS['3dpw'], []
-    for keypoints, title in ((GT, 'its 3D projected'), (OPENPOSE, 'its OpenPose detections, poses found whole')):
+    for keypoints, title in ((GT, 'its 3D projected'), (OPENPOSE, 'its OpenPose detections, poses with all joints detected')):
         both.append(evaluate(lifter, pw3d.load(data_root, keypoints).resident(device), device, pw3d.flip, camera))
-        print(f'\n3DPW test split, 2D: {title}; flip averaged: per sequence')
+        print(f'\n3DPW test split, 2D: {title}; with test-time flip: per sequence')
         print(table(both[-1]))
     return tuple(both)
 

@@ -1,4 +1,4 @@
-"""Evaluation results under the names that they have in event files and log.txt."""
+"""Scores of an evaluation as a row of log.txt, as event tags, and as a printed line."""
 from common.datasets import TEST_SETS
 from function_baseline.evaluate import evaluate
 from utils.runs.score_names import TAGS

@@ -7,7 +7,7 @@ from utils.runs.checkpoint import find_pretrained, load_lifter
 def starting_lifter(args, pretrained, skeleton=H36M_16):
     """A new or a pretrained lifter on the CPU; a pretrained one writes its own name and stages into `args`.
 
-    A resumed run starts from a new one, as it takes its weights from its own checkpoint afterwards. With --compile, the
+    A resumed run gets a new one, because its own checkpoint is loaded into it afterwards. With --compile, the
     lifter's forward and backward pass are compiled when they first run; its weights keep their names.
     """
     lifter = _pretrained_lifter(args, skeleton) if pretrained and not args.resume else build_lifter(

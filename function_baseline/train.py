@@ -25,7 +25,7 @@ def train_lifter(lifter, optimizer, batches, take, task, max_norm=1.0, before_st
 
     `batches`: index tensors. `take(index)`: (pose2d (B, 16, 2) normalised, pose3d_rel (B, 16, 3) metres). `before_step()`
     may set the learning rate. `graphs`: on a GPU, record the step once and replay it. Raises Diverged, which names task
-    and iteration, where loss or gradient is not finite; such a step does not change the weights.
+    and iteration, if loss or gradient is not finite; such a step does not change the weights.
     """
     lifter.train()
     losses = []

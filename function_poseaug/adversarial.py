@@ -1,4 +1,4 @@
-"""One adversarial epoch: augmentor against discriminators over all poses, while RT pairs are collected for the lifter."""
+"""One adversarial epoch: the augmentor plays against the discriminators on all poses; RT pairs are kept for the lifter."""
 from typing import NamedTuple
 
 import torch
@@ -25,7 +25,7 @@ class FakePairs(NamedTuple):
 
 
 class AdversarialEpoch(NamedTuple):
-    """The settings of one epoch. `iteration`: its first iteration, counted over the whole run from 0."""
+    """The settings of one epoch. `iteration`: its first one, counted from 0 over the run; `df`: critics train every df-th."""
     epoch: int
     iteration: int
     batch_size: int
@@ -38,7 +38,7 @@ class AdversarialEpoch(NamedTuple):
 
 
 class Updates(NamedTuple):
-    """The three updates of an iteration, as functions of tensors. What one returns is valid until its next call."""
+    """The three updates of an iteration, as functions of tensors. The result of an update is valid until its next call."""
     augmentor: Replayed
     critic3d: Replayed
     critic2d: Replayed
@@ -47,8 +47,9 @@ class Updates(NamedTuple):
 def adversarial_epoch(game, optimizers, pools, poses, settings, log, picture):
     """Play one epoch on `poses`, a PoseSet with swapped bone lengths. Returns (FakePairs, number of the next iteration).
 
-    `log.add(figures, iteration)` takes the log of each iteration, 0-d tensors by tag. `picture(source, fake, iteration)`
-    is called every PICTURE_EVERY iterations. Raises Diverged, from the log, where a figure is not finite.
+    `game`, `optimizers`, `pools`: Game, GameOptimizers and Pools; `settings`: AdversarialEpoch. `log`: ScalarLog for the
+    values of each iteration, 0-d tensors by tag; it raises Diverged if one is not finite. `picture(source, fake, iteration)`
+    is called every PICTURE_EVERY iterations.
     """
     for network in game:
         network.train()
@@ -105,7 +106,7 @@ def critics_step(updates, pools, targets, fake, pool_draws):
 
 
 class KeptPairs:
-    """The RT pairs of an epoch in preallocated tensors, with a mask, so that the host need not count them meanwhile."""
+    """The RT pairs of an epoch in preallocated tensors, with a mask, so that the host need not wait for their number."""
 
     def __init__(self, capacity, device, skeleton=H36M_16):
         self.pose3d_rel = torch.empty(capacity, skeleton.num_joints, 3, device=device)

@@ -1,4 +1,4 @@
-"""Flags of run_poseaug.py: those it shares, and those of the adversarial game. Names and defaults are the reference's."""
+"""Flags of run_poseaug.py: shared ones and those of the adversarial training. Names and defaults are the reference's."""
 from function_baseline.arguments import TrainerParser, add_data_args, add_lifter_args, add_run_args, add_training_args
 from function_poseaug.losses import FEEDBACKS, HardnessBand
 from function_poseaug.steps import FeedbackTerms, LossWeights
@@ -22,7 +22,7 @@ def poseaug_parser(description):
 
 
 def add_game_args(parser):
-    """Flags for the game: learning rates, warm-up, how often the discriminators train, which poses the lifter gets."""
+    """Flags for the game: learning rates, warm-up, how often the discriminators train, which poses train the lifter."""
     group = parser.add_argument_group('adversarial game')
     group.add_argument('--lr_g', default=1e-4, type=number, help='learning rate of the augmentor')
     group.add_argument('--lr_d', default=1e-4, type=number, help='learning rate of both discriminators')
@@ -38,35 +38,38 @@ def add_game_args(parser):
                        help="form of the lifter's feedback: range (released code) or exp (the paper's equation 9)")
     group.add_argument('--on_collapse', default='warn', choices=['warn', 'restart', 'stop'],
                        help='when the game collapses: print a warning and go on, restart from the last healthy epoch with '
-                            'other random numbers (also when the lifter meets NaN), or stop (default %(default)s)')
+                            'other random numbers (also when the loss is NaN), or stop (default %(default)s)')
     group.add_argument('--max_restarts', default=5, type=whole, metavar='N',
                        help='limit of --on_collapse restart; each restart after the first divides the learning rates of '
                             'augmentor and discriminators by ten (default %(default)s)')
 
 
 def add_loss_args(parser):
-    """Flags for the terms of the generator's loss, of which `loss_weights` and `feedback_terms` are made."""
+    """Flags for the terms of the generator's loss, read by `loss_weights` and `feedback_terms`."""
     group = parser.add_argument_group('generator loss')
-    group.add_argument('--hardratio_std_ba', default=2.0, type=number, help='half-width of BA\'s hardness band')
-    group.add_argument('--hardratio_ba_s', default=3.0, type=number, help='centre of this band at the start')
-    group.add_argument('--hardratio_ba', default=5.0, type=number, help='centre of this band at the end')
-    group.add_argument('--hardratio_std_rt', default=15.0, type=number, help='half-width of RT\'s hardness band')
-    group.add_argument('--hardratio_rt_s', default=17.0, type=number, help='centre of this band at the start')
-    group.add_argument('--hardratio_rt', default=17.0, type=number, help='centre of this band at the end')
+    group.add_argument('--hardratio_std_ba', default=2.0, type=number,
+                       help='half-width of the band for (error on BA poses) / (error on source poses)')
+    group.add_argument('--hardratio_ba_s', default=3.0, type=number, help='centre of BA\'s band at the start of training')
+    group.add_argument('--hardratio_ba', default=5.0, type=number, help='centre of BA\'s band at the end of training')
+    group.add_argument('--hardratio_std_rt', default=15.0, type=number,
+                       help='half-width of the band for (error on RT poses) / (error on source poses)')
+    group.add_argument('--hardratio_rt_s', default=17.0, type=number, help='centre of RT\'s band at the start of training')
+    group.add_argument('--hardratio_rt', default=17.0, type=number, help='centre of RT\'s band at the end of training')
     group.add_argument('--ba_range_m', default=0.205, type=number,
-                       help='centre of the band for the mean of 1 - cos over the bone angles')
-    group.add_argument('--ba_range_w', default=0.165, type=number, help='half-width of this band')
-    group.add_argument('--blr_tanhlimit', default=0.2, type=number, help='bound of the relative change of bone lengths')
-    group.add_argument('--blr_limit', default=0.1, type=number, help='a larger change of bone lengths is penalised')
-    group.add_argument('--gloss_factord2d', default=1.0, type=number, help='weight of the 2D discriminator')
-    group.add_argument('--gloss_factord3d', default=6.0, type=number, help='weight of the 3D discriminator')
+                       help='centre of the range for 1 - cos of the angle by which bones turn (mean over bones)')
+    group.add_argument('--ba_range_w', default=0.165, type=number, help='half-width of the range around --ba_range_m')
+    group.add_argument('--blr_tanhlimit', default=0.2, type=number, help='largest possible relative change of bone lengths')
+    group.add_argument('--blr_limit', default=0.1, type=number,
+                       help='largest relative change of bone lengths without penalty')
+    group.add_argument('--gloss_factord2d', default=1.0, type=number, help='weight of the 2D adversarial loss')
+    group.add_argument('--gloss_factord3d', default=6.0, type=number, help='weight of the 3D adversarial loss')
     group.add_argument('--gloss_factordiff', default=3.0, type=number, help='weight of the angle and length losses together')
     group.add_argument('--gloss_factorblr', default=1.0, type=number,
-                       help='weight of the length loss among these two (does nothing in the reference)')
+                       help='weight of the length loss relative to the angle loss (no effect in the reference)')
     group.add_argument('--gloss_factorfeedback_ba', default=0.1, type=number, help='weight of the feedback on BA')
-    group.add_argument('--gloss_factordiv_ba', default=0.0, type=number, help='weight of the spread of this feedback')
+    group.add_argument('--gloss_factordiv_ba', default=0.0, type=number, help='weight of the spread term in the feedback on BA')
     group.add_argument('--gloss_factorfeedback_rt', default=0.01, type=number, help='weight of the feedback on RT')
-    group.add_argument('--gloss_factordiv_rt', default=0.0, type=number, help='weight of the spread of this feedback')
+    group.add_argument('--gloss_factordiv_rt', default=0.0, type=number, help='weight of the spread term in the feedback on RT')
 
 
 def loss_weights(args):

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a PoseAug run: the augmentation, beside what function_baseline/dashboard.py makes."""
+"""What TensorBoard shows of a PoseAug run: the augmentation, besides what function_baseline/dashboard.py shows."""
 from tensorboardX import summary
 
 from function_baseline.dashboard import (ERRORS, JOINTS, SAMPLE, SCORES, SET_NAMES, figure_summary, hardness_image,
@@ -56,7 +56,7 @@ def augmentation_image(sample):
 
 
 def histograms(sample):
-    """Histograms of an AugmentedSample: <quantity>/<stage>; what lies beyond the bins is counted in the outermost."""
+    """Histograms of an AugmentedSample: <quantity>/<stage>; values beyond the bins are counted in the outermost ones."""
     return merged(*(summary.histogram(f'{name}/{stage}'.replace(' ', '_'),
                                       values.clamp(edges[0], edges[-1]).cpu().numpy(), bins=edges)
                     for name, (_, edges, _, series) in quantities(sample).items() for stage, values in series.items()))

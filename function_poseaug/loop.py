@@ -37,7 +37,7 @@ class PoseAugState:
     """Everything that changes while PoseAug trains."""
 
     def __init__(self, args, device, skeleton=H36M_16):
-        """New networks and `starting_lifter`, which may write the lifter's own name and stages into `args`."""
+        """Create the networks. The name and stages of a pretrained lifter are written into `args`."""
         seed_everything(args.random_seed)
         self.skeleton = skeleton
         lifter = starting_lifter(args, wants_pretrained(args), skeleton)
@@ -71,7 +71,7 @@ class PoseAugState:
         return {**own, **{name: part.state_dict() for name, part in self.parts.items()}}
 
     def load_state_dict(self, state):
-        """Load, in place, what `state_dict` gave; ValueError, KeyError or the like where the content is something else."""
+        """Load the result of `state_dict` in place. ValueError, KeyError and the like if `state` holds anything else."""
         for name, part in self.parts.items():
             load = load_adam if name.startswith('optimizer') else load_network
             load(part, state[name])
@@ -87,7 +87,7 @@ class PoseAugState:
         if not (all(type(count) is int and 0 <= count <= most for count, most in counts) and isinstance(self.signs, str)
                 and self.best.keys() == set(BEST) and len(self.epoch0_scores) == len(BEST)
                 and all(type(figure) is float and figure == figure for figure in figures)):      # no NaN
-            raise ValueError('its iteration, restarts, signs, scores or the filling of its pools are damaged')
+            raise ValueError('its iteration, restarts, signs, scores or replay pool counts are damaged')
 
     def schedule(self, args):
         """Set every learning rate to its initial value * (1 - k / (epochs + 1)) after k epochs, including the warm-up.
@@ -101,14 +101,14 @@ class PoseAugState:
             set_learning_rate(optimizer, initial * factor)
 
     def seed(self, args):
-        """The seed of all random numbers of an epoch. It is another one after each restart."""
+        """The seed of all random numbers of an epoch. It changes with each restart."""
         return f'{args.random_seed} restart {self.restarts}' if self.restarts else args.random_seed
 
     def restart(self, content, args, path):
         """Go back to the `content` of the checkpoint `path` with other random numbers.
 
-        Where that is the state before the first epoch, augmentor and discriminators are initialised anew too. InputError
-        where the content does not fit this run.
+        If that is the state before the first epoch, augmentor and discriminators are initialised anew too. InputError if
+        the content does not fit this run.
         """
         restarts = self.restarts + 1
         take_over(self, content, path)
@@ -127,7 +127,7 @@ def wants_pretrained(args):
     """
     if args.pretrain and (args.note != NO_NOTE or args.pretrain_path):
         return True
-    why = '--pretrain false' if not args.pretrain else f'this is what --note {NO_NOTE}, the default, means; give another note'
+    why = '--pretrain false' if not args.pretrain else f'because --note is {NO_NOTE}, the default; give another note'
     if not args.resume:
         print(f'warning: the lifter starts untrained ({why})')
     return False
@@ -135,7 +135,7 @@ def wants_pretrained(args):
 
 @interrupts.after_the_step()
 def train_poseaug(args, training, tests, device, resumed=None):
-    """Evaluate the pretrained lifter, then train for args.epochs; returns the path of the run directory."""
+    """Evaluate the pretrained lifter, then train for args.epochs epochs; returns the run directory. Raises as `go_back`."""
     templates = templates_for(training, args.bl_templates)
     state = PoseAugState(args, device, training.skeleton)
     iterations = len(training) // args.batch_size
@@ -153,7 +153,7 @@ def train_poseaug(args, training, tests, device, resumed=None):
         run.log_row([state.epoch, state.lifter_optimizer.param_groups[0]['lr'], *row])
         if state.epoch > args.warmup:
             keep_best(run, state, row)
-        if args.keep_snapshots and state.epoch % args.snapshot == 0:     # idle by default, as in the reference
+        if args.keep_snapshots and state.epoch % args.snapshot == 0:     # off by default, as in the reference
             run.save_lifter(snapshot_name(state.epoch), POSEAUG_KEY, state.game.lifter, state.epoch)
         run.summary(dashboard.epoch_summary(state.game, training, templates, tests, row, generator(
             device, args.random_seed, state.epoch, 'dashboard'), args.symmetric_filter), state.epoch)
@@ -164,7 +164,7 @@ def train_poseaug(args, training, tests, device, resumed=None):
 
 
 def _begun(state, args, tests, device, iterations):
-    """The RunDirectory of a new run, after the evaluation of its pretrained lifter."""
+    """Create the directory of a new run and evaluate the pretrained lifter; returns the RunDirectory."""
     run = RunDirectory(args, poseaug_stamp(), COLUMNS, preamble=str(state.game.lifter), room=_room(state, args, iterations))
     run.summary(start_summary(run.args, dashboard.LAYOUT), state.epoch)
     evaluate_pretrained(run, state, tests, device)
@@ -172,19 +172,19 @@ def _begun(state, args, tests, device, iterations):
 
 
 def _reopened(state, args, resumed, iterations):
-    """The RunDirectory of a resumed run. Where its last epoch had collapsed, --on_collapse says how it continues."""
+    """The RunDirectory of a resumed run. If its last epoch collapsed, --on_collapse decides how it continues."""
     take_over(state, resumed.content, resumed.directory)
     run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'], _room(state, args, iterations))
     if not state.signs:
-        run.drop_healthy()      # it remains where a run was killed just before dropping it
+        run.drop_healthy()      # left over if the run was killed just before this
     elif args.on_collapse != 'warn':
         go_back(run, state, args, Collapsed(f'epoch {state.epoch}: the game has collapsed: {state.signs}'))
     return run
 
 
 def _room(state, args, iterations):
-    """Bytes of disk that the run still needs: for the last checkpoint, twice, as a new one is written beside the old one;
-    for the last healthy epoch's checkpoint; for copies of the lifter; for the event files.
+    """Disk space in bytes that the run still needs: for the last checkpoint and its successor, which is written before the
+    old one is replaced; the checkpoint of the last healthy epoch; copies of the lifter; and the event files.
     """
     epochs = args.epochs - state.epoch
     copies = len(BEST) + args.keep_snapshots * (epochs // args.snapshot + 1)
@@ -194,7 +194,7 @@ def _room(state, args, iterations):
 
 
 def evaluate_pretrained(run, state, tests, device):
-    """Epoch 0: score the lifter, write both event tags at step 0 but no log row, and save the first best checkpoints."""
+    """Epoch 0: score the lifter, write the scores as events (_fake and _real) but no log row, save the first checkpoints."""
     h36m, dhp = scores.score(state.game.lifter, tests, device)
     print(f'epoch 0 (before training): {scores.one_line(h36m, dhp)}')
     run.scalars({**scores.tagged(h36m, dhp, '_fake'), **scores.tagged(h36m, dhp, '_real')}, 0)
@@ -204,9 +204,9 @@ def evaluate_pretrained(run, state, tests, device):
 
 
 def play(run, state, args, poses):
-    """One adversarial epoch on `poses` with swapped bone lengths; returns its FakePairs.
+    """One adversarial epoch on `poses`, a PoseSet with swapped bone lengths; returns its FakePairs.
 
-    Raises Diverged where a figure is not finite, and Collapsed as `heed` does.
+    Raises Diverged if a logged value is not finite. After a collapse, raises Collapsed unless --on_collapse is 'warn'.
     """
     settings = AdversarialEpoch(epoch=state.epoch, iteration=state.iteration, batch_size=args.batch_size, df=args.df,
                                 seed=state.seed(args), symmetric_filter=args.symmetric_filter,

@@ -1,4 +1,4 @@
-"""Looks for signs of a collapse of the adversarial game, in the figures of its log, which reach the host anyway.
+"""Detects a collapse of the adversarial training ("the game") from its logged values, which reach the host anyway.
 
 The limits are wide: ten healthy runs on real motion stay far inside (docs/faithful.md has the measured ranges).
 """
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from common.errors import InputError
 from function_poseaug.steps import HEALTH, KEPT_SHARE
 
-BLOWN_UP = 100        # of a discriminator's least-squares loss: its scores are about 10 away from their labels
+BLOWN_UP = 100        # least-squares loss of a discriminator whose scores are about 10 away from their labels
 SETTLED = 200         # iterations before the accuracies of a new discriminator are meaningful
 PINNED = .005         # an accuracy nearer to 0 or 1 than this
 
@@ -21,7 +21,7 @@ class Limit(NamedTuple):
 
 
 class Collapsed(InputError):
-    """The game has collapsed, and --on_collapse does not let it go on."""
+    """The game has collapsed, and --on_collapse or --max_restarts does not allow the run to continue."""
 
 
 def limits(weights, feedback):
@@ -70,7 +70,7 @@ class GameMonitor:
 
 
 def _pinned(means, tag):
-    """What is wrong with a discriminator that is always right or wrong about real and fake poses; '' if nothing is."""
+    """How a discriminator fails that is always right or always wrong about real and about fake poses; '' for any other."""
     tags = [f'train_G_iter_PoseAug/{tag}_{side}_acc' for side in ('real', 'fake')]
     if not all(tag in means for tag in tags):
         return ''

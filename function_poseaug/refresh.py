@@ -16,7 +16,7 @@ LONGEST_BONE = 10     # metres, beyond any person's
 def templates_for(training, path=''):
     """(S, 15) float32 bone lengths in metres, on the CPU: the rows of the .npy file `path`, or one row per training subject.
 
-    InputError where the file cannot be read or holds something else.
+    InputError if the file cannot be read or does not hold such a table.
     """
     if not path:
         return bone_length_templates(training.pose3d_cam.cpu(), training.subject.cpu(), training.skeleton)
@@ -26,12 +26,12 @@ def templates_for(training, path=''):
         lengths = rows.astype(np.float32) if is_table else None
     if not (is_table and (lengths > 0).all() and (lengths < LONGEST_BONE).all()):       # NaN fails both
         raise InputError(f'{path} has shape {rows.shape}; --bl_templates needs (rows, {num_bones}) positive '
-                         f'bone lengths in metres, none beyond {LONGEST_BONE}')
+                         f'bone lengths in metres, each below {LONGEST_BONE}')
     return torch.from_numpy(lengths)
 
 
 def swapped_bones(poses, templates, generator):
-    """The PoseSet with the bone lengths of a uniformly random row of `templates` in each pose, and 2D projected anew."""
+    """PoseSet whose poses have the bone lengths of random rows of `templates` (S, 15), metres, and are projected again."""
     rows = torch.randint(len(templates), (len(poses),), generator=generator, device=generator.device).to(poses.device)
     templates = templates.to(poses.device)
     pose3d_cam, pose2d = torch.empty_like(poses.pose3d_cam), torch.empty_like(poses.pose2d)

@@ -1,4 +1,4 @@
-"""What follows when the game collapses: warn, stop, or go back to the last healthy epoch (--on_collapse)."""
+"""What happens when the game collapses: warn, stop, or go back to the last healthy epoch (--on_collapse)."""
 from common.errors import Diverged
 from function_poseaug.monitor import Collapsed
 from utils.runs.checkpoint import HEALTHY, LAST, read_checkpoint
@@ -6,7 +6,7 @@ from utils.runs.resume import require_sound
 
 
 def heed(run, state, args, signs):
-    """Where there are signs of a collapse, print and log them, or raise Collapsed unless --on_collapse is 'warn'.
+    """If there are `signs` of a collapse (a text), print and log them if --on_collapse is 'warn', else raise Collapsed.
 
     The last healthy epoch's checkpoint is kept before the first epoch with signs overwrites it.
     """
@@ -22,7 +22,9 @@ def heed(run, state, args, signs):
 
 
 def go_back(run, state, args, trouble):
-    """Go back to the last healthy epoch with other random numbers; raises where --on_collapse or --max_restarts forbid it.
+    """Go back to the last healthy epoch with other random numbers.
+
+    Raises Diverged or Collapsed if --on_collapse or --max_restarts forbids this.
 
     That epoch's checkpoint becomes the last one before log and event files are cut, so that a run that is killed in
     between resumes there, without this restart counted. At the end it is saved again with the restart counted.
@@ -33,7 +35,7 @@ def go_back(run, state, args, trouble):
     path = run.path / (HEALTHY if state.signs else LAST)
     if args.on_collapse == 'stop' or state.restarts >= args.max_restarts:
         run.log_line(what)
-        raise Collapsed(f'{what}; {state.restarts} restarts were made; {path} is of the last healthy epoch: choose another '
+        raise Collapsed(f'{what}; {state.restarts} restarts were made; {path} holds the last healthy epoch; choose another '
                         '--random_seed, or lower the learning rates')
     content = dict(read_checkpoint(path), best=state.best)      # the best checkpoints saved since then stay valid
     require_sound(content, args, path)

@@ -22,7 +22,7 @@ from models_poseaug.augmentor import draw_noise
 STAGES = ('source', 'BA', 'BL', 'RT')
 BENDING = ('LElbow', 'RElbow', 'LKnee', 'RKnee')
 DEPTH_EDGES_M = [.5 * step for step in range(31)]
-VIEW_SPREAD = 50.     # concentration of the density's kernel, a spread of about 8 degrees
+VIEW_SPREAD = 50.     # concentration of the von Mises-Fisher kernel; its spread is about 8 degrees
 
 
 class AugmentedSample(NamedTuple):
@@ -81,11 +81,11 @@ def body_frames(pose3d, skeleton=H36M_16):
 def view_directions(pose3d_cam, skeleton=H36M_16):
     """(B, 16, 3) metres, camera frame -> (B, 3) unit vectors from the Hip towards the camera, in the body frame.
 
-    A root-relative pose does not tell where the camera is; it is taken to lie on the camera's optical axis.
+    A pose whose root is at zero does not tell where the person stands: it is assumed to be on the optical axis.
     """
     root = pose3d_cam[:, 0]
     on_axis = torch.zeros_like(root)
-    on_axis[:, 2].fill_(1)      # to assign it takes a tensor on the host
+    on_axis[:, 2].fill_(1)      # an assignment would copy from the host
     to_camera = -F.normalize(torch.where((root == 0).all(-1, keepdim=True), on_axis, root), dim=-1)
     return product(body_frames(pose3d_cam, skeleton), to_camera[..., None]).squeeze(-1)
 
@@ -137,7 +137,7 @@ def _angles_deg(first, second):
 
 
 class Quantity(NamedTuple):
-    """What a histogram shows: the label of its axis, bin edges (K + 1,), spacing of ticks, and stage -> values (N,)."""
+    """One histogram: the label of its axis, bin edges (K + 1,), spacing of ticks, and stage -> values (N,)."""
     label: str
     edges: list
     tick: float

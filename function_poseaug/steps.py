@@ -24,7 +24,7 @@ KEPT_SHARE = f'{HEALTH}/kept_share'
 
 
 class Game(NamedTuple):
-    """The networks. In the game the lifter's weights are frozen, but its BatchNorm statistics change."""
+    """The networks of the adversarial training. The lifter's weights are frozen in it; its BatchNorm statistics change."""
     augmentor: Augmentor
     critic3d: Discriminator3D
     critic2d: Discriminator2D
@@ -150,6 +150,6 @@ def spread_of(poses, rt_pose2d, skeleton=H36M_16):
 
 
 def inside_image(pose2d, symmetric=False):
-    """(B,) bool: no coordinate of the pose exceeds 1. PoseAug: values below -1 are not looked at, unless `symmetric`."""
+    """(B,) bool: no coordinate of the pose exceeds 1. PoseAug: values below -1 are only checked if `symmetric`."""
     values = pose2d.abs() if symmetric else pose2d
     return (values <= 1).flatten(1).all(1)

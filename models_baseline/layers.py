@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-# For large float32 products on a CPU. PyTorch contains oneDNN beside its BLAS library. On AMD's processors oneDNN is 10 to
-# 15 % faster from LARGE_PRODUCT multiplications and WIDE channels on; without AVX2 it is slower.
+# PyTorch contains oneDNN besides its BLAS library. On AMD's processors oneDNN is 10 to 15 % faster for float32 products of at
+# least LARGE_PRODUCT multiplications and WIDE channels; without AVX2 it is slower.
 HAS_ONEDNN = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() in ('AVX2', 'AVX512')
 LARGE_PRODUCT, WIDE = 2 ** 28, 32
 MANY_ROWS = 8192         # from this number of rows on, a weight's gradient is summed in parts
@@ -45,12 +45,12 @@ class PointwiseConv2d(nn.Conv2d):
 def linear(rows, weight, bias=None):
     """F.linear, with large float32 products on a CPU computed by oneDNN."""
     if _onednn_gains(rows, weight):
-        return _OneDnnLinear.apply(rows, weight.contiguous(), bias)     # oneDNN takes a minute where the weight is a slice
+        return _OneDnnLinear.apply(rows, weight.contiguous(), bias)     # oneDNN takes a minute if the weight is a slice
     return F.linear(rows, weight, bias)
 
 
 def _onednn_gains(rows, weight):
-    """True for large products, but never while a model is exported or traced: such a file must run everywhere."""
+    """True for large products, but never while a model is exported or traced: an exported file must run everywhere."""
     return (HAS_ONEDNN and not (torch.compiler.is_compiling() or torch.jit.is_tracing())
             and rows.device.type == 'cpu' and rows.dtype == torch.float32
             and rows.numel() * len(weight) >= LARGE_PRODUCT and min(weight.shape) >= WIDE)
@@ -78,7 +78,7 @@ class _OneDnnLinear(torch.autograd.Function):
 
 
 def _gradient_of_weight(gradient, rows):
-    """(N, out), (N, in) -> (out, in). By BLAS, as oneDNN would transpose both by copying; four partial sums are faster."""
+    """(N, out), (N, in) -> (out, in). Uses BLAS, as oneDNN would copy both to transpose them; four partial sums are faster."""
     if len(rows) < MANY_ROWS or len(rows) % 4:
         return gradient.t() @ rows
     return torch.bmm(gradient.unflatten(0, (4, -1)).transpose(1, 2), rows.unflatten(0, (4, -1))).sum(0)
@@ -92,7 +92,7 @@ class RowBatchNorm(nn.BatchNorm1d):
 
 
 class Dropout(nn.Dropout):
-    """nn.Dropout, drawn faster in training on a CPU."""
+    """nn.Dropout with a faster random mask in training on a CPU."""
 
     def forward(self, features):
         if _draws_by_bytes(self, features):
@@ -124,8 +124,8 @@ def _kept(features, p):
     """Integers of the shape of `features`, 1 where an entry is kept.
 
     On a CPU, PyTorch draws Bernoulli numbers one by one. Here one 64-bit draw decides for four entries: an entry is
-    dropped where its 16 bits, read as a signed number, are below a threshold, so the rate is met to 2^-17. Where 8 bits
-    meet the rate exactly, as for 0.25, one draw decides for eight entries.
+    dropped if its 16 bits, read as a signed number, are below a threshold, so the rate is exact to 2^-17. If 8 bits
+    give the rate exactly, as for 0.25, one draw decides for eight entries.
     """
     bits, kind = (8, torch.int8) if (p * 2 ** 8).is_integer() else (16, torch.int16)
     numbers = torch.empty(-(-features.numel() * bits // 64), dtype=torch.int64).random_(-2 ** 63, None)
@@ -153,7 +153,7 @@ class _CpuDropout(torch.autograd.Function):
 
 
 class _CpuReluDropout(torch.autograd.Function):
-    """Saves no draws for the backward pass: a dropped entry is zero in the output, as one that ReLU has set to zero."""
+    """Saves no mask for the backward pass: dropped entries are zero in the output, like those that ReLU set to zero."""
 
     @staticmethod
     def forward(ctx, features, p):

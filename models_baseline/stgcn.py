@@ -1,10 +1,10 @@
 """ST-GCN for one frame (Cai et al., ICCV 2019): graph convolutions on the joints, on five body parts and over the body.
 
-Shapes are given for the 17 joints of H36M_17, on which the network works also for H36M_16 (see `Skeleton.completed`).
+Shapes are given for the 17 joints of H36M_17: the network adds Neck to H36M_16 (see `Skeleton.completed`).
 Features are rows (B, nodes, channels). A graph convolution splits the adjacency A (4, nodes, nodes) by kinds of
 neighbours: the node itself, neighbours farther from the centre, neighbours nearer to it, and its mirror image. Inside
-the network the joints stand in the order of the skeleton's `graph_parts`, so that each part is a slice, and so are all
-joints that have a mirror image.
+the network the joints are in the order of the skeleton's `graph_parts`, so that each part is a slice. The joints that
+have a mirror image come first and are a slice too.
 """
 import torch
 from torch import nn
@@ -24,7 +24,7 @@ def joint_adjacency(skeleton=H36M_17):
 
 
 def part_adjacency(skeleton=H36M_17):
-    """(4, 5, 5) adjacency of the parts in the order of `graph_parts`: limbs, which hang from the last part, the trunk."""
+    """(4, 5, 5) adjacency of the parts in the order of `graph_parts`: limbs, joined to the last part, the trunk."""
     *limbs, trunk = [_as_joint(part) for part in skeleton.graph_parts]
     tree = Skeleton(names=(trunk, *limbs), parent_names=(None,) + (trunk,) * len(limbs))
     order = tree.joints(*limbs, trunk)
@@ -55,10 +55,11 @@ def _split_adjacency(skeleton, centre):
 
 
 class GraphMix(nn.Module):
-    """1x1 convolution to 4 kinds of features, of which each node sums its neighbours': (B, V, in) -> (B, V, out).
+    """Graph convolution (B, V, in) -> (B, V, out): 1x1 convolution to features for each kind, summed over neighbours.
 
-    Computed in the other order, with fewer operations: first the sums, then one matrix product over (kind, in) for the
-    nodes that have a mirror image, which come first, and one for those of the middle, which have one kind less.
+    Computed in the reverse order, which takes fewer operations: first the sums over neighbours, then a matrix product over
+    (kind, in). There is one product for the nodes with a mirror image, which come first, and one for those in the middle,
+    which lack that kind.
     """
 
     def __init__(self, in_channels, out_channels, adjacency):
@@ -113,7 +114,7 @@ class StGcnUnit(nn.Module):
 
 
 class NonLocal(nn.Module):
-    """Non-local block (Wang et al., CVPR 2018): softmax(theta . phi) over the source joints, unscaled; residual.
+    """Non-local block (Wang et al., CVPR 2018): softmax(theta . phi) over the joints, not scaled; with a residual.
 
     (B, 17, channels / 2) of joints and (B, 5, channels / 2) of their parts -> (B, 17, channels).
     """
@@ -128,7 +129,7 @@ class NonLocal(nn.Module):
         nn.init.zeros_(self.W[1].bias)
 
     def forward(self, joints, parts, copy_back):
-        """`copy_back` (17, 5) gives each joint its part's features. It is applied after the products, as parts are fewer."""
+        """`copy_back` (17, 5) gives each joint its part's features; applied after the convolutions, as parts are fewer."""
         weight, bias = (torch.cat([getattr(layer, name) for layer in (self.theta, self.phi, self.g)])
                         for name in ('weight', 'bias'))
         of_joints, of_parts = weight.flatten(1).chunk(2, dim=1)
@@ -147,7 +148,7 @@ class StGcnBody(nn.Module):
         rate = {place: own if dropout < 0 else dropout for place, own in OWN_DROPOUT.items()}
         order = joint_order(skeleton)
         joints, parts = joint_adjacency(skeleton)[:, order][:, :, order], part_adjacency(skeleton)
-        # PoseAug: the reference passes its momentum as eps, and released weights depend on it.
+        # PoseAug: the reference passes the momentum 0.1 as eps; released weights depend on it.
         self.data_bn = nn.BatchNorm1d(2 * skeleton.num_joints, eps=0.1, momentum=0.1)
         self.st_gcn_networks = nn.ModuleList([
             StGcnUnit(2, 128, joints, rate['unit'], has_residual=False),
@@ -163,7 +164,7 @@ class StGcnBody(nn.Module):
         self.register_buffer('copy_back', _copies(self.part_sizes), persistent=False)                # (17, 5)
 
     def forward(self, pose2d):
-        """The order of each concatenation is that of the channels in released weights."""
+        """Concatenations are in the channel order of the released weights."""
         features = self.in_order @ self.data_bn(pose2d.flatten(1)).view_as(pose2d)
         for unit in self.st_gcn_networks:
             features = unit(features)
@@ -178,9 +179,9 @@ class StGcnBody(nn.Module):
 class StGcn(nn.Module):
     """(B, 16, 2) or (B, 32) normalised 2D -> (B, 16, 3) metres, camera frame.
 
-    PoseAug: the root is predicted like any other joint and not set to zero; `stages` does nothing.
-    Human3.6M's Neck is put midway between Thorax and Head on the way in and dropped on the way out. A negative `dropout`
-    stands for each layer's own rate, OWN_DROPOUT.
+    PoseAug: the root is predicted like any other joint and not set to zero; `stages` has no effect.
+    At the input, Neck is added as the midpoint of Thorax and Head; it is dropped from the output. With a negative `dropout`
+    each layer has its own rate (OWN_DROPOUT).
     """
 
     def __init__(self, stages, dropout, skeleton=H36M_16):

@@ -54,7 +54,7 @@ class TrunkBlock(nn.Module):
 
 
 class NoisyTrunk(nn.Module):
-    """The network of each head: the pose and whatever else the head sees, (B, in_size), and noise (B, 48) -> (B, out_size)."""
+    """The network of each head: inputs with together in_size columns, and noise (B, 48) -> (B, out_size)."""
 
     def __init__(self, in_size, out_size):
         super().__init__()
@@ -108,7 +108,7 @@ class Augmentor(nn.Module):
         """BA: new direction = normalise(unit bone + change), same length. Returns vectors (B, 15, 3) and 1 - cos (B, 15)."""
         old = unit_bones(vectors)
         change = self.bone_angle(source, noise).view_as(vectors)
-        # PoseAug: no eps in the normalisation. The backbone keeps its unit bone itself, not a copy normalised once more.
+        # PoseAug: no eps in the normalisation. The backbone is not normalised a second time.
         new = torch.where(self.may_turn > 0, unit_bones(old + change * self.may_turn), old)
         return new * bone_lengths(vectors), 1 - (old * new).sum(-1)
 
@@ -122,7 +122,7 @@ class Augmentor(nn.Module):
         return vectors * (1 + scale_by_group(ratio, self.skeleton))[..., None], ratio
 
     def move(self, pose3d_rel, source, noise):
-        """RT: R X + t of a root-relative pose, with t = (x, y, z^2). Nothing ensures that it lies in front of the camera."""
+        """RT: R X + t of a root-relative pose, t = (x, y, z^2); may be behind the camera. Returns it, axis-angle and t."""
         axis_angle = torch.tanh(self.rotation(source, noise[0])) * MAX_ANGLE
         x, y, z = self.translation(source, noise[1]).split(1, dim=1)
         translation = torch.cat([x, y, z ** 2], dim=1)[:, None]

@@ -1,6 +1,6 @@
-"""The two discriminators (critics): one of joint angles in space, by body part, and one of the pose in the image.
+"""The two discriminators ("critics" in the code): a 3D one of bone angles in each body part, and a 2D one of projections.
 
-Their scores are trained by least squares (LSGAN, Mao et al., ICCV 2017). Shapes are given for H36M_16.
+They are trained with the least-squares GAN loss (Mao et al., ICCV 2017). Shapes are given for H36M_16.
 """
 import torch
 from torch import nn
@@ -46,7 +46,7 @@ class KcsBranch(nn.Module):
 class Discriminator3D(nn.Module):
     """(B, 16, 3) poses in any frame -> (B, 5) scores, one per body part.
 
-    It sees angles between bones alone, and so neither the root's place, nor bone lengths, nor the view.
+    It sees only the angles between bones: root position, bone lengths and view have no influence.
     """
 
     def __init__(self, skeleton=H36M_16):
@@ -76,7 +76,7 @@ class Discriminator2D(nn.Module):
         kaiming_linears(self)
 
     def forward(self, pose2d):
-        """PoseAug: the sum with the residual is activated here, which it is not in `KcsBranch`."""
+        """PoseAug: the residual sum is followed by an activation here, but not in `KcsBranch`."""
         first = F.leaky_relu(self.pose_layer_1(pose2d.flatten(1)))
         features = F.leaky_relu(self.pose_layer_2(first))
         features = self.pose_layer_4(F.leaky_relu(self.pose_layer_3(features) + first))

@@ -4,7 +4,7 @@ from torch import nn
 
 
 class ReplayPool(nn.Module):
-    """Holds up to `capacity` items of shape `item_shape`. It is a module so that its content is saved and moved with others.
+    """Holds up to `capacity` items of shape `item_shape`. A module, so that it can be saved and moved like a network.
 
     The items of a batch enter one after the other. Until the pool is full, each item is stored and also returned. After
     that, with probability 1/2, the item of a random slot is returned and the new one takes its place; otherwise the new
@@ -43,7 +43,7 @@ class ReplayPool(nn.Module):
         if len(batch) == 0:
             return batch
         places, nowhere = torch.arange(len(batch), device=slots.device), len(self.items)
-        held = len(batch) + places                              # in `candidates`, below
+        held = len(batch) + places                              # indices in `candidates`, below
         goals = torch.where(swaps, slots, nowhere)
         keys, order = goals.sort(stable=True)
         follows = (keys[1:] == keys[:-1]) & (keys[1:] < nowhere)

@@ -80,7 +80,7 @@ def number(text):
 
 
 def explicit_flags(parser, argv):
-    """Names of the flags that appear in `argv`, also where their value equals the default."""
+    """Names of the flags that appear in `argv`, even if their value equals the default."""
     defaults = {action: action.default for action in parser._actions}
     try:
         for action in defaults:

@@ -100,7 +100,7 @@ class ParserApart:
         try:
             self.contents.send_bytes(content)
             if not self.answers.poll(PARSE_SECONDS):
-                raise ValueError(f'it takes more than {PARSE_SECONDS} seconds')
+                raise ValueError(f'reading it takes more than {PARSE_SECONDS} seconds')
             answer = self.answers.recv_bytes()
         except (EOFError, OSError):
             raise ValueError('the process that read it crashed') from None
