@@ -14,6 +14,7 @@ from function_inference.keypoint_files import read_keypoints
 from function_inference.keypoint_formats import FORMATS, HEAD_RULES
 from function_inference.lifting import follow_people, lift_people, timing
 from function_inference.motion_files import write_bvh, write_json, write_npz
+from function_inference.readers.frames_or_people import CHOICES
 from function_inference.page import write_page
 from function_inference.tracks import EVERYONE
 from utils.command_line import Parser, boolean, exits_cleanly, explicit_flags, number, whole
@@ -24,7 +25,7 @@ KINDS = ('npz', 'json', 'bvh')      # one file of each per person; the page and 
 VIDEOS = ('mp4', 'gif')
 OUTPUTS = re.compile(r'motion(_[0-9]+)?\.(npz|json|bvh)|motion\.(html|mp4|gif)')
 DETECTOR_FLAGS = ('detector', 'weights')
-FILE_FLAGS = ('format', 'size', 'sequence')
+FILE_FLAGS = ('format', 'size', 'sequence', 'people')
 
 
 @exits_cleanly
@@ -57,7 +58,7 @@ def focal_length(args, width, height):
 def find_people(args, clip, device):
     """Detections of the clip, or of the file of keypoints if `clip` is None."""
     if clip is None:
-        return read_keypoints(args.input, args.format, args.size, args.sequence)
+        return read_keypoints(args.input, args.format, args.size, args.sequence, args.people)
     return detect_people(clip, args.detector, args.input, args.weights, device)
 
 
@@ -152,7 +153,8 @@ def inference_parser():
 def add_input_args(group):
     """What to read, and details that a file may lack."""
     group.add_argument('--input', required=True, type=Path, metavar='PATH',
-                       help='video, image, folder of images; keypoints as .json, .npz or folder of *_keypoints.json')
+                       help='video, image, folder of images; keypoints as .json, .npz, .npy, .csv, .trc or folder '
+                            'of .json')
     group.add_argument('--detector', default='mediapipe', choices=DETECTORS, help='for videos and images '
                        '(default %(default)s)')
     group.add_argument('--weights', type=Path, metavar='PATH', help="of the detector (default: its package's weights)")
@@ -160,6 +162,8 @@ def add_input_args(group):
                        help=f'order of joints: {", ".join(FORMATS)} (default: determined from the file)')
     group.add_argument('--size', type=image_size, metavar='WxH', help='of the image in pixels, if the file does not say')
     group.add_argument('--fps', type=frame_rate, metavar='N', help='frames per second (default: from the input)')
+    group.add_argument('--people', choices=CHOICES, help='what the entries of a list without frame numbers are: one person in '
+                       'consecutive frames, or the people of one image (default: determined from the file)')
     group.add_argument('--sequence', metavar='NAME', help='the sequence of a table to read, such as S1/Walking/0')
 
 

@@ -1,4 +1,5 @@
 """Detections: the people found in a clip, and the checks that those of every file pass, whichever form it has."""
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,8 @@ from function_inference.readers.raw import MAX_PIXELS
 
 MAX_FRAMES = 1_000_000       # nine hours at 30 frames per second
 MAX_PEOPLE = 200             # in one frame
+NOTABLY_OUTSIDE = 0.02       # share of the joints that are outside the image, above which there is a warning
+MOST_OUTSIDE = 0.5
 
 
 class Detections(NamedTuple):
@@ -27,15 +30,20 @@ class Detections(NamedTuple):
 def stack_people(frames):
     """RawDetections' frames -> for each frame (P, J, 3) float32; ValueError if they cannot be used."""
     joints = _num_joints(frames)
+    frames = _without_idle_confidence(frames)
     frames = [[_with_confidence(person) for person in people] for people in frames]
     return [np.stack(people) if people else np.zeros((0, joints, 3), np.float32) for people in frames]
 
 
 def detections_of(people, raw, path, format_name=None, size=None):
     """Detections of the stacked people of RawDetections; InputError, naming `path`, if format or size do not fit them."""
-    keypoint_format = format_of(people[0].shape[1], path, format_name, raw.layout)
+    keypoint_format = format_of(people[0].shape[1], path, format_name, raw.layout, people)
+    if not format_name and raw.layout and keypoint_format.layout not in ('', raw.layout):
+        print(f'warning: by their places, the joints are in the order of {keypoint_format.name}; if that is wrong, give --format',
+              file=sys.stderr)
     width, height = _image_size(raw, size, path)
     people = _in_pixels(people, keypoint_format, width, height, path)
+    _require_inside(people, width, height, path, 'check --size' if size else 'the file says so')
     return Detections(people, keypoint_format, width, height, raw.fps)
 
 
@@ -49,6 +57,16 @@ def _num_joints(frames):
     if len(counts) > 1:
         raise ValueError(f'some people have {counts[0]} joints and some {counts[-1]}')
     return counts[0]
+
+
+def _without_idle_confidence(frames):
+    """The frames without the third number of each joint, if it is 0 everywhere: then it is no confidence."""
+    people = [person for found in frames for person in found]
+    if any(person.shape[1] == 2 or np.nan_to_num(person[:, -1]).any() for person in people):
+        return frames
+    if any(np.nan_to_num(person[:, :2]).any() for person in people):
+        print('warning: the confidence of every joint is 0; all joints are taken as detected', file=sys.stderr)
+    return [[person[:, :2] for person in found] for found in frames]
 
 
 def _with_confidence(person):
@@ -78,20 +96,37 @@ def _image_size(raw, size, path):
 
 
 def _in_pixels(people, keypoint_format, width, height, path):
-    """People with joints in pixels; MediaPipe's fractions of the image are multiplied by its size.
+    """People with joints in pixels; fractions of the image are multiplied by its size.
 
-    InputError if the median joint lies outside the image (single joints may), or if other formats come as fractions.
+    The joints are fractions if all lie from 0 to 1. MediaPipe also has joints beyond the edge of the image; there the median
+    joint decides. InputError for other numbers as small, such as normalised coordinates.
     """
-    seen = np.concatenate([each[each[..., 2] > 0] for each in people])
+    seen = _seen(people)
     if not len(seen):
         raise InputError(f'{path}: every joint of every person is missing')
-    x, y = np.median(seen[:, :2], axis=0)
-    if max(abs(x), abs(y)) <= 1:
-        if keypoint_format is not MEDIAPIPE_33:
-            raise InputError(f'{path} holds fractions of the image or normalised coordinates; pixels are needed')
-        x, y = x * width, y * height
-        people = [each * np.array([width, height, 1], np.float32) for each in people]
+    if np.abs(np.median(seen, axis=0)).max() > 1:
+        return people
+    if keypoint_format is not MEDIAPIPE_33 and (seen.min() < 0 or seen.max() > 1):
+        raise InputError(f'{path} holds normalised coordinates, from {seen.min():.2g} to {seen.max():.2g}; pixels or fractions '
+                         'of the image, from 0 to 1, are needed')
+    return [each * np.array([width, height, 1], np.float32) for each in people]
+
+
+def _require_inside(people, width, height, path, remedy):
+    """InputError if the median joint or more than half of the joints lie outside the image; a warning if some do."""
+    seen = _seen(people)
+    x, y = np.median(seen, axis=0)
+    outside = ((seen < 0) | (seen > (width, height))).any(1).mean()
     if not (0 <= x <= width and 0 <= y <= height):
         raise InputError(f'{path}: the joints lie around ({x:.0f}, {y:.0f}), outside an image of {width}x{height} '
-                         'pixels; check --size')
-    return people
+                         f'pixels; {remedy}')
+    if outside > MOST_OUTSIDE:
+        raise InputError(f'{path}: {outside:.0%} of the joints lie outside an image of {width}x{height} pixels; {remedy}')
+    if outside > NOTABLY_OUTSIDE:
+        print(f'warning: {outside:.0%} of the joints lie outside the image of {width}x{height} pixels; {remedy}',
+              file=sys.stderr)
+
+
+def _seen(people):
+    """(n, 2) positions of all joints that are seen."""
+    return np.concatenate([each[each[..., 2] > 0][:, :2] for each in people])

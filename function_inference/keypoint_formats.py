@@ -8,7 +8,7 @@ averaged. Human3.6M's Head is the top of the head, which most detectors do not g
     eyes      the midpoint of the eyes, as several later lifters do; too low
     nose      the nose, as some do; lower still
 
-The orders of joints are those that COCO, OpenPose, MediaPipe, AlphaPose and VideoPose3D document.
+The orders of joints are in function_inference/readers/joint_names.py.
 """
 from typing import NamedTuple
 
@@ -16,8 +16,11 @@ import numpy as np
 
 from common.errors import InputError
 from common.skeleton import H36M_16, H36M_17
+from function_inference.readers import joint_names
 
 HEAD_RULES = ('joint', 'thorax', 'eyes', 'nose')
+NEAR = 0.12                 # in lengths of the person's diagonal
+MOST_COMPARED = 1000        # frames
 HEAD_BEYOND_THORAX = 0.4    # in lengths of the vector from hip to thorax
 
 
@@ -26,13 +29,15 @@ class KeypointFormat(NamedTuple):
 
     `joints`: their names in order; `sources`: our joint -> the joints averaged for it (all of ours but Head); `heads`:
     head rule -> the joints averaged for Head (None: extrapolated from Hip and Thorax), with the default rule first;
-    `layout`: the name by which files refer to the format.
+    `layout`: the name by which files refer to the format; `near`: pairs of groups of joints whose centres lie close together in
+    this order of joints, and not in another one with as many joints. A source that is listed twice counts twice.
     """
     name: str
     joints: tuple
     sources: dict
     heads: dict
     layout: str = ''
+    near: tuple = ()
 
 
 def matrix_of(keypoint_format, head=None):
@@ -58,7 +63,7 @@ def to_h36m_16(people, matrix):
 
 def _average(keypoint_format, sources):
     row = np.zeros(len(keypoint_format.joints))
-    row[[keypoint_format.joints.index(name) for name in sources]] = 1 / len(sources)
+    np.add.at(row, [keypoint_format.joints.index(name) for name in sources], 1 / len(sources))
     return row
 
 
@@ -80,49 +85,43 @@ _MIDDLES = dict(Hip=_BOTH_HIPS, Spine=_BOTH_HIPS + _BOTH_SHOULDERS, Thorax=_BOTH
 _FACE_HEADS = dict(thorax=None, eyes=('LEye', 'REye'), nose=('Nose',))
 _OWN_HEAD = dict(joint=('Head',), thorax=None)
 
-_COCO_JOINTS = ('Nose', 'LEye', 'REye', 'LEar', 'REar', 'LShoulder', 'RShoulder', 'LElbow', 'RElbow', 'LWrist',
-                'RWrist', 'LHip', 'RHip', 'LKnee', 'RKnee', 'LAnkle', 'RAnkle')
+_NECK = dict(Hip=_BOTH_HIPS, Spine=('Neck', 'Neck') + _BOTH_HIPS, Thorax=('Neck',))
+_NECK_AND_HIP = dict(Hip=('Hip',), Spine=('Neck', 'Hip'), Thorax=('Neck',))
 
-COCO_17 = KeypointFormat('coco17', _COCO_JOINTS, _limbs('Ankle') | _MIDDLES, _FACE_HEADS, layout='coco')
-
+COCO_17 = KeypointFormat('coco17', joint_names.COCO_17, _limbs('Ankle') | _MIDDLES, _FACE_HEADS, layout='coco',
+                         near=((('Nose',), ('LEye', 'REye')), (('Nose',), ('LEar', 'REar'))))
+COCO_18 = KeypointFormat('coco18', joint_names.COCO_18, _limbs('Ankle') | _NECK, _FACE_HEADS)
 BODY_25 = KeypointFormat(
-    'body25',
-    ('Nose', 'Neck', 'RShoulder', 'RElbow', 'RWrist', 'LShoulder', 'LElbow', 'LWrist', 'MidHip', 'RHip', 'RKnee',
-     'RAnkle', 'LHip', 'LKnee', 'LAnkle', 'REye', 'LEye', 'REar', 'LEar', 'LBigToe', 'LSmallToe', 'LHeel', 'RBigToe',
-     'RSmallToe', 'RHeel'),
+    'body25', joint_names.BODY_25,
     _limbs('Ankle') | dict(Hip=('MidHip',), Spine=('Neck', 'MidHip'), Thorax=('Neck',)), _FACE_HEADS)
-
-MEDIAPIPE_33 = KeypointFormat(
-    'mediapipe33',
-    ('Nose', 'LEyeInner', 'LEye', 'LEyeOuter', 'REyeInner', 'REye', 'REyeOuter', 'LEar', 'REar', 'LMouth', 'RMouth',
-     'LShoulder', 'RShoulder', 'LElbow', 'RElbow', 'LWrist', 'RWrist', 'LPinky', 'RPinky', 'LIndex', 'RIndex', 'LThumb',
-     'RThumb', 'LHip', 'RHip', 'LKnee', 'RKnee', 'LAnkle', 'RAnkle', 'LHeel', 'RHeel', 'LToe', 'RToe'),
-    _limbs('Ankle') | _MIDDLES, _FACE_HEADS)
-
-HALPE_26 = KeypointFormat(
-    'halpe26',
-    _COCO_JOINTS + ('Head', 'Neck', 'Hip', 'LBigToe', 'RBigToe', 'LSmallToe', 'RSmallToe', 'LHeel', 'RHeel'),
-    _limbs('Ankle') | dict(Hip=('Hip',), Spine=('Neck', 'Hip'), Thorax=('Neck',)), _OWN_HEAD | _FACE_HEADS)
+MEDIAPIPE_33 = KeypointFormat('mediapipe33', joint_names.MEDIAPIPE_33, _limbs('Ankle') | _MIDDLES, _FACE_HEADS)
+HALPE_26 = KeypointFormat('halpe26', joint_names.HALPE_26, _limbs('Ankle') | _NECK_AND_HIP, _OWN_HEAD | _FACE_HEADS)
+# Their first joints are those of the body; feet, face and hands are not used.
+WHOLEBODY_133 = COCO_17._replace(name='wholebody133', joints=joint_names.WHOLEBODY_133)
+HALPE_136 = HALPE_26._replace(name='halpe136', joints=joint_names.HALPE_136)
 
 _TORSO = dict(Hip=('Hip',), Spine=('Spine',), Thorax=('Thorax',))
 H36M_16_FORMAT = KeypointFormat('h36m16', H36M_16.names, _limbs('Foot') | _TORSO, _OWN_HEAD, layout='h36m')
 # The Neck of the 17 joints is called Nose elsewhere; neither name is exact, so no head rule uses it.
-H36M_17_FORMAT = KeypointFormat('h36m17', H36M_17.names, _limbs('Foot') | _TORSO, _OWN_HEAD, layout='h36m')
+H36M_17_FORMAT = KeypointFormat('h36m17', H36M_17.names, _limbs('Foot') | _TORSO, _OWN_HEAD, layout='h36m',
+                                near=((('Hip',), _BOTH_HIPS), (('Thorax',), _BOTH_SHOULDERS)))
 
 FORMATS = {keypoint_format.name: keypoint_format for keypoint_format in
-           (COCO_17, BODY_25, MEDIAPIPE_33, HALPE_26, H36M_16_FORMAT, H36M_17_FORMAT)}
+           (COCO_17, COCO_18, BODY_25, MEDIAPIPE_33, HALPE_26, WHOLEBODY_133, HALPE_136, H36M_16_FORMAT, H36M_17_FORMAT)}
 
 
-def format_of(num_joints, where, name=None, layout=None):
+def format_of(num_joints, where, name=None, layout=None, people=()):
     """The KeypointFormat of people with `num_joints` joints; InputError, naming `where`, if not exactly one fits.
 
-    `name`: the format that the user gave, or None; `layout`: the name in the file, which decides between several.
+    `name`: the format that the user gave, or None. Between several, the places of the joints of `people` (list of (P, J, 3))
+    decide, if they leave no doubt, and otherwise `layout`, the name in the file.
     """
     if name is not None and len(FORMATS[name].joints) != num_joints:
         raise InputError(f'{where} holds people of {num_joints} joints, but --format {name} has '
                          f'{len(FORMATS[name].joints)}; leave --format out or choose another')
     fitting = [FORMATS[name]] if name else [each for each in FORMATS.values() if len(each.joints) == num_joints]
-    told = [each for each in fitting if layout and each.layout == layout] or fitting
+    told = len(fitting) > 1 and [each for each in fitting if people and _has_near_joints(each, people)]
+    told = told if told and len(told) == 1 else [each for each in fitting if layout and each.layout == layout] or fitting
     if not told:
         known = ', '.join(f'{each.name} ({len(each.joints)})' for each in FORMATS.values())
         raise InputError(f'{where} holds people of {num_joints} joints; the known formats are {known}')
@@ -130,3 +129,18 @@ def format_of(num_joints, where, name=None, layout=None):
         raise InputError(f'{where} holds people of {num_joints} joints, which may be '
                          f'{" or ".join(each.name for each in told)}; say which with --format')
     return told[0]
+
+
+def _has_near_joints(keypoint_format, people):
+    """Whether the joints that are `near` in this format are so in most of the `people` (list of (P, J, 3)) who have them all."""
+    people = np.concatenate(people[:MOST_COMPARED])
+    groups = [[[keypoint_format.joints.index(name) for name in group] for group in pair] for pair in keypoint_format.near]
+    needed = [joint for pair in groups for group in pair for joint in group]
+    whole = people[(people[:, needed, 2] > 0).all(1)]
+    if not len(whole):
+        return False
+    seen = whole[..., 2:] > 0
+    extent = np.linalg.norm(np.max(whole[..., :2], axis=1, initial=-np.inf, where=seen)
+                            - np.min(whole[..., :2], axis=1, initial=np.inf, where=seen), axis=-1)
+    centres = ([whole[:, group, :2].mean(1) for group in pair] for pair in groups)
+    return all(np.median(np.linalg.norm(one - other, axis=-1) / np.maximum(extent, 1e-9)) < NEAR for one, other in centres)

@@ -9,6 +9,7 @@ from common.camera import padded_side, pixels_to_padded
 from common.errors import InputError
 from function_baseline.evaluate import CHUNK, predict
 from function_inference.keypoint_formats import matrix_of, to_h36m_16
+from function_inference.missing_joints import anchor_of
 from function_inference.motion import Motion, is_even
 from function_inference.tracks import EVERYONE, choose_people, complete, describe, never_found, smooth, track_people
 
@@ -28,7 +29,7 @@ def follow_people(found, head, number, least_confidence, window):
 
     `head`: one of HEAD_RULES or None; `number`: a person's number, EVERYONE, or None for the person with the largest sum
     of confidences; `least_confidence`: joints below it are interpolated; `window`: length of the smoothing filter in
-    frames, or None for no smoothing. With EVERYONE, people with a joint that is found in no frame are left out, with a
+    frames, or None for no smoothing. With EVERYONE, people without a hip or a shoulder in any frame are left out, with a
     warning.
     """
     matrix = matrix_of(found.format, head)
@@ -36,23 +37,24 @@ def follow_people(found, head, number, least_confidence, window):
     numbers = choose_people(tracks, number)
     print(f'{found.format.name}, {found.width}x{found.height}, {len(found.people)} frames')
     if number == EVERYONE:
-        numbers = _whole_bodies(tracks, numbers)
+        numbers = _large_enough(tracks, numbers)
     return [_follow(tracks, each, len(found.people), least_confidence, window) for each in numbers]
 
 
-def _whole_bodies(tracks, numbers):
-    """The `numbers` of people of whom every joint is found in some frame; warns of the others."""
-    unseen = {number: never_found(tracks[number]) for number in numbers}
-    if all(unseen.values()):
-        raise InputError('--person all: no person was found with all joints; the whole body must be visible')
-    for number, names in unseen.items():
-        if names:
-            print(f'warning: person {number} is left out: {", ".join(names)} found in no frame', file=sys.stderr)
-    return [number for number, names in unseen.items() if not names]
+def _large_enough(tracks, numbers):
+    """The `numbers` of people of whom a hip or a shoulder is found in some frame; warns of the others."""
+    enough = [number for number in numbers if anchor_of((tracks[number].joints[..., 2] > 0).any(0)) is not None]
+    if not enough:
+        raise InputError('--person all: no frame shows a hip or a shoulder of anybody; the clip must show the body')
+    for number in set(numbers) - set(enough):
+        print(f'warning: person {number} is left out: no frame shows a hip or a shoulder', file=sys.stderr)
+    return enough
 
 
 def _follow(tracks, number, num_frames, least_confidence, window):
     pose2d_px, guessed = complete(tracks[number], num_frames, least_confidence)
+    if names := never_found(tracks[number]):
+        print(f'warning: no frame shows {", ".join(names)} of person {number}; guessed from the other joints', file=sys.stderr)
     print(f'{describe(tracks, number, num_frames)}; {guessed.mean():.1%} of the joints were missing or uncertain '
           'and are guessed')
     return FollowedPerson(f'person {number}', smooth(pose2d_px, window) if window else pose2d_px, guessed)

@@ -8,6 +8,7 @@ import numpy as np
 
 from common.errors import InputError
 from common.skeleton import H36M_16
+from function_inference.missing_joints import anchor_of, require_enough, with_guessed_joints
 
 FARTHEST_STEP = 0.5      # mean distance of the joints from their expected places, relative to the person's extent
 PATIENCE = 30            # frames for which a person may be out of sight
@@ -125,26 +126,29 @@ def describe(tracks, number, num_frames):
 
 
 def complete(track, num_frames, least_confidence):
-    """Completed track over all `num_frames` frames; InputError if a joint is found in no frame.
+    """Completed track over all `num_frames` frames; InputError if neither a hip nor a shoulder is found in any frame.
 
     Joints that are missing or have a confidence below `least_confidence` are interpolated linearly in time, and held
     before the first and after the last frame in which they are seen. The hip is interpolated first and all other joints
     relative to it, so that a hand that is hidden for a second moves along with the body. A joint with a low confidence
-    in every frame, as in a view from the side, is taken as detected.
+    in every frame, as in a view from the side, is taken as detected. A joint that is found in no frame gets a place relative
+    to the others (missing_joints.py).
     """
     joints = np.zeros((num_frames, H36M_16.num_joints, 3), np.float32)
     joints[track.frames] = track.joints
     found = joints[..., 2] > 0
     sure = found & (joints[..., 2] >= least_confidence)
     seen = np.where(sure.any(0), sure, found)
-    if unseen := never_found(track):
-        raise InputError(f'no frame shows {", ".join(unseen)} of this person; choose another --person, or a clip that '
-                         'shows the whole body')
+    ever = seen.any(0)
+    require_enough(ever)
+    anchor = anchor_of(ever)
     positions = joints[..., :2].astype(np.float64)
-    hip, = H36M_16.joints('Hip')
-    root = _interpolated(positions[:, hip], seen[:, hip])[:, None]
-    relative = np.stack([_interpolated(positions[:, joint] - root[:, 0], seen[:, joint])
-                         for joint in range(H36M_16.num_joints)], axis=1)
+    root = _interpolated(positions[:, anchor], seen[:, anchor])[:, None]
+    relative = np.zeros_like(positions)
+    for joint in np.flatnonzero(ever):
+        relative[:, joint] = _interpolated(positions[:, joint] - root[:, 0], seen[:, joint])
+    if not ever.all():
+        relative = with_guessed_joints(relative, ever)
     return Completed((relative + root).astype(np.float32), ~sure)
 
 

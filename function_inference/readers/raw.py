@@ -4,6 +4,9 @@ from typing import NamedTuple
 import numpy as np
 
 MAX_PIXELS = 1e5             # a larger width, height, frame rate or coordinate is an error in the file
+WIDTHS, HEIGHTS = (tuple(f'{prefix}{side}' for prefix in ('', 'canvas_', 'image_', 'img_', 'frame_', 'video_'))
+                   for side in ('width', 'height'))
+RATES = ('fps', 'frame_rate', 'framerate')
 
 
 class RawDetections(NamedTuple):
@@ -22,10 +25,15 @@ class RawDetections(NamedTuple):
 
 def size_and_rate(meta):
     """(width, height, fps) of a dict that may hold them, None for each that is missing; ValueError for bad values."""
-    numbers = {key: float(np.asarray(meta[key]).item()) for key in ('width', 'height', 'fps')
-               if meta.get(key) is not None}
-    for key, value in numbers.items():
-        if not 0 < value <= MAX_PIXELS:
-            raise ValueError(f'its {key} is {value:g}')
-    width, height = (int(numbers[key]) if key in numbers else None for key in ('width', 'height'))
-    return width, height, numbers.get('fps')
+    width, height, fps = (_number(meta, keys) for keys in (WIDTHS, HEIGHTS, RATES))
+    return width and int(width), height and int(height), fps
+
+
+def _number(meta, keys):
+    key = next((key for key in keys if meta.get(key) is not None), None)
+    if key is None:
+        return None
+    value = float(np.asarray(meta[key]).item())
+    if not 0 < value <= MAX_PIXELS:
+        raise ValueError(f'its {key} is {value:g}')
+    return value

@@ -184,7 +184,7 @@ def test_under_stop_a_collapsed_run_is_not_continued(tiny_root, runs, ill, capsy
     before = (run / LAST).read_bytes()
     with pytest.raises(SystemExit):
         resume(tiny_root, run, '--on_collapse', 'stop')
-    assert f'{run / HEALTHY} is of the last healthy epoch' in capsys.readouterr().err
+    assert f'{run / HEALTHY} holds the last healthy epoch' in capsys.readouterr().err
     assert kept_epochs(run) == [1, 0] and (run / LAST).read_bytes() == before
     with pytest.raises(SystemExit):
         resume(tiny_root, run / HEALTHY)
