@@ -55,13 +55,61 @@ def points(person):
     return [dict(x=x, y=y, visibility=confidence) for x, y, confidence in person.tolist()]
 
 
-def write_openpose(folder, people, first=0):
+def write_openpose(folder, people, first=0, name='clip_{:012d}_keypoints.json'.format):
     """OpenPose's folder, whose files are numbered from `first`."""
     folder.mkdir(exist_ok=True)
     for frame, found in enumerate(people, first):
         listed = [dict(person_id=[-1], pose_keypoints_2d=person.ravel().tolist()) for person in found]
-        write(folder / f'clip_{frame:012d}_keypoints.json', dict(version=1.3, people=listed))
+        write(folder / name(frame), dict(version=1.3, people=listed))
     return folder
+
+
+def rows(people):
+    """One object per person, in random order, with the frame and the person's number."""
+    listed = [dict(frame_id=frame, track_id=number, keypoints=person.ravel().tolist())
+              for frame, found in enumerate(people) for number, person in enumerate(found)]
+    return listed[1:] + listed[:1] if len(people[0]) == 1 else listed[2:] + listed[:2]
+
+
+def columns(people):
+    """Lines of a .csv, a row per person, with the joints' numbers in the columns."""
+    joints = range(people[0].shape[1])
+    head = ','.join(f'x{joint},y{joint},visibility{joint}' for joint in joints)
+    return [f'frame,person,{head}'] + [','.join(map(str, (frame, number, *person.ravel()))) for frame, found in enumerate(people)
+                                       for number, person in enumerate(found)]
+
+
+def single(people):
+    """The first person of each frame, all of whose joints that are seen are certain."""
+    return [np.insert(found[:1, :, :2], 2, (found[:1, :, 2] > 0), axis=-1) for found in people]
+
+
+def markers(people):
+    """Lines of a .trc with the first person of each frame, as Sports2D writes it."""
+    names = FORMATS['coco17'].joints
+    cells = [[f'{x}\t{y}\t0' if c else '\t\t' for x, y, c in (found[0] if len(found) else np.zeros((17, 3)))] for found in people]
+    return ['PathFileType\t4\t(X/Y/Z)\tclip.trc', 'DataRate\tCameraRate\tNumFrames', f'30\t30\t{len(people)}',
+            'Frame#\tTime\t' + '\t\t\t'.join(names), '\t\t' + '\t'.join(f'X{n}\tY{n}\tZ{n}' for n in range(1, 18)),
+            *('\t'.join((str(frame), str(frame / 30), *row)) for frame, row in enumerate(cells))]
+
+
+def write_text(path, lines):
+    path.write_text('\n'.join(lines) + '\n')
+    return path
+
+
+def write_npy(path, array):
+    np.save(path, array)
+    return path
+
+
+def write_detectron(path, people):
+    """VideoPose3D's infer_video_d2.py: for each frame a list per class, of whom the second are people (4, J)."""
+    keypoints, boxes = np.empty(len(people), object), np.empty(len(people), object)
+    for frame, found in enumerate(people):
+        four = np.insert(found, 2, 5, axis=-1)
+        keypoints[frame], boxes[frame] = [[], four.swapaxes(1, 2)], [[], np.zeros((len(found), 5))]
+    return write_npz(path, boxes=boxes, keypoints=keypoints, segments=np.array(None), metadata=np.array(dict(w=640, h=480)))
 
 
 def padded(people):

@@ -21,7 +21,9 @@ FRAME_KEYS = ('image_id', 'frame_id', 'frame', 'frame_number', 'frame_index', 'f
               'img')
 ONE_FRAME_KEYS = ('people', 'instances', 'bodies', 'persons', 'objects')      # of PEOPLE_KEYS; others may hold frames
 NUMBERS_KEYS = ('frame_ids', 'frame_numbers', 'frame_indices', 'frames')
-IMAGE_KEY = re.compile(r'(.*\d(?!d)(?!\.?(mp4|mov|avi|mkv|webm)).*|.*\.(jpe?g|png|bmp|webp|tiff?))', re.IGNORECASE)
+# has a number that is not the one of 2D or 3D, or is the name of an image; and is not that of a video
+FRAME_OR_PERSON = re.compile(r'(?!.*\.(mp4|mov|avi|mkv|webm)$)(.*\d(?!d).*|.*\.(jpe?g|png|bmp|webp|tiff?))', re.IGNORECASE)
+FEWEST_JOINTS = 12           # of a list that may be one person
 MAX_LEVELS = 4               # objects around the frames
 
 
@@ -113,7 +115,7 @@ def frames_in(value, choice, levels=0):
 def _frames_of_list(entries, choice):
     if pairs := _numbered(entries):
         return frames_in_order(pairs)
-    if choice == IMAGE or is_person(entries):
+    if choice == IMAGE or len(entries) >= FEWEST_JOINTS and is_person(entries) and isinstance(entries[0], (list, dict, float, int)):
         return [people_of(entries)]
     if _is_list_of_people(entries) and are_people_of_one_image(entries, choice):
         return [[person for entry in entries for person in people_of(entry)]]
@@ -221,4 +223,4 @@ def _is_keyed(content):
     if not _is_object(content) or _is_single_frame(content) or _list_of(content) is not content:
         return False
     inside = [key for key, entry in content.items() if isinstance(entry, (list, dict))]
-    return bool(inside) and any(content[key] for key in inside) and all(IMAGE_KEY.fullmatch(str(key)) for key in inside)
+    return bool(inside) and any(content[key] for key in inside) and all(FRAME_OR_PERSON.fullmatch(str(key)) for key in inside)

@@ -85,10 +85,10 @@ def is_person_object(value):
 
 def is_person(values):
     """Whether a list is one person (numbers, short lists of numbers, or points) and not a list of people."""
-    first = next((value for value in values if value is not None), None)
+    first = next((value for value in values if value not in (None, [], {})), [])
     if isinstance(first, dict):
         return _is_point(first)
-    return not isinstance(first, list) or len(first) <= 4 and not any(isinstance(item, (list, dict)) for item in first)
+    return not isinstance(first, list) or 0 < len(first) <= 4 and not any(isinstance(item, (list, dict)) for item in first)
 
 
 def depth(value):

@@ -46,8 +46,9 @@ def test_the_size_must_be_known(tmp_path):
         detections_of(stack_people(raw.frames), raw, 'a clip')
 
 
-def test_mediapipes_fractions_become_pixels(tmp_path):
-    people = crowd('mediapipe33')
+@pytest.mark.parametrize('name', ['mediapipe33', 'coco17', 'body25'])
+def test_fractions_become_pixels(name, tmp_path):
+    people = crowd(name)
     fractions = [found / [640, 480, 1] for found in people]
     found = read_keypoints(write(tmp_path / 'clip.json', nested(fractions)), size=SIZE)
     for each, expected in zip(found.people, people):
@@ -58,9 +59,36 @@ def test_joints_outside_the_image_are_refused(tmp_path):
     people = crowd('coco17')
     path = write(tmp_path / 'clip.json', results(people))
     assert 'outside an image of 64x48 pixels; check --size' in refusal(path, size=(64, 48))
-    fractions = write(tmp_path / 'fractions.json', [(found / 480).tolist() for found in people])
-    assert 'holds fractions of the image or normalised coordinates; pixels are needed' in refusal(fractions)
+    normalised = write(tmp_path / 'normalised.json', [(found / [240, 240, 1] - [1, 1, 0]).tolist() for found in people])
+    assert 'holds normalised coordinates, from -' in refusal(normalised)
 
 
 def test_people_without_any_joint_are_refused(tmp_path):
     assert 'every joint of every person is missing' in refusal(write(tmp_path / 'clip.json', [[[0, 0, 0]] * 17]))
+
+
+@pytest.mark.parametrize('outside,said', [(.01, None), (.1, 'warning'), (.38, 'warning'), (.6, 'error')])
+def test_a_size_that_leaves_joints_outside_is_told(outside, said, tmp_path, capsys):
+    joints = np.full((10, 17, 2), 100.) + np.random.default_rng(0).uniform(0, 50, (10, 17, 2))
+    joints.reshape(-1, 2)[:round(outside * 170)] += [700, 0]
+    path = write(tmp_path / 'clip.json', joints.tolist())
+    share = f'{round(outside * 170) / 170:.0%} of the joints lie outside'
+    if said == 'error':
+        assert 'outside an image of 640x480 pixels; check --size' in refusal(path)
+    else:
+        read_keypoints(path, size=SIZE)
+        assert (share in capsys.readouterr().err) == (said == 'warning')
+
+
+def test_more_than_half_of_the_joints_outside_are_refused_though_the_median_joint_is_inside(tmp_path):
+    joints = np.full((17, 2), 100.) + np.random.default_rng(0).uniform(0, 50, (17, 2))
+    joints[:5, 0] += 700
+    joints[5:10, 1] += 700
+    assert '59% of the joints lie outside an image of 640x480 pixels; check --size' in refusal(
+        write(tmp_path / 'clip.json', [joints.tolist()]))
+
+
+def test_a_third_number_that_is_zero_everywhere_is_no_confidence(tmp_path, capsys):
+    people = [np.insert(found[..., :2], 2, 0, axis=-1) for found in crowd('coco17')]
+    found = read_keypoints(write(tmp_path / 'clip.json', results(people)), size=SIZE)
+    assert (found.people[1][..., 2] == 1).all() and 'the confidence of every joint is 0' in capsys.readouterr().err

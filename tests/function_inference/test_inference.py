@@ -255,13 +255,13 @@ def test_flags_without_effect_on_this_input_are_named(run, tmp_path, capsys):
 # all people
 
 def crossing_json(folder, frames=30):
-    """Two people who cross, in alternating order in the file, and one whose left wrist is never seen."""
+    """Two people who cross, in alternating order in the file, and one of whom only the left wrist is seen."""
     def found(place, size=1.):
         return np.insert(STANDING * size + place, 2, .9, axis=1)
     content = []
     for frame in range(frames):
         stranger = found([480, 30], .4)
-        stranger[COCO_17.joints.index('LWrist')] = 0
+        stranger[np.arange(17) != COCO_17.joints.index('LWrist')] = 0
         people = [found([-120 + 12 * frame, 0]), found([240 - 12 * frame, 20], .9)][::1 if frame % 2 else -1]
         content.append([person.tolist() for person in people + [stranger] * (frame > 2)])
     path = folder / 'crossing.json'
@@ -277,7 +277,7 @@ def test_all_people_are_lifted_and_two_who_cross_keep_their_numbers(run, tmp_pat
     own = [f'motion_{number}.{kind}' for number in (0, 1) for kind in ('npz', 'json', 'bvh')]
     assert sorted(each.name for each in out.iterdir()) == sorted([*own, 'motion.html', 'motion.gif'])
     assert [motion.person for motion in motions] == ['person 0', 'person 1']
-    assert said.err.splitlines() == ['warning: person 2 is left out: LWrist found in no frame']
+    assert said.err.splitlines() == ['warning: person 2 is left out: no frame shows a hip or a shoulder']
     hip, = H36M_16.joints('Hip')
     steps = [np.diff(motion.pose2d_px[:, hip, 0]) for motion in motions]      # the first one in frame 0 walks to the left
     assert np.allclose(steps[0], -12, atol=1e-3) and np.allclose(steps[1], 12, atol=1e-3)
@@ -306,12 +306,28 @@ def test_files_of_one_person_and_of_all_are_not_mixed(run, refusal, tmp_path, ca
     assert len(warnings) == 6 and warnings[0] == f'warning: {tmp_path / "out" / "motion_0.bvh"} is from an earlier run'
 
 
-def test_all_people_without_a_whole_body_are_refused(refusal, tmp_path):
+def standing_without(folder, *names):
+    """A clip of a person of whom these joints of COCO are never seen."""
     person = np.insert(STANDING, 2, .9, axis=1)
-    person[-1] = 0
-    path = tmp_path / 'legless.json'
+    person[[COCO_17.joints.index(name) for name in names]] = 0
+    path = folder / 'partly.json'
     path.write_text(json.dumps(dict(width=640, height=480, fps=24, frames=[[person.tolist()]] * 3)))
-    assert '--person all: no person was found with all joints' in refusal(path, '--person', 'all')
+    return path
+
+
+def test_people_without_hips_and_shoulders_are_refused(refusal, tmp_path):
+    path = standing_without(tmp_path, 'LHip', 'RHip', 'LShoulder', 'RShoulder')
+    assert 'no frame shows a hip or a shoulder of this person' in refusal(path)
+    assert '--person all: no frame shows a hip or a shoulder of anybody' in refusal(path, '--person', 'all')
+
+
+@pytest.mark.parametrize('flags', [(), ('--person', 'all')])
+def test_a_joint_that_is_never_seen_is_guessed_with_a_warning(flags, run, tmp_path, capsys):
+    motions = run(standing_without(tmp_path, 'LWrist', 'RAnkle'), *flags)
+    motion = motions[0] if isinstance(motions, list) else motions
+    assert 'warning: no frame shows RFoot, LWrist of person 0; guessed from the other joints\n' in capsys.readouterr().err
+    assert (motion.guessed.all(0) == [name in ('RFoot', 'LWrist') for name in H36M_16.names]).all()
+    assert not motion.guessed[:, ~motion.guessed.all(0)].any()
 
 
 REFUSED = [(['--fov', '0'], "'0': give from 1 to 170 degrees"), (['--focal', '0'], "'0' is not a number greater than 0"),
@@ -329,7 +345,7 @@ REFUSED = [(['--fov', '0'], "'0': give from 1 to 170 degrees"), (['--focal', '0'
            (['--tilt', '91'], "'91': give from -90 (straight up) to 90 (straight down)"),
            (['--evaluate', 'none.tar'], 'none.tar is no file'),
            (['--input', 'none.json'], 'none.json is neither a file nor a folder'),
-           (['--format', 'coco18'], "invalid choice: 'coco18'"), (['--output', __file__], 'is a file; give a folder')]
+           (['--format', 'coco19'], "invalid choice: 'coco19'"), (['--output', __file__], 'is a file; give a folder')]
 
 
 @pytest.mark.parametrize('flags,reason', REFUSED)

@@ -12,11 +12,14 @@ TABLE = dict(
     coco17=[(11, 12), 12, 14, 16, 11, 13, 15, (5, 6, 11, 12), (5, 6), None, 5, 7, 9, 6, 8, 10],
     body25=[8, 9, 10, 11, 12, 13, 14, (1, 8), 1, None, 5, 6, 7, 2, 3, 4],
     mediapipe33=[(23, 24), 24, 26, 28, 23, 25, 27, (11, 12, 23, 24), (11, 12), None, 11, 13, 15, 12, 14, 16],
+    coco18=[(8, 11), 8, 9, 10, 11, 12, 13, (1, 1, 8, 11), 1, None, 5, 6, 7, 2, 3, 4],
     halpe26=[19, 12, 14, 16, 11, 13, 15, (18, 19), 18, None, 5, 7, 9, 6, 8, 10],
     h36m16=[0, 1, 2, 3, 4, 5, 6, 7, 8, None, 10, 11, 12, 13, 14, 15],
     h36m17=[0, 1, 2, 3, 4, 5, 6, 7, 8, None, 11, 12, 13, 14, 15, 16])
-HEADS = dict(coco17=dict(eyes=(1, 2), nose=0), body25=dict(eyes=(15, 16), nose=0), mediapipe33=dict(eyes=(2, 5), nose=0),
+TABLE |= dict(wholebody133=TABLE['coco17'], halpe136=TABLE['halpe26'])
+HEADS = dict(coco17=dict(eyes=(1, 2), nose=0), coco18=dict(eyes=(14, 15), nose=0), body25=dict(eyes=(15, 16), nose=0), mediapipe33=dict(eyes=(2, 5), nose=0),
              halpe26=dict(joint=17, eyes=(1, 2), nose=0), h36m16=dict(joint=9), h36m17=dict(joint=10))
+HEADS |= dict(wholebody133=HEADS['coco17'], halpe136=HEADS['halpe26'])
 EVERY = pytest.mark.parametrize('name', FORMATS)
 
 
@@ -97,7 +100,7 @@ def test_a_frame_without_people_stays_empty():
     assert to_h36m_16(np.zeros((0, 17, 3)), matrix_of(FORMATS['coco17'])).shape == (0, 16, 3)
 
 
-@pytest.mark.parametrize('joints,name', [(25, 'body25'), (33, 'mediapipe33'), (26, 'halpe26'), (16, 'h36m16')])
+@pytest.mark.parametrize('joints,name', [(18, 'coco18'), (25, 'body25'), (136, 'halpe136'), (133, 'wholebody133'), (33, 'mediapipe33'), (26, 'halpe26'), (16, 'h36m16')])
 def test_a_format_is_told_by_its_number_of_joints(joints, name):
     assert format_of(joints, 'a file').name == name
 
@@ -111,7 +114,30 @@ def test_formats_of_seventeen_joints_are_told_by_the_files_layout_or_by_the_user
 
 
 def test_a_number_of_joints_that_no_format_has_is_refused():
-    with pytest.raises(InputError, match=r'a file holds people of 133 joints; the known formats are coco17 \(17\), body25'):
-        format_of(133, 'a file')
+    with pytest.raises(InputError, match=r'a file holds people of 21 joints; the known formats are coco17 \(17\), coco18'):
+        format_of(21, 'a file')
     with pytest.raises(InputError, match='a file holds people of 25 joints, but --format halpe26 has 26'):
         format_of(25, 'a file', 'halpe26')
+
+
+def people_in_order_of(name):
+    """(1, J, 3): someone who stands."""
+    places = dict(Hip=(0, 0), Spine=(0, -30), Thorax=(0, -60), Neck=(0, -68), Head=(0, -80), Nose=(0, -75), Eye=(4, -78), Ear=(8, -76),
+                  Shoulder=(20, -60), Elbow=(25, -30), Wrist=(25, 0), Knee=(10, 45), Foot=(10, 90), Ankle=(10, 90))
+    joints = []
+    for joint in FORMATS[name].joints:
+        side = {'L': 1, 'R': -1}.get(joint[0], 0) if joint not in places else 0
+        x, y = (12, 0) if joint[1:] == 'Hip' else places[joint[1:] if side else joint]
+        joints.append((200 + (side or 1) * x, 200 + y, 1))
+    return np.array([joints], float)
+
+
+@pytest.mark.parametrize('name', ['coco17', 'h36m17'])
+def test_formats_of_seventeen_joints_are_told_by_their_places(name):
+    people = [people_in_order_of(name)]
+    assert format_of(17, 'a file', people=people).name == name
+    assert format_of(17, 'a file', layout='coco', people=people).name == name
+    assert format_of(17, 'a file', 'h36m17', people=people).name == 'h36m17'
+    people[0][:, 1] = 0
+    with pytest.raises(InputError, match='say which with --format'):
+        format_of(17, 'a file', people=[np.zeros((0, 17, 3)), people[0] * 0])

@@ -154,7 +154,20 @@ def test_a_joint_that_is_never_found_is_named():
     joints = walker((0, 0), (1, 1))
     joints[:, WRIST] = 0
     assert never_found(track(joints)) == ['LWrist'] and never_found(track(walker((0, 0), (1, 1)))) == []
-    with pytest.raises(InputError, match='no frame shows LWrist of this person; choose another --person'):
+
+
+def test_a_wrist_that_is_never_found_gets_a_place_and_is_marked():
+    joints = walker((0, 0), (1, 1))
+    joints[:, WRIST] = 0
+    pose2d_px, guessed = complete(track(joints), FRAMES, .3)
+    assert guessed[:, WRIST].all() and guessed.sum() == FRAMES and np.isfinite(pose2d_px).all()
+    np.testing.assert_allclose(np.delete(pose2d_px, WRIST, 1), np.delete(joints[..., :2], WRIST, 1), atol=1e-3)
+
+
+def test_a_person_without_hips_and_shoulders_is_refused():
+    joints = walker((0, 0), (1, 1))
+    joints[:, H36M_16.joints('Hip', 'Thorax', 'LHip', 'RHip', 'LShoulder', 'RShoulder')] = 0
+    with pytest.raises(InputError, match='no frame shows a hip or a shoulder of this person; choose another --person'):
         complete(track(joints), FRAMES, 0)
 
 

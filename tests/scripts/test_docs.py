@@ -96,7 +96,7 @@ def test_the_search_for_paths_finds_those_that_have_moved():
 @EVERY_DOCUMENT
 def test_commands_are_what_the_scripts_take(document, monkeypatch):
     if document == 'docs/extending.md':       # what a reader has plugged in by then
-        for table, name in ((LIFTERS, 'linear'), (FORMATS, 'body18'), (DETECTORS, 'mine'), (FEEDBACKS, 'log')):
+        for table, name in ((LIFTERS, 'linear'), (FORMATS, 'body15'), (DETECTORS, 'mine'), (FEEDBACKS, 'log')):
             assert name not in table
             monkeypatch.setitem(table, name, None)
     monkeypatch.setattr(run_results, 'find_runs', lambda folder: [])

@@ -37,3 +37,17 @@ def test_an_array_of_several_people(tmp_path):
     (dict(keypoints=np.ones((5, 16, 2)), width=np.ones(3), height=4), 'array')])
 def test_malformed_arrays_are_refused_in_one_line(arrays, reason, tmp_path):
     assert reason in refusal(write_npz(tmp_path / 'clip.npz', **arrays))
+
+
+@pytest.mark.parametrize('key', ['scores', 'keypoint_scores', 'confidence'])
+@pytest.mark.parametrize('deep', [False, True], ids=['(T, J)', '(T, J, 1)'])
+def test_scores_beside_the_keypoints_are_their_confidences(key, deep, tmp_path):
+    people = padded([found[:1] for found in crowd('coco17')])[:, 0]
+    scores = people[..., 2:] if deep else people[..., 2]
+    path = write_npz(tmp_path / 'clip.npz', keypoints=people[..., :2], **{key: scores})
+    assert_same(read_keypoints(path, 'coco17', SIZE), [found[:1] for found in crowd('coco17')])
+
+
+def test_scores_of_another_shape_are_refused(tmp_path):
+    path = write_npz(tmp_path / 'clip.npz', keypoints=np.ones((5, 17, 2)), scores=np.ones((4, 17)))
+    assert 'its keypoints have shape (5, 17, 2), but their scores (4, 17)' in refusal(path, format_name='coco17')

@@ -11,8 +11,8 @@ from refusals import RunsCode
 
 
 def test_paths_that_hold_no_keypoints(tmp_path):
-    (tmp_path / 'clip.csv').write_text('1,2,3')
-    assert 'keypoints come as .json, .npz or a folder' in refusal(tmp_path / 'clip.csv')
+    (tmp_path / 'clip.xml').write_text('1,2,3')
+    assert 'keypoints come as .json, .jsonl, .npz, .npy, .csv, .trc or a folder' in refusal(tmp_path / 'clip.xml')
     assert 'is neither a file nor a folder' in refusal(tmp_path / 'none.json')
     (tmp_path / 'clip.npz').write_text('no archive')
     with pytest.raises(InputError, match='clip.npz .*read.*the detector that wrote it'):

@@ -1,0 +1,98 @@
+"""Lists without frame numbers, rows with them, and objects with a key per frame or person: what is a frame, what a person."""
+import numpy as np
+import pytest
+from keypoint_clips import SIZE, assert_same, crowd, refusal, rows, write
+
+from common.errors import InputError
+from function_inference.keypoint_files import read_keypoints
+
+
+def shown(people):
+    """Frames of one person, who moves a little, and the same pose far to the side."""
+    return people[0][:1] + [[[step, 0, 0]] for step in range(3)], people[0][:1] + [[[step * 500, 0, 0]] for step in range(3)]
+
+
+NEAR, FAR = shown(crowd('coco17'))
+BOX = dict(bbox=[0, 0, 9, 9], bbox_score=.5)
+
+
+def objects(people, **beside):
+    return [dict(keypoints=person.tolist(), **beside) for person in people]
+
+
+def counts(path, people=None):
+    return [len(frame) for frame in read_keypoints(path, size=(2000, 2000), people=people).people]
+
+
+@pytest.mark.parametrize('entries,expected', [
+    (objects(FAR, **BOX), [3]), (objects(FAR, score=1), [3]), (objects(NEAR), [1, 1, 1]), (objects(NEAR[:2], **BOX), [2]),
+    ([dict(entry, track_id=5) for entry in objects(NEAR, **BOX)], [1, 1, 1]), (objects(FAR[:1], **BOX), [1]),
+    ([dict(entry, track_id=number) for number, entry in enumerate(objects(FAR))], [3])])
+def test_boxes_numbers_and_places_tell_people_from_frames(entries, expected, tmp_path):
+    assert counts(write(tmp_path / 'clip.json', entries)) == expected
+
+
+@pytest.mark.parametrize('entries', [objects(NEAR, **BOX), objects(FAR), [person.tolist() for person in FAR]])
+def test_in_doubt_the_user_is_asked(entries, tmp_path):
+    path = write(tmp_path / 'clip.json', entries)
+    line = refusal(path)
+    assert 'its 3 people have no frame number' in line and '--people frames' in line and '--people image' in line
+    assert counts(path, 'frames') == [1, 1, 1] and counts(path, 'image') == [3]
+
+
+@pytest.mark.parametrize('wrap', [lambda listed: listed, lambda listed: dict(annotations=listed),
+                                  lambda listed: dict(results=dict(frames=listed))], ids=['list', 'annotations', 'nested'])
+@pytest.mark.parametrize('key', ['frame_id', 'frame', 'frame_idx', 'image_name'])
+def test_rows_are_ordered_by_their_frame(wrap, key, tmp_path):
+    people = crowd('coco17')
+    listed = [{('%s' % key if name == 'frame_id' else name): (f'{value}.png' if key == 'image_name' and name == 'frame_id' else value)
+               for name, value in row.items()} for row in rows(people)]
+    found = read_keypoints(write(tmp_path / 'clip.json', wrap(listed)), size=SIZE)
+    assert [len(each) for each in found.people] == [2, 1, 0, 1]
+    np.testing.assert_array_equal(found.people[3], people[3])
+
+
+def test_rows_some_of_which_have_no_frame_are_refused(tmp_path):
+    listed = rows(crowd('coco17'))
+    del listed[2]['frame_id']
+    assert 'entry 2 does not say which frame it belongs to' in refusal(write(tmp_path / 'clip.json', listed))
+
+
+def test_numbers_of_persons_without_numbers_of_frames_are_refused(tmp_path):
+    listed = [dict(entry, track_id=number % 2) for number, entry in enumerate(objects([*NEAR, FAR[0]]))]
+    assert 'the numbers of persons but no numbers of frames' in refusal(write(tmp_path / 'clip.json', listed))
+
+
+@pytest.mark.parametrize('content', [
+    lambda people: {str(frame): found.tolist() for frame, found in enumerate(people)},
+    lambda people: {f'frame_{frame:04d}': dict(people=[dict(keypoints=person.tolist()) for person in found])
+                    for frame, found in enumerate(people)},
+    lambda people: {'clip.mp4': {f'{frame}.png': [dict(keypoints=person.tolist()) for person in found]
+                                 for frame, found in enumerate(people)}},
+    lambda people: dict(frames={str(frame): {str(number): person.tolist() for number, person in enumerate(found)}
+                                for frame, found in enumerate(people)})], ids=['frames', 'names', 'video', 'persons'])
+def test_frames_by_key(content, tmp_path):
+    people = crowd('coco17')
+    assert_same(read_keypoints(write(tmp_path / 'clip.json', content(people)), size=SIZE), people)
+
+
+@pytest.mark.parametrize('content', [
+    dict(person_0=NEAR.tolist(), person_1=(NEAR + [[[500, 0, 0]]] * 3)[1:].tolist()),
+    {'0': NEAR.tolist(), '1': (NEAR + [[[500, 0, 0]]] * 3)[1:].tolist()}], ids=['named', 'numbered'])
+def test_frames_of_each_person_by_key(content, tmp_path):
+    assert counts(write(tmp_path / 'clip.json', content)) == [2, 2, 1]
+
+
+def test_persons_with_frames_of_their_own(tmp_path):
+    content = dict(person_0={'3': NEAR[0].tolist(), '4': NEAR[1].tolist()}, person_1={'4': NEAR[2].tolist(), '6': NEAR[0].tolist()})
+    assert counts(write(tmp_path / 'clip.json', content)) == [1, 2, 0, 1]
+
+
+def test_a_size_may_be_called_canvas_and_must_be_the_same_in_all_frames(tmp_path):
+    frames = [dict(people=[dict(pose_keypoints_2d=person.ravel().tolist())], canvas_width=900, canvas_height=800)
+              for person in NEAR]
+    found = read_keypoints(write(tmp_path / 'clip.json', frames))
+    assert (found.width, found.height) == (900, 800)
+    frames[1]['canvas_width'] = 901
+    with pytest.raises(InputError, match='its images have 2 sizes'):
+        read_keypoints(write(tmp_path / 'clip.json', frames))
