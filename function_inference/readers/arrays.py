@@ -3,6 +3,7 @@ import numpy as np
 
 from function_inference.readers.raw import RawDetections, size_and_rate
 
+FEWEST_JOINTS = 12
 # The order of 17 joints that the name of the array tells: MHFormer and its kin write Human3.6M's.
 LAYOUTS = dict(reconstruction='h36m', pose2d_px='h36m')
 
@@ -48,6 +49,8 @@ def frames_of(array):
     holds an array (people, J, C) for each frame.
     """
     array = np.asarray(array)
+    if array.ndim == 2 and len(array) >= FEWEST_JOINTS and array.shape[1] <= 4:
+        array = array[None]      # one person in one image
     if array.dtype == object and array.ndim == 1 and len(array):
         return [frame for people in array for frame in frames_of(_of_frame(people))]
     if array.ndim not in (3, 4) or not 2 <= array.shape[-1] <= 4 or array.dtype.kind not in 'fiu':

@@ -115,7 +115,10 @@ def frames_in(value, choice, levels=0):
 def _frames_of_list(entries, choice):
     if pairs := _numbered(entries):
         return frames_in_order(pairs)
-    if choice == IMAGE or len(entries) >= FEWEST_JOINTS and is_person(entries) and isinstance(entries[0], (list, dict, float, int)):
+    if len(entries) > 1 and _are_clips(entries):
+        return _together(entries, 0)
+    one_person = len(entries) >= FEWEST_JOINTS and isinstance(entries[0], (list, dict, float, int)) and is_person(entries)
+    if choice == IMAGE or one_person:
         return [people_of(entries)]
     if _is_list_of_people(entries) and are_people_of_one_image(entries, choice):
         return [[person for entry in entries for person in people_of(entry)]]
@@ -148,12 +151,25 @@ def _numbered(entries):
 def _frames_by_key(value, choice, levels):
     """{frame or image: people}, {person: frames}, or both inside each other."""
     values = {key: entry for key, entry in value.items() if isinstance(entry, (list, dict))}
+    if _are_clips(values.values()):
+        return _together(values.values(), levels)
     if not first_key_is_person(values, choice):
         return frames_in_order(_numbered(value))
-    numbered = [_numbered(entry) for entry in values.values()]
+    return _together(values.values(), levels)
+
+
+def _are_clips(entries):
+    """Whether each entry holds the joints of one person in all frames, (T, J, C)."""
+    return bool(entries) and all(isinstance(entry, dict) and any(depth(entry.get(key)) == 3 for key in PERSON_KEYS)
+                                 and not any(key in entry for key in PEOPLE_KEYS) for entry in entries)
+
+
+def _together(entries, levels):
+    """The frames of several people, each entry with all frames of one, with the frames' numbers or from the first frame on."""
+    numbered = [_numbered(entry) for entry in entries]
     if all(numbered):
         return frames_in_order(pair for pairs in numbered for pair in pairs)
-    people = [frames_in(entry, None, levels + 1) for entry in values.values()]
+    people = [frames_in(entry, None, levels + 1) for entry in entries]
     return [[person for found in frames for person in found or ()] for frames in zip_longest(*people)]
 
 
@@ -203,7 +219,7 @@ def _holds_list(content, key):
 def _is_list_of_people(entries):
     """Whether each entry of a list is one person, and there are no others."""
     return isinstance(entries, list) and len(entries) > 1 and all(
-        is_person_object(entry) and not any(key in entry for key in PEOPLE_KEYS) and not _frame_of(entry)
+        is_person_object(entry) and not any(key in entry for key in PEOPLE_KEYS) and not _frame_of(entry) and not _are_clips([entry])
         if isinstance(entry, dict) else isinstance(entry, list) and bool(entry) and is_person(entry) for entry in entries)
 
 

@@ -32,8 +32,8 @@ def are_people_of_one_image(entries, choice=None):
     boxed = (len(set(numbers)) != 1 or len(numbers) == 1) and (bool(numbers) or any(
         isinstance(entry, dict) and key in entry for entry in entries for key in BOX_KEYS))
     if boxed and len(entries) > 2 and step < SMALL_STEP or not boxed and step > LARGE_STEP:
-        raise InputError(f'its {len(entries)} people have no frame number: say with --people frames that they are one person in '
-                         'consecutive frames, or with --people image that they are the people of one image')
+        raise InputError(f'its {len(entries)} people have no frame number: say with --people frames that they are one person '
+                         'in consecutive frames, or with --people image that they are the people of one image')
     return boxed
 
 

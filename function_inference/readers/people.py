@@ -17,11 +17,12 @@ import numpy as np
 
 from function_inference.readers.joint_names import are_joint_names, in_known_order
 
+FEWEST_JOINTS = 12           # whose numbers are the keys of an object
 PEOPLE_KEYS = ('people', 'instances', 'bodies', 'persons', 'predictions', 'poses', 'annotations', 'detections', 'objects')
 PERSON_KEYS = ('keypoints', 'pose_keypoints_2d', 'pose_keypoints', 'landmarks', 'pose_landmarks', 'poseLandmarks', 'landmark',
                'joints', 'keypoints_2d', 'pose2d', 'joints_2d', 'pose', 'kpts')
-SCORES_KEYS = ('keypoint_scores', 'keypoints_scores', 'scores', 'keypoint_score', 'keypoints_score', 'confidences', 'confidence',
-               'visibility', 'score')
+SCORES_KEYS = ('keypoint_scores', 'keypoints_scores', 'scores', 'keypoint_score', 'keypoints_score', 'confidences',
+               'confidence', 'visibility', 'score')
 CONFIDENCE_KEYS = ('visibility', 'confidence', 'score', 'conf', 'visible', 'likelihood', 'probability', 'prob', 'presence', 'c',
                    'v')
 
@@ -70,6 +71,8 @@ def person_of(person):
             return in_known_order({name: _point(values) for name, values in person.items() if _is_point(values)})
         if _is_columns(person):
             return _joined(person)
+        if _is_numbered(person):
+            return _points([person[key] for key in sorted(person, key=int)])
         raise ValueError(f'a person has none of {", ".join(PERSON_KEYS)}')
     joints = person_of(person[key])
     scores = next((person[key] for key in SCORES_KEYS
@@ -80,7 +83,7 @@ def person_of(person):
 def is_person_object(value):
     """Whether this is an object that holds the joints of a person."""
     return isinstance(value, dict) and (any(value.get(key) and isinstance(value[key], (list, dict))
-                                            for key in PERSON_KEYS) or are_joint_names(value) or _is_columns(value))
+                                            for key in PERSON_KEYS) or are_joint_names(value) or _is_columns(value) or _is_numbered(value))
 
 
 def is_person(values):
@@ -108,6 +111,12 @@ def require_type(value, types, what):
 
 def _is_columns(person):
     return isinstance(person.get('x'), list) and isinstance(person.get('y'), list)
+
+
+def _is_numbered(person):
+    """Whether an object has a point for each number of a joint."""
+    return len(person) >= FEWEST_JOINTS and all(str(key).isdecimal() and isinstance(point, dict) and _is_point(point)
+                                                for key, point in person.items())
 
 
 def _joined(columns):
@@ -160,7 +169,7 @@ def _joints(values):
 def _numbers(values):
     """An array of float64, with NaN for null."""
     array = np.array(values)
-    if array.dtype.kind == 'O' and all(value is None or isinstance(value, float) or isinstance(value, int) and abs(value) < 1e300
+    if array.dtype.kind == 'O' and all(value is None or isinstance(value, (float, int)) and abs(value) < 1e300
                                        for value in array.flat):
         array = array.astype(float)
     if array.dtype.kind not in 'fiu':

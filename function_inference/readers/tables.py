@@ -4,17 +4,20 @@ The columns of a joint have its name or number and x, y and perhaps a confidence
 2DX_hip. A column for the frame and one for the person are recognised by their names.
 """
 import csv
+import json
 import re
 
 import numpy as np
 
 from function_inference.readers.images import frames_in_order
 from function_inference.readers.joint_names import are_joint_names, in_known_order
+from function_inference.readers.people import person_of
 from function_inference.readers.raw import RawDetections, size_and_rate
 
 FRAME_COLUMNS = ('frame', 'frameid', 'framenumber', 'frameindex', 'frameidx', 'framenum', 'frameno', 'imageid', 'image',
                  'imagename', 'filename', 'imagepath')
 PERSON_COLUMNS = ('person', 'personid', 'trackid', 'id', 'personindex', 'poseindex', 'poseid', 'skeletonid', 'pose')
+KEYPOINTS_COLUMNS = ('keypoints', 'landmarks')
 JOINT_COLUMNS = ('landmark', 'landmarkid', 'landmarkindex', 'landmarkname', 'joint', 'jointid', 'jointname', 'keypoint',
                  'keypointid', 'keypointname', 'landmarkidx', 'jointidx', 'keypointidx', 'name', 'bodypart', 'index')
 FEWEST_JOINTS = 12           # whose columns make a table of people
@@ -35,11 +38,22 @@ def read_joints_in_columns(source):
     header, rows = _rows(source.content)
     columns = _joint_columns(header)
     names = list(columns)
-    people = [np.array([[_number(row, columns[name][axis]) if axis in columns[name] else 1. for axis in 'xyc'] for name in names])
-              for row in rows]
+    people = [np.array([[_number(row, columns[name][axis]) if axis in columns[name] else 1. for axis in 'xyc']
+                        for name in names]) for row in rows]
     if are_joint_names(names):
         people = [in_known_order(dict(zip(names, person))) for person in people]
     return _detections(header, rows, people)
+
+
+def is_people_in_rows(source):
+    return _column(_header(source.content), KEYPOINTS_COLUMNS) is not None
+
+
+def read_people_in_rows(source):
+    """One row per person, with all joints as a JSON list in one cell."""
+    header, rows = _rows(source.content)
+    place = _column(header, KEYPOINTS_COLUMNS)
+    return _detections(header, rows, [person_of(json.loads(row[place])) for row in rows])
 
 
 def is_joints_in_rows(source):
@@ -88,13 +102,18 @@ def _frame_key(text):
     return int(number)
 
 
+def _cells(lines):
+    """The rows of a table whose cells are separated by commas, semicolons or tabs."""
+    return csv.reader(lines, delimiter=max(',;\t', key=lines[0].count))
+
+
 def _header(lines):
-    return next(csv.reader(lines[:1]), []) if lines else []
+    return next(_cells(lines[:1]), []) if lines else []
 
 
 def _rows(lines):
     """The header and the rows that are not blank; ValueError if a row has fewer columns."""
-    header, *rows = csv.reader(lines)
+    header, *rows = _cells(lines)
     rows = [row for row in rows if any(cell.strip() for cell in row)]
     short = next((number for number, row in enumerate(rows, 2) if len(row) < len(header)), None)
     if short == len(rows) + 1:

@@ -96,3 +96,17 @@ def test_a_size_may_be_called_canvas_and_must_be_the_same_in_all_frames(tmp_path
     frames[1]['canvas_width'] = 901
     with pytest.raises(InputError, match='its images have 2 sizes'):
         read_keypoints(write(tmp_path / 'clip.json', frames))
+
+
+@pytest.mark.parametrize('content', [
+    [dict(track_id=1, frames=[3, 4], keypoints=NEAR[:2].tolist()), dict(track_id=2, frames=[4, 6], keypoints=FAR[:2].tolist())],
+    {'1': dict(frame_ids=[3, 4], keypoints=NEAR[:2].tolist()), '2': dict(frame_ids=[4, 6], keypoints=FAR[:2].tolist())}],
+    ids=['list', 'keys'])
+def test_persons_with_the_numbers_of_their_frames(content, tmp_path):
+    assert counts(write(tmp_path / 'clip.json', content)) == [1, 2, 0, 1]
+
+
+def test_joints_may_have_their_numbers_as_keys(tmp_path):
+    frames = [{str(joint): dict(x=x, y=y) for joint, (x, y) in [*enumerate(person[:, :2].tolist())][::-1]} for person in NEAR]
+    found = read_keypoints(write(tmp_path / 'clip.json', frames), size=SIZE)
+    np.testing.assert_array_equal(np.concatenate(found.people)[..., :2], NEAR[..., :2])

@@ -37,6 +37,9 @@ SAMPLES = {
     'MHFormer': lambda folder, people: write_npz(folder / 'clip.npz', reconstruction=padded(people).swapaxes(0, 1)),
     'plain array': lambda folder, people: write_npy(folder / 'clip.npy', padded(people)),
     'joints in columns': lambda folder, people: write_text(folder / 'clip.csv', columns(people)),
+    'people in rows': lambda folder, people: write_text(folder / 'clip.csv', ['frame;track_id;keypoints', *(
+        f'{frame};{number};{person.ravel().tolist()}' for frame, found in enumerate(people)
+        for number, person in enumerate(found))]),
     'joints in rows': lambda folder, people: write_text(folder / 'clip.csv', [
         'frame,person,landmark,x,y,z,visibility', *(f'{frame},{number},{joint},{x},{y},0,{c}' for frame, found in enumerate(people)
                                                    for number, person in enumerate(found)
