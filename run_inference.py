@@ -14,8 +14,8 @@ from function_inference.keypoint_files import read_keypoints
 from function_inference.keypoint_formats import FORMATS, HEAD_RULES
 from function_inference.lifting import follow_people, lift_people, timing
 from function_inference.motion_files import write_bvh, write_json, write_npz
-from function_inference.readers.frames_or_people import CHOICES
 from function_inference.page import write_page
+from function_inference.readers.frames_or_people import CHOICES
 from function_inference.tracks import EVERYONE
 from utils.command_line import Parser, boolean, exits_cleanly, explicit_flags, number, whole
 from utils.device import DEVICES, choose_device

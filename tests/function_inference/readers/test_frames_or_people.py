@@ -1,10 +1,10 @@
 """Lists without frame numbers, rows with them, and objects with a key per frame or person: what is a frame, what a person."""
 import numpy as np
 import pytest
-from keypoint_clips import SIZE, assert_same, crowd, refusal, rows, write
 
 from common.errors import InputError
 from function_inference.keypoint_files import read_keypoints
+from keypoint_clips import SIZE, assert_same, crowd, refusal, rows, write
 
 
 def shown(people):

@@ -1,8 +1,8 @@
 """OpenPose's folder: one file per frame."""
 import pytest
-from keypoint_clips import SIZE, assert_same, crowd, nested, refusal, write, write_openpose
 
 from function_inference.keypoint_files import read_keypoints
+from keypoint_clips import SIZE, assert_same, crowd, nested, refusal, write, write_openpose
 
 
 def test_a_folder_holds_the_people_of_each_frame(tmp_path):

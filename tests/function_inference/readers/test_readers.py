@@ -4,13 +4,14 @@ import re
 
 import numpy as np
 import pytest
-from keypoint_clips import (SIZE, assert_same, coco_data_set, columns, crowd, malformed, markers, mmpose, nested, padded, refusal,
-                            results, rows, single, write_detectron, write_npy, write, write_npz, write_openpose, write_table, write_text)
 
 from function_inference.keypoint_files import read_keypoints
 from function_inference.readers import FORMS, form_of
 from function_inference.readers.joint_names import COCO_17
 from function_inference.readers.sources import OPENERS, open_source
+from keypoint_clips import (SIZE, assert_same, coco_data_set, columns, crowd, malformed, markers, mmpose, nested,
+                            padded, refusal, results, rows, single, write, write_detectron, write_npy, write_npz,
+                            write_openpose, write_table, write_text)
 from places import ROOT
 
 # name of each form -> function(folder, people) that writes them and returns the path; all people are in COCO's format
