@@ -84,8 +84,8 @@ def errors_figures(args):
     args.output = args.output or Path(args.evaluate[-1]).parent
     names = args.names or [name_of(path) for path in args.evaluate]
     if not len(args.evaluate) == len(names) == len(set(names)) <= len(SERIES):
-        raise InputError(f'{len(args.evaluate)} checkpoints are given, named {", ".join(names)}; give at most {len(SERIES)}, '
-                         'and with --names a different name for each')
+        raise InputError(f'{len(args.evaluate)} checkpoints are given, named {", ".join(names)}; give --names with a '
+                         f'different name for each, and at most {len(SERIES)} checkpoints')
     device = choose_device(args.device)
     lifters = [load_lifter(path, args)[0].to(device) for path in args.evaluate]
     tests = load_test(args, device)
