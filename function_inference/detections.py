@@ -39,7 +39,7 @@ def detections_of(people, raw, path, format_name=None, size=None):
     """Detections of the stacked people of RawDetections; InputError, naming `path`, if format or size do not fit them."""
     keypoint_format = format_of(people[0].shape[1], path, format_name, raw.layout, people)
     if not format_name and raw.layout and keypoint_format.layout not in ('', raw.layout):
-        print(f'warning: by their places, the joints are in the order of {keypoint_format.name}; if that is wrong, give --format',
+        print(f'warning: by their places, the joints are in the order of {keypoint_format.name}; if not, give --format',
               file=sys.stderr)
     width, height = _image_size(raw, size, path)
     people = _in_pixels(people, keypoint_format, width, height, path)

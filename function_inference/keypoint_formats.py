@@ -132,7 +132,7 @@ def format_of(num_joints, where, name=None, layout=None, people=()):
 
 
 def _has_near_joints(keypoint_format, people):
-    """Whether the joints that are `near` in this format are so in most of the `people` (list of (P, J, 3)) who have them all."""
+    """Whether the joints that are `near` in this format are so in most of the `people`, a list of (P, J, 3)."""
     people = np.concatenate(people[:MOST_COMPARED])
     groups = [[[keypoint_format.joints.index(name) for name in group] for group in pair] for pair in keypoint_format.near]
     needed = [joint for pair in groups for group in pair for joint in group]

@@ -83,7 +83,8 @@ def person_of(person):
 def is_person_object(value):
     """Whether this is an object that holds the joints of a person."""
     return isinstance(value, dict) and (any(value.get(key) and isinstance(value[key], (list, dict))
-                                            for key in PERSON_KEYS) or are_joint_names(value) or _is_columns(value) or _is_numbered(value))
+                                            for key in PERSON_KEYS) or are_joint_names(value)
+                                        or _is_columns(value) or _is_numbered(value))
 
 
 def is_person(values):

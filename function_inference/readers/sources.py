@@ -124,8 +124,8 @@ def open_npz(path):
         return Arrays(names, {})
     scores = [name for name in SCORE_ARRAYS if name in names and name != chosen][:1]
     loaded = load_npz(path, [chosen, *scores, *meta], DETECTOR)
-    joints = {'keypoints': loaded.pop(chosen), **{'scores': loaded.pop(name) for name in scores}}
-    return Arrays(names, {**joints, **loaded}, chosen)
+    named = {chosen: 'keypoints', **dict.fromkeys(scores, 'scores')}
+    return Arrays(names, {named.get(name, name): value for name, value in loaded.items()}, chosen)
 
 
 def describe(source):

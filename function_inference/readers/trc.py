@@ -26,7 +26,8 @@ def read_trc(source):
         raise ValueError('its markers are in metres; give the .trc in pixels, which has px in its name')
     markers[..., :2] *= np.where(np.nanmedian(markers[..., :2], axis=(0, 1)) < 0, -1, 1)      # y may point upwards
     people = [in_known_order(dict(zip(names, frame[:, :2]))) for frame in markers]
-    return RawDetections([[person] if np.isfinite(person).any() else [] for person in people], *size_and_rate(dict(fps=_rate(lines[:title]))), layout='coco')
+    frames = [[person] if np.isfinite(person).any() else [] for person in people]
+    return RawDetections(frames, fps=size_and_rate(dict(fps=_rate(lines[:title])))[2], layout='coco')
 
 
 def _cells(line, count):

@@ -45,8 +45,8 @@ def test_in_doubt_the_user_is_asked(entries, tmp_path):
 @pytest.mark.parametrize('key', ['frame_id', 'frame', 'frame_idx', 'image_name'])
 def test_rows_are_ordered_by_their_frame(wrap, key, tmp_path):
     people = crowd('coco17')
-    listed = [{('%s' % key if name == 'frame_id' else name): (f'{value}.png' if key == 'image_name' and name == 'frame_id' else value)
-               for name, value in row.items()} for row in rows(people)]
+    listed = [{key: f'{row.pop("frame_id")}.png', **row} if key == 'image_name' else {key: row.pop('frame_id'), **row}
+              for row in rows(people)]
     found = read_keypoints(write(tmp_path / 'clip.json', wrap(listed)), size=SIZE)
     assert [len(each) for each in found.people] == [2, 1, 0, 1]
     np.testing.assert_array_equal(found.people[3], people[3])
@@ -84,7 +84,8 @@ def test_frames_of_each_person_by_key(content, tmp_path):
 
 
 def test_persons_with_frames_of_their_own(tmp_path):
-    content = dict(person_0={'3': NEAR[0].tolist(), '4': NEAR[1].tolist()}, person_1={'4': NEAR[2].tolist(), '6': NEAR[0].tolist()})
+    content = dict(person_0={'3': NEAR[0].tolist(), '4': NEAR[1].tolist()},
+                   person_1={'4': NEAR[2].tolist(), '6': NEAR[0].tolist()})
     assert counts(write(tmp_path / 'clip.json', content)) == [1, 2, 0, 1]
 
 
