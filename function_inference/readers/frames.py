@@ -218,9 +218,13 @@ def _holds_list(content, key):
 
 def _is_list_of_people(entries):
     """Whether each entry of a list is one person, and there are no others."""
-    return isinstance(entries, list) and len(entries) > 1 and all(
-        is_person_object(entry) and not any(key in entry for key in PEOPLE_KEYS) and not _frame_of(entry)
-        and not _are_clips([entry]) if isinstance(entry, dict) else isinstance(entry, list) and bool(entry) and is_person(entry) for entry in entries)
+    def is_one(entry):
+        if isinstance(entry, dict):
+            return (is_person_object(entry) and not any(key in entry for key in PEOPLE_KEYS) and not _frame_of(entry)
+                    and not _are_clips([entry]))
+        return isinstance(entry, list) and bool(entry) and is_person(entry)
+
+    return isinstance(entries, list) and len(entries) > 1 and all(map(is_one, entries))
 
 
 def _inside(content):
