@@ -75,7 +75,8 @@ def columns(people):
     """Lines of a .csv, a row per person, with the joints' numbers in the columns."""
     joints = range(people[0].shape[1])
     head = ','.join(f'x{joint},y{joint},visibility{joint}' for joint in joints)
-    return [f'frame,person,{head}'] + [','.join(map(str, (frame, number, *person.ravel()))) for frame, found in enumerate(people)
+    return [f'frame,person,{head}'] + [','.join(map(str, (frame, number, *person.ravel())))
+                                       for frame, found in enumerate(people)
                                        for number, person in enumerate(found)]
 
 
@@ -87,7 +88,8 @@ def single(people):
 def markers(people):
     """Lines of a .trc with the first person of each frame, as Sports2D writes it."""
     names = FORMATS['coco17'].joints
-    cells = [[f'{x}\t{y}\t0' if c else '\t\t' for x, y, c in (found[0] if len(found) else np.zeros((17, 3)))] for found in people]
+    cells = [[f'{x}\t{y}\t0' if c else '\t\t' for x, y, c in (found[0] if len(found) else np.zeros((17, 3)))]
+             for found in people]
     return ['PathFileType\t4\t(X/Y/Z)\tclip.trc', 'DataRate\tCameraRate\tNumFrames', f'30\t30\t{len(people)}',
             'Frame#\tTime\t' + '\t\t\t'.join(names), '\t\t' + '\t'.join(f'X{n}\tY{n}\tZ{n}' for n in range(1, 18)),
             *('\t'.join((str(frame), str(frame / 30), *row)) for frame, row in enumerate(cells))]

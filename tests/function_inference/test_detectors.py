@@ -251,7 +251,8 @@ def test_imageio_gives_the_frames_of_a_variable_rate_at_a_constant_one(tmp_path,
     """One second of 20 frames per second, from the middle of which 10 frames were dropped."""
     imageio_ffmpeg = pytest.importorskip('imageio_ffmpeg')
     use_library(monkeypatch, 'imageio_ffmpeg')
-    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), '-v', 'error', '-f', 'lavfi', '-i', f'testsrc=size={WIDTH}x{HEIGHT}:rate=20',
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), '-v', 'error', '-f', 'lavfi', '-i',
+                    f'testsrc=size={WIDTH}x{HEIGHT}:rate=20',
                     '-t', '2', '-vf', "select='not(between(n,10,29))'", '-fps_mode', 'vfr', tmp_path / 'clip.mp4'], check=True)
     clip = open_clip(tmp_path / 'clip.mp4')
     assert len(list(clip.read())) / clip.fps == pytest.approx(2, abs=.25) and frame_times(clip) is None

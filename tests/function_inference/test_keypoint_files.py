@@ -22,7 +22,8 @@ def test_the_user_may_tell_the_format(tmp_path):
 
 
 @pytest.mark.parametrize('content,reason', [
-    ([{'landmarks': [{'x': 1}]}], "('y' is missing)"), (dict(annotations=[], images=[dict(id=1, file_name='1', height=1)]), "('width' is missing)"),
+    ([{'landmarks': [{'x': 1}]}], "('y' is missing)"),
+    (dict(annotations=[], images=[dict(id=1, file_name='1', height=1)]), "('width' is missing)"),
     ([{'keypoints': ['a\nb'] * 51}], 'a person is an array of shape'), ({'a\nb': 1}, 'an object with 1 key a b'),
     (dict(annotations=[], images=[dict(id=[], file_name='1', width=1, height=1)]), 'unhashable')])
 def test_any_error_of_a_reader_becomes_one_line_that_names_the_file(content, reason, tmp_path):

@@ -17,7 +17,8 @@ TABLE = dict(
     h36m16=[0, 1, 2, 3, 4, 5, 6, 7, 8, None, 10, 11, 12, 13, 14, 15],
     h36m17=[0, 1, 2, 3, 4, 5, 6, 7, 8, None, 11, 12, 13, 14, 15, 16])
 TABLE |= dict(wholebody133=TABLE['coco17'], halpe136=TABLE['halpe26'])
-HEADS = dict(coco17=dict(eyes=(1, 2), nose=0), coco18=dict(eyes=(14, 15), nose=0), body25=dict(eyes=(15, 16), nose=0), mediapipe33=dict(eyes=(2, 5), nose=0),
+HEADS = dict(coco17=dict(eyes=(1, 2), nose=0), coco18=dict(eyes=(14, 15), nose=0), body25=dict(eyes=(15, 16), nose=0),
+             mediapipe33=dict(eyes=(2, 5), nose=0),
              halpe26=dict(joint=17, eyes=(1, 2), nose=0), h36m16=dict(joint=9), h36m17=dict(joint=10))
 HEADS |= dict(wholebody133=HEADS['coco17'], halpe136=HEADS['halpe26'])
 EVERY = pytest.mark.parametrize('name', FORMATS)
@@ -100,7 +101,8 @@ def test_a_frame_without_people_stays_empty():
     assert to_h36m_16(np.zeros((0, 17, 3)), matrix_of(FORMATS['coco17'])).shape == (0, 16, 3)
 
 
-@pytest.mark.parametrize('joints,name', [(18, 'coco18'), (25, 'body25'), (136, 'halpe136'), (133, 'wholebody133'), (33, 'mediapipe33'), (26, 'halpe26'), (16, 'h36m16')])
+@pytest.mark.parametrize('joints,name', [(18, 'coco18'), (25, 'body25'), (136, 'halpe136'), (133, 'wholebody133'),
+                                         (33, 'mediapipe33'), (26, 'halpe26'), (16, 'h36m16')])
 def test_a_format_is_told_by_its_number_of_joints(joints, name):
     assert format_of(joints, 'a file').name == name
 
@@ -122,7 +124,8 @@ def test_a_number_of_joints_that_no_format_has_is_refused():
 
 def people_in_order_of(name):
     """(1, J, 3): someone who stands."""
-    places = dict(Hip=(0, 0), Spine=(0, -30), Thorax=(0, -60), Neck=(0, -68), Head=(0, -80), Nose=(0, -75), Eye=(4, -78), Ear=(8, -76),
+    places = dict(Hip=(0, 0), Spine=(0, -30), Thorax=(0, -60), Neck=(0, -68), Head=(0, -80), Nose=(0, -75), Eye=(4, -78),
+                  Ear=(8, -76),
                   Shoulder=(20, -60), Elbow=(25, -30), Wrist=(25, 0), Knee=(10, 45), Foot=(10, 90), Ankle=(10, 90))
     joints = []
     for joint in FORMATS[name].joints:

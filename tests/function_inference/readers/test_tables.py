@@ -13,7 +13,8 @@ def columns_of(names, axes):
     return ','.join(axis.format(name) for name in names for axis in axes)
 
 
-@pytest.mark.parametrize('axes', [('{}_x', '{}_y', '{}_visibility'), ('{}.X', '{}.Y', '{}.score'), ('2DX_{}', '2DY_{}', 'visible_{}'),
+@pytest.mark.parametrize('axes', [('{}_x', '{}_y', '{}_visibility'), ('{}.X', '{}.Y', '{}.score'),
+                                  ('2DX_{}', '2DY_{}', 'visible_{}'),
                                   ('x_{}', 'y_{}', 'conf_{}')])
 def test_joints_in_columns_by_name_in_any_order(axes, tmp_path):
     order = np.random.default_rng(0).permutation(17)
