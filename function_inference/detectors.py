@@ -15,7 +15,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,6 +66,7 @@ def open_clip(path):
     if path.is_dir() or path.suffix.lower() in IMAGES:
         files = _images(path) if path.is_dir() else [path]
         return _clip(path, lambda: map(_read_image, files), len(files), None, [])
+    os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')      # no log lines of ffmpeg about damaged frames
     for library, opened in (('cv2', _open_with_opencv), ('imageio_ffmpeg', _open_with_imageio)):
         try:
             module = importlib.import_module(library)
@@ -81,7 +82,8 @@ def detect_people(clip, name, path, weights=None, device='cpu'):
     `name`: a key of DETECTORS; `weights`: a path for that detector, or None for its default model.
     """
     people, bar = [], dict(desc=f'detecting with {name}', total=clip.count, unit='frame', leave=False, disable=None)
-    with closing(DETECTORS[name](clip, weights, device)) as frames:      # MediaPipe hangs if it is closed at exit
+    with (_only_python_logs(),
+          closing(DETECTORS[name](clip, weights, device)) as frames):      # MediaPipe hangs if it is closed at exit
         people.extend(tqdm(frames, **bar))
     _warn_of_missing_frames(path, clip.count, len(people))
     joints = max(found.shape[1] for found in people)
@@ -89,6 +91,23 @@ def detect_people(clip, name, path, weights=None, device='cpu'):
     if not any(map(len, people)):
         raise InputError(f'--input {path}: {name} found no people in {len(people)} frames; try another --detector')
     return Detections(people, format_of(joints, path, layout='coco'), clip.width, clip.height, clip.fps)
+
+
+@contextmanager
+def _only_python_logs():
+    """Discard what native code writes to stderr, such as MediaPipe's log; the progress bar and warnings stay."""
+    before = sys.stderr
+    before.flush()
+    with os.fdopen(os.dup(2), 'w', buffering=1) as stderr, open(os.devnull, 'w') as nowhere:
+        if before is sys.__stderr__:      # else it writes to another file already, which stays
+            sys.stderr = stderr
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            stderr.flush()
+            os.dup2(stderr.fileno(), 2)
+            sys.stderr = before
 
 
 def frame_times(clip):
@@ -222,7 +241,6 @@ def _import(library, install):
 
 
 def _mediapipe(clip, weights, _):
-    os.environ.setdefault('GLOG_minloglevel', '2')      # otherwise it logs every delegate it creates
     mediapipe = _import('mediapipe', MEDIAPIPE_INSTALL)
     if weights is None:
         yield from _mediapipe_of_package(mediapipe, clip)
@@ -292,7 +310,8 @@ def _load_rtmpose(rtmlib, weights, device):
     files = (fetched['det'], fetched['pose']) if weights is None else _onnx_files(weights)
     options = dict(backend='onnxruntime', device=str(device).replace('mps', 'cpu'))
     try:
-        models = [kind(str(file), **options) for kind, file in zip((rtmlib.YOLOX, rtmlib.RTMPose), files)]
+        with redirect_stdout(None):      # rtmlib prints the paths of the files
+            models = [kind(str(file), **options) for kind, file in zip((rtmlib.YOLOX, rtmlib.RTMPose), files)]
     except Exception as error:      # from the network, the archive, or onnxruntime's own exceptions
         if weights is not None:
             raise InputError(f'--weights {weights}: onnxruntime cannot load it ({error})') from None

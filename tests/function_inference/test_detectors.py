@@ -1,4 +1,6 @@
 """Frames of videos and images, the detectors' common interface, and the error line for each package that is missing."""
+import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from common.errors import InputError
 from function_inference import detectors
 from function_inference.detectors import DETECTORS, Clip, detect_people, frame_times, is_clip, open_clip
 from function_inference.keypoint_formats import COCO_17, HALPE_26
+from places import ROOT
 
 WIDTH, HEIGHT, FRAMES, FPS = 64, 48, 5, 20
 RED, BLUE = (220, 30, 30), (30, 30, 220)
@@ -251,8 +254,7 @@ def test_imageio_gives_the_frames_of_a_variable_rate_at_a_constant_one(tmp_path,
     """One second of 20 frames per second, from the middle of which 10 frames were dropped."""
     imageio_ffmpeg = pytest.importorskip('imageio_ffmpeg')
     use_library(monkeypatch, 'imageio_ffmpeg')
-    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), '-v', 'error', '-f', 'lavfi', '-i',
-                    f'testsrc=size={WIDTH}x{HEIGHT}:rate=20',
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), '-v', 'error', '-f', 'lavfi', '-i', 'testsrc=size=64x48:rate=20',
                     '-t', '2', '-vf', "select='not(between(n,10,29))'", '-fps_mode', 'vfr', tmp_path / 'clip.mp4'], check=True)
     clip = open_clip(tmp_path / 'clip.mp4')
     assert len(list(clip.read())) / clip.fps == pytest.approx(2, abs=.25) and frame_times(clip) is None
@@ -287,12 +289,52 @@ def test_without_its_package_the_error_gives_the_command_to_install_it(name, pac
         detect_people(clip_of(picture()), name, 'clip.mp4')
 
 
-def test_mediapipe_finds_no_person_in_a_blank_picture():
+def test_mediapipe_finds_no_person_in_a_blank_picture(capfd):
     mediapipe = pytest.importorskip('mediapipe')
     if not hasattr(mediapipe, 'solutions'):
         pytest.skip('this mediapipe carries no model')
     with pytest.raises(InputError, match='mediapipe found no people in 1 frames'):
         detect_people(clip_of(picture()), 'mediapipe', 'clip.mp4')
+    assert capfd.readouterr() == ('', '')
+
+
+NOISY = """
+import os, sys, threading, time
+import numpy as np
+from function_inference.detectors import DETECTORS, Clip, detect_people
+
+def noisy(clip, weights, device):
+    thread = threading.Thread(target=lambda: (time.sleep(.05), os.write(2, b'delegate created')))
+    thread.start()
+    for frame in clip.read():
+        os.write(2, b'feedback manager')
+        yield np.ones((1, 17, 3), np.float32)
+        print('a warning', file=sys.stderr)
+    thread.join()
+
+DETECTORS['noisy'] = noisy
+detect_people(Clip(lambda: iter([0, 1]), 2, 30., 64, 48, []), 'noisy', 'clip.mp4')
+os.write(2, b'end')
+"""
+
+
+def test_the_log_of_native_code_is_silenced_but_not_pythons():
+    """In a process of its own, as pytest replaces stderr."""
+    done = subprocess.run([sys.executable, '-c', NOISY], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ('', 'a warning\na warning\nend')
+
+
+def test_the_progress_bar_is_shown_on_a_terminal():
+    pty = pytest.importorskip('pty')
+    import fcntl
+    import termios
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('4H', 24, 80, 0, 0))      # tqdm needs a width
+    subprocess.run([sys.executable, '-c', NOISY], cwd=ROOT, stdout=theirs, stderr=theirs, check=True)
+    os.close(theirs)
+    said = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert 'detecting with noisy: ' in said and '0/2' in said and 'feedback' not in said and 'delegate' not in said
 
 
 def test_a_file_that_is_not_a_mediapipe_model_is_refused(tmp_path):
@@ -335,10 +377,11 @@ def write_networks(folder, score):
     return folder
 
 
-def test_rtmpose_places_its_joints_in_the_box_of_yolox(tmp_path):
+def test_rtmpose_places_its_joints_in_the_box_of_yolox(tmp_path, capfd):
     pytest.importorskip('rtmlib')
     found = detect_people(clip_of(picture(), picture()), 'rtmpose', 'clip.mp4', write_networks(tmp_path, .9))
     assert found.format is COCO_17 and [each.shape for each in found.people] == [(1, 17, 3)] * 2
+    assert capfd.readouterr() == ('', '')
     # rtmlib enlarges the box by 1.25 and widens it to the input's aspect ratio of 3:4
     box_height = 32 * 1.25 * 4 / 3
     scale = box_height / INPUT['rtmpose'][0]
