@@ -12,7 +12,7 @@ from function_inference.detectors import DETECTORS, detect_people, frame_times, 
 from function_inference.film import require_encoder, write_video
 from function_inference.keypoint_files import read_keypoints
 from function_inference.keypoint_formats import FORMATS, HEAD_RULES
-from function_inference.lifting import follow_people, lift_people, timing
+from function_inference.lifting import follow_people, lift_people, smoothing_window, timing
 from function_inference.motion_files import write_bvh, write_json, write_npz
 from function_inference.page import write_page
 from function_inference.readers.frames_or_people import CHOICES
@@ -41,7 +41,8 @@ def main(argv=None):
     warn_of_idle(args, FILE_FLAGS if clip else DETECTOR_FLAGS)
     found = find_people(args, clip, device)
     fps, time = timing(found, args.fps, clip and frame_times(clip))
-    people = follow_people(found, args.head, args.person, args.min_confidence, args.smooth)
+    people = follow_people(found, args.head, args.person, args.min_confidence,
+                           smoothing_window(args.smooth, fps, len(found.people)))
     focal_px = focal_length(args, found.width, found.height)
     motions = lift_people(lifter, people, found, fps, time, device, args.flip, args.camera, focal_px)
     write_all(args, motions, clip)
@@ -175,8 +176,9 @@ def add_person_args(group):
                        'own joint, else thorax: thorax + 0.4 (thorax - hip))')
     group.add_argument('--min_confidence', default=0.3, type=number, metavar='C',
                        help='joints with a lower confidence are interpolated (default %(default)s)')
-    group.add_argument('--smooth', type=odd_window, metavar='FRAMES',
-                       help='Savitzky-Golay filter over an odd number of frames (default: none)')
+    group.add_argument('--smooth', default=0.3, type=smooth_seconds, metavar='SECONDS',
+                       help='smooth the 2D by a Savitzky-Golay filter over the odd number of frames nearest to this time; 0: '
+                       'not at all, as with fewer than 5 frames (default %(default)s)')
 
 
 def person(text):
@@ -194,11 +196,11 @@ def image_size(text):
     return int(match[1]), int(match[2])
 
 
-def odd_window(text):
-    """An odd number of frames, at least 3."""
-    value = whole(text, least=3)
-    if value % 2 == 0:
-        raise argparse.ArgumentTypeError(f'{text!r} is not an odd number of frames')
+def smooth_seconds(text):
+    """The length of the smoothing filter; larger numbers are frames, which --smooth counted before."""
+    value = number(text)
+    if value >= 3:
+        raise argparse.ArgumentTypeError(f'{text!r}: --smooth takes seconds now, not frames; give less than 3, such as 0.3')
     return value
 
 

@@ -14,6 +14,7 @@ from function_inference.motion import Motion, is_even
 from function_inference.tracks import EVERYONE, choose_people, complete, describe, never_found, smooth, track_people
 
 ASSUMED_FPS = 25.0
+LEAST_WINDOW = 5      # frames: the filter fits a parabola, which leaves three frames almost as they are
 LEAST_FPS, MOST_FPS = 0.01, 10_000      # the range that video encoders accept
 
 
@@ -29,8 +30,8 @@ def follow_people(found, head, number, least_confidence, window):
 
     `head`: one of HEAD_RULES or None; `number`: a person's number, EVERYONE, or None for the person with the largest sum
     of confidences; `least_confidence`: joints below it are interpolated; `window`: length of the smoothing filter in
-    frames, or None for no smoothing. With EVERYONE, people without a hip or a shoulder in any frame are left out, with a
-    warning.
+    frames (`smoothing_window`), or 0 for no smoothing. With EVERYONE, people without a hip or a shoulder in any frame are
+    left out, with a warning.
     """
     matrix = matrix_of(found.format, head)
     tracks = track_people([to_h36m_16(people, matrix) for people in found.people])
@@ -81,6 +82,12 @@ def timing(found, fps=None, time=None):
         print(f'warning: the times between frames vary from {1000 * steps.min():.0f} to {1000 * steps.max():.0f} ms: page, '
               f'video and BVH are resampled to {fps:.4g} frames per second', file=sys.stderr)
     return fps, time
+
+
+def smoothing_window(seconds, fps, num_frames):
+    """The odd number of frames nearest to `seconds`; 0, for no smoothing, if it is below LEAST_WINDOW or above `num_frames`."""
+    window = 2 * int(seconds * fps / 2) + 1
+    return window if LEAST_WINDOW <= window <= num_frames else 0
 
 
 def _rate(time, stated):

@@ -15,7 +15,7 @@ from common.skeleton import H36M_16
 from function_baseline.evaluate import CHUNK, predict_flipped
 from function_inference.detections import Detections
 from function_inference.keypoint_formats import COCO_17
-from function_inference.lifting import ASSUMED_FPS, lift, timing
+from function_inference.lifting import ASSUMED_FPS, lift, smoothing_window, timing
 from models_baseline import LIFTERS, build_lifter
 
 FRAMES = 6
@@ -203,7 +203,7 @@ def test_a_motion_can_be_lifted_again(run, tmp_path):
 
 def test_flags_choose_the_person_the_head_and_the_rate(run, tmp_path, capsys):
     path = clip_json(tmp_path)
-    motion = run(path, '--person', '1', '--head', 'nose', '--fps', '12.5', '--smooth', '5', '--flip', 'true')
+    motion = run(path, '--person', '1', '--head', 'nose', '--fps', '12.5', '--smooth', '0', '--flip', 'true')
     assert motion.person == 'person 1' and motion.fps == 12.5
     np.testing.assert_allclose(motion.pose2d_px[0, H36M_16.joints('Head')], [(450, 230)], atol=1e-3)
     assert motion.guessed[2:].all() and not motion.guessed[:2].any()
@@ -234,6 +234,24 @@ def test_uneven_frames_are_warned_of_in_one_line_unless_the_rate_is_given(capsys
     assert line.startswith('warning: the times between frames vary from 40 to 260 ms') and 'resampled to 10 frames' in line
     fps, time = timing(found_in(5, 30), 20, np.array([0, .04, .3, .34, .4]))
     assert fps == 20 and time.tolist() == [0, .05, .1, .15, .2] and capsys.readouterr() == ('', '')
+
+
+@pytest.mark.parametrize('seconds,fps,frames,window', [
+    (.3, 30, 100, 9), (.3, 29.97, 100, 9), (.3, 25, 100, 7), (.3, 60, 100, 19), (.2, 25, 100, 5),
+    (.3, 12.5, 100, 0), (0, 1000, 100, 0), (.3, 30, 9, 9), (.3, 30, 8, 0), (.3, 25, 1, 0)])
+def test_the_smoothing_filter_is_a_time_and_never_longer_than_the_clip(seconds, fps, frames, window):
+    assert smoothing_window(seconds, fps, frames) == window
+
+
+def test_the_2d_is_smoothed_by_default(run, tmp_path):
+    frames = [[np.insert(STANDING + [5 * (frame % 2), 0], 2, .9, axis=1).tolist()] for frame in range(30)]
+    path = clip_json(tmp_path, frames=frames, fps=30)
+    hip, = H36M_16.joints('Hip')
+    steps = {smooth: np.abs(np.diff(run(path, *flags, '--output', tmp_path / smooth).pose2d_px[:, hip, 0])).mean()
+             for smooth, flags in (('default', ()), ('little', ('--smooth', '0.2')), ('not', ('--smooth', '0')))}
+    assert steps['not'] == pytest.approx(5, abs=1e-3) and steps['default'] < steps['little'] < 3
+    shorter_than_the_filter = run(path, '--smooth', '2').pose2d_px[:, hip, 0]
+    assert np.abs(np.diff(shorter_than_the_filter)).mean() == pytest.approx(5, abs=1e-3)
 
 
 def test_nothing_is_overwritten_unless_asked_for(run, refusal, tmp_path):
@@ -335,8 +353,8 @@ REFUSED = [(['--fov', '0'], "'0': give from 1 to 170 degrees"), (['--focal', '0'
            (['--head', 'joint'], '--head joint: coco17 has no joints for it'),
            (['--person', '2'], '--person 2: 2 people were tracked'),
            (['--person', 'both'], "'both' is neither all nor a whole number"),
-           (['--smooth', '7'], '--smooth 7: the clip has only 6 frames'),
-           (['--smooth', '4'], "'4' is not an odd number of frames"),
+           (['--smooth', '9'], "'9': --smooth takes seconds now, not frames; give less than 3"),
+           (['--smooth', '3'], "'3': --smooth takes seconds now"), (['--smooth', '-1'], "'-1' is not a finite number"),
            (['--format', 'halpe26'], 'holds people of 17 joints, but --format halpe26 has 26'),
            (['--size', '640'], "'640' is not a size"),
            (['--size', '640x481'], 'clip.json says 640x480'), (['--fps', '0'], '0 frames per second is not a frame rate'),
