@@ -13,8 +13,9 @@ Writes data/data_3d_h36m.npz with (T, 32, 3) world metres per sequence, and data
 import io
 import re
 import sys
+import zipfile
 from collections import Counter
-from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -27,10 +28,10 @@ from common.camera import normalised_to_pixels, project, world_to_camera
 from common.datasets.h36m import MAKE_3D_H36M, pose2d_h36m_path, pose3d_h36m_path
 from common.datasets.h36m_protocol import ACTIONS, SEQUENCES_PER_SUBJECT, SUBJECTS, action_of, cameras
 from common.datasets.joint_orders import H36M_16_IN_32, H36M_32_NUM_JOINTS
-from common.datasets.preparation import (METADATA_16, ParserApart, finite_float32, progress, require_free,
-                                         sequence_name, summary, write_checked)
+from common.datasets.preparation import (METADATA_16, finite_float32, progress, require_free, sequence_name, summary,
+                                         write_checked)
 from common.errors import InputError, in_short
-from common.files.npz import member_bytes, members, open_archive
+from common.files.limited import read_limited
 from common.files.paths import add_data_root, at_root
 from utils.command_line import Parser, exits_cleanly
 
@@ -72,24 +73,21 @@ def read_archive(path):
     if not path.is_file():
         raise InputError(f'{path} {"is a folder" if path.is_dir() else "is missing"}; --from-archive takes the path of '
                          'h36m.zip (DATASETS.md)')
-    with ExitStack() as stack:
-        try:
-            archive = stack.enter_context(open_archive(path))
-        except Exception as error:              # damaged archives make zipfile raise nearly any error
-            raise InputError(f'{path} is not a complete .zip archive ({in_short(error)}); fetch it again') from None
-        matches = [(MEMBER.fullmatch(info.filename), info) for info in archive.infolist()]
-        found = tabulate(((match[1], match[2], info) for match, info in matches if match), path)
-        require_intact(archive, found, path)
-        parse = stack.enter_context(ParserApart(parse_h5))
-        return read_all(found, lambda info: read_member(archive, info, parse, f'{path}: {info.filename}'), path)
-
-
-def require_intact(archive, found, path):
-    """InputError if the archive's entries for the members in the table `found` are inconsistent or too large."""
     try:
-        members(archive, [info.filename for sequences in found.values() for info in sequences.values()])
-    except Exception as error:                  # damaged archives make zipfile raise nearly any error
-        raise InputError(f'{path} is damaged ({in_short(error)}); fetch it again') from None
+        with open(path, 'rb') as file:
+            names = read_limited(parse_names, file)
+    except (OSError, ValueError) as error:
+        raise InputError(f'{path} is not a complete .zip archive ({in_short(error)}); fetch it again') from None
+    matches = [MEMBER.fullmatch(name) for name in names]
+    found = tabulate(((match[1], match[2], match[0]) for match in matches if match), path)
+    with open(path, 'rb') as file:
+        return read_all(found, partial(parse_members, file), f'.h5 file with a dataset {DATASET!r}', path, f'{path}: ')
+
+
+def parse_names(file):
+    """Names of the members of an open .zip archive."""
+    with zipfile.ZipFile(file) as archive:
+        return archive.namelist()
 
 
 def read_source(folder):
@@ -98,8 +96,7 @@ def read_source(folder):
         raise InputError(f'{folder} is not a folder; give the folder that contains S1/{SOURCE_FOLDER} as --from-source')
     files = [(subject, file.name.removesuffix(SOURCE_SUFFIX), file) for subject in SUBJECTS
              for file in (folder / subject / SOURCE_FOLDER).glob(f'[!.]*{SOURCE_SUFFIX}')]
-    with ParserApart(parse_mat) as parse:
-        return read_all(tabulate(files, folder), lambda path: read_mat(path, parse), folder)
+    return read_all(tabulate(files, folder), parse_mats, '.mat file with a cell "data"', folder)
 
 
 def tabulate(items, origin):
@@ -130,65 +127,61 @@ def uneven_actions(sequences):
                      for action, count in counts.items() if count != SEQUENCES_PER_ACTION or action not in ACTIONS)
 
 
-def read_all(found, read, origin):
-    """Apply `read` to each item of the table `found`, with a progress bar: table of poses (T, 32, 3).
+def read_all(found, parse, kind, origin, prefix=''):
+    """Table of items -> table of poses (T, 32, 3), float32 world metres, with a progress bar.
 
-    InputError, naming `origin`, if all sequences together have more than MAX_FRAMES frames.
+    `parse` takes a list of items and yields a (T, 96) array of millimetres for each. InputError names the first item that
+    is not a readable `kind`, after `prefix`, or `origin` if all sequences together have more than MAX_FRAMES frames.
     """
     positions_3d, frames = {subject: {} for subject in found}, 0
-    flat = [(subject, sequence, item) for subject, sequences in found.items() for sequence, item in sequences.items()]
-    with progress(flat, 'reading 3D') as bar:
-        for subject, sequence, item in bar:
-            positions_3d[subject][sequence] = read(item)
-            frames += len(positions_3d[subject][sequence])
-            if frames > MAX_FRAMES:
-                raise InputError(f'{origin} holds more than {MAX_FRAMES:,} frames, but Human3.6M has fewer; '
-                                 'fetch it again')
+    with progress(found.items(), 'reading 3D', 'subject') as bar:
+        for subject, items in bar:
+            for (sequence, item), coordinates_mm in zip(items.items(), read_items(parse, [*items.values()], kind, prefix)):
+                frames += len(coordinates_mm) if coordinates_mm.ndim else 0
+                if frames > MAX_FRAMES:
+                    raise InputError(f'{origin} holds more than {MAX_FRAMES:,} frames, but Human3.6M has fewer; '
+                                     'fetch it again')
+                positions_3d[subject][sequence] = to_metres(coordinates_mm, f'{prefix}{item}')
     return positions_3d
 
 
-def read_member(archive, info, parse, where):
-    """Read an .h5 member of the archive: (T, 32, 3) float32 world metres; InputError, naming `where`, if it is damaged."""
-    if info.file_size > MAX_SEQUENCE_BYTES:
-        raise InputError(f'{where} has {info.file_size:,} bytes, more than any sequence needs; fetch the archive again')
+def read_items(parse, items, kind, prefix):
+    """The arrays of all items, read in one limited process; if that fails, one by one, to name the damaged one."""
     try:
-        coordinates_mm = parse(member_bytes(archive, info)).T
-    except Exception as error:                  # damaged archives make zipfile raise nearly any error
-        raise InputError(f'{where} is not a readable .h5 file with a dataset {DATASET!r} ({in_short(error)}); '
-                         'fetch the archive again') from None
-    return to_metres(coordinates_mm, where)
+        return read_limited(parse, items)
+    except ValueError as error:
+        if len(items) > 1:
+            return [array for item in items for array in read_items(parse, [item], kind, prefix)]
+        raise InputError(f'{prefix}{items[0]} is not a readable {kind} ({in_short(error)}); fetch it again') from None
 
 
-def parse_h5(content):
-    """The array of DATASET in the bytes of an .h5 file; damaged files may raise any type of error."""
-    with h5py.File(io.BytesIO(content), 'r') as file:
-        if not isinstance(file.get(DATASET, getlink=True), h5py.HardLink):
-            raise ValueError('it has none, or only a link to one')
-        dataset = file[DATASET]
-        if dataset.external or dataset.is_virtual or dataset.dtype.kind not in 'fiu':
-            raise ValueError('its values are not numbers or are stored in another file')
-        if dataset.size * dataset.dtype.itemsize > MAX_SEQUENCE_BYTES:
-            raise ValueError(f'its array of shape {dataset.shape} is too large')
-        return np.asarray(dataset[()])
+def parse_members(file, names):
+    """Yield the transposed array of DATASET in each of these .h5 members of an open archive."""
+    with zipfile.ZipFile(file) as archive:
+        for name in names:
+            with h5py.File(io.BytesIO(archive.read(name)), 'r') as member:
+                if not isinstance(member.get(DATASET, getlink=True), h5py.HardLink):
+                    raise ValueError('it has none, or only a link to one')
+                dataset = member[DATASET]
+                if dataset.external or dataset.is_virtual or dataset.dtype.kind not in 'fiu':
+                    raise ValueError('its values are not numbers or are stored in another file')
+                yield sequence_of(dataset).T
 
 
-def read_mat(path, parse):
-    """Read a .cdf.mat file: (T, 32, 3) float32 world metres; InputError if it is missing or damaged."""
-    if not path.is_file():
-        raise InputError(f'{path} is not a file; fetch it again')
-    if path.stat().st_size > MAX_SEQUENCE_BYTES:
-        raise InputError(f'{path} has {path.stat().st_size:,} bytes, more than any sequence needs; fetch it again')
-    try:
-        coordinates_mm = parse(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(f'{path} is not a readable .mat file with a cell "data" ({in_short(error)}); '
-                         'fetch it again') from None
-    return to_metres(coordinates_mm, path)
+def parse_mats(paths):
+    """Yield the array in the cell "data" of each of these .mat files."""
+    for path in paths:
+        if not path.is_file():
+            raise ValueError('it is not a file')
+        with open(path, 'rb') as file:
+            yield sequence_of(loadmat(file, variable_names=['data'])['data'][0, 0])
 
 
-def parse_mat(content):
-    """The array in the cell "data" in the bytes of a .mat file; damaged files may raise any type of error."""
-    return np.asarray(loadmat(io.BytesIO(content), variable_names=['data'])['data'][0, 0])
+def sequence_of(array):
+    """An array or an h5py dataset as an array in memory; ValueError if it is larger than any sequence."""
+    if array.size * array.dtype.itemsize > MAX_SEQUENCE_BYTES:
+        raise ValueError(f'its array of shape {array.shape} is too large')
+    return np.asarray(array[()])
 
 
 def to_metres(coordinates_mm, where):

@@ -24,8 +24,8 @@ from common.datasets.preparation import finite_float32, progress, require_free, 
 from common.datasets.pw3d import MAKE_3DPW, pose_3dpw_path
 from common.errors import InputError
 from common.files.layout import require_layout
+from common.files.npz import load_pickle
 from common.files.paths import add_data_root, at_root
-from common.files.safe_pickle import load_pickle_file
 from common.skeleton import H36M_16
 from function_inference.keypoint_formats import KeypointFormat, matrix_of, to_h36m_16
 from utils.command_line import Parser, exits_cleanly
@@ -141,7 +141,7 @@ def read_sequence(path):
 
 def read_record(path):
     """The needed fields of a sequence file, checked: float64 arrays, but `campose_valid` bool and `sequence` str."""
-    record = load_pickle_file(path)
+    record = load_pickle(path)
     missing = [key for key in ('sequence', *_LAYOUT) if not isinstance(record, dict) or key not in record]
     if missing:
         raise InputError(f'{path} holds no {missing[0]!r}: it is not a sequence file of 3DPW; {_REMEDY}')

@@ -11,9 +11,8 @@ from common.camera import pixels_to_normalised, project, world_to_camera
 from common.datasets.h36m_protocol import ACTIONS, CORRUPTED, GT, IMAGE_SIZES, SUBJECTS, TEST_SUBJECTS, action_of, cameras
 from common.datasets.joint_orders import H36M_16_IN_32, H36M_32_NUM_JOINTS
 from common.errors import InputError
-from common.files.flat_cache import identity, read_flat, write_flat
+from common.files.flat_cache import load_table, write_flat
 from common.files.layout import FARTHEST
-from common.files.npz import load_npz
 from common.files.paths import at_root
 from common.poses import PoseSet
 from common.skeleton import H36M_16
@@ -65,11 +64,9 @@ def read_h36m(data_root, keypoints, subjects=SUBJECTS):
                (pose2d_path, 'positions_2d', at_root(make_2d_h36m(keypoints), data_root)))
     tables, uncopied = [], []
     for path, key, made_by in sources:
-        found = identity(path, key)
-        table = read_flat(path, found, subjects)
-        if table is None:
-            table = load_npz(path, [key], made_by)[key]
-            uncopied.append((path, found, table))
+        table, uncopied_identity = load_table(path, key, subjects, made_by)
+        if uncopied_identity:
+            uncopied.append((path, uncopied_identity, table))
         tables.append(table)
     for (path, *_), table in zip(sources, tables):
         if not (isinstance(table, dict) and all(isinstance(sequences, dict) for sequences in table.values())):

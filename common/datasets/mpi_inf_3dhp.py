@@ -6,7 +6,7 @@ import torch
 
 from common.errors import InputError
 from common.files.layout import require_finite, require_layout, require_normalised, require_places
-from common.files.npz import load_npz, npz_keys
+from common.files.npz import load_npz
 from common.files.paths import at_root
 from common.poses import PoseSet
 from common.skeleton import H36M_16
@@ -29,8 +29,7 @@ def load_3dhp(data_root):
     """
     path, made_by = pose_3dhp_path(data_root), at_root(MAKE_3DHP, data_root)
     remedy = f'delete it and run: {made_by}'
-    keys = ['pose3d', 'pose2d'] + (['sequence'] if 'sequence' in npz_keys(path, made_by) else [])
-    arrays = load_npz(path, keys, made_by)
+    arrays = load_npz(path, ['pose3d', 'pose2d'], made_by, optional=['sequence'])
     arrays = {key: np.asarray(array) for key, array in arrays.items()}
     arrays.setdefault('sequence', np.zeros(arrays['pose3d'].shape[:1], dtype=np.int8))
     require_layout(arrays, _LAYOUT, path, remedy)

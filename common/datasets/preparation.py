@@ -1,28 +1,20 @@
-"""Shared by the commands that prepare data: names, checks of inputs and outputs, parsing in another process, writing.
+"""Shared by the commands that prepare data: names, checks of inputs and outputs, writing and reading back.
 
 A table is a dict {subject: {sequence: value}} with subjects like 'S1' and sequences like 'Walking' or 'Walking 1'.
 """
-import faulthandler
-import io
-import multiprocessing
 import os
-import signal
-import warnings
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from common.datasets.h36m_protocol import CORRUPTED, SUBJECTS, TEST_SUBJECTS, TRAIN_SUBJECTS
-from common.errors import InputError, in_short
+from common.errors import InputError
 from common.files.layout import FARTHEST
 from common.files.npz import load_npz, refuse_overwrite, save_npz
 from common.skeleton import H36M_16
 
 METADATA_16 = {'layout_name': 'h36m', 'num_joints': H36M_16.num_joints,
                'keypoints_symmetry': [H36M_16.left_joints, H36M_16.right_joints]}
-PARSE_SECONDS = 20              # an undamaged sequence takes a hundredth of this
-PARSE_BYTES = 1 << 30
 _RENAMED_ACTIONS = {'TakingPhoto': 'Photo', 'WalkingDog': 'WalkDog'}
 
 
@@ -66,77 +58,6 @@ def finite_float32(array, where):
         raise InputError(f'{where} holds numbers that are not finite or beyond {FARTHEST:,.0f}, first in frame '
                          f'{broken.argmax()} of {len(broken)}; fetch it again or repair it')
     return converted
-
-
-class ParserApart:
-    """Calls `parse(content)`, bytes of a file -> array, in another process, because damaged files can make C libraries
-    crash, hang or use up the memory.
-
-    Use it in a `with` block. A call returns the array or raises ValueError with the reason, after which it cannot be
-    used again. `parse` must be a function at the top level of a module.
-    """
-
-    def __init__(self, parse):
-        contents, self.contents = multiprocessing.Pipe(duplex=False)
-        self.answers, answers = multiprocessing.Pipe(duplex=False)
-        self.process = multiprocessing.Process(target=_parse_all, args=(parse, contents, answers, self.contents),
-                                               daemon=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', DeprecationWarning)     # about forking with threads; the child only parses
-            self.process.start()
-        contents.close()
-        answers.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.join()
-        self.contents.close()
-        self.answers.close()
-
-    def __call__(self, content):
-        try:
-            self.contents.send_bytes(content)
-            if not self.answers.poll(PARSE_SECONDS):
-                raise ValueError(f'reading it takes more than {PARSE_SECONDS} seconds')
-            answer = self.answers.recv_bytes()
-        except (EOFError, OSError):
-            raise ValueError('the process that read it crashed') from None
-        if answer[:1] == b'!':
-            raise ValueError(answer[1:].decode())
-        return np.load(io.BytesIO(answer), allow_pickle=False)
-
-
-def _parse_all(parse, contents, answers, other_end):
-    """The loop of the process: receives bytes, sends an array as .npy, or '!' and the error. Ends with its parent."""
-    other_end.close()
-    _restrict_process()
-    while True:
-        try:
-            content = contents.recv_bytes()
-        except EOFError:
-            return
-        try:
-            answer = io.BytesIO()
-            np.save(answer, parse(content), allow_pickle=False)
-            answers.send_bytes(answer.getvalue())
-        except Exception as error:              # damaged files make the libraries raise nearly any error
-            answers.send_bytes(b'!' + in_short(error).encode())
-
-
-def _restrict_process():
-    """Silence stderr, leave Ctrl-C to the parent process, and limit the memory (where /proc exists)."""
-    faulthandler.disable()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    pages = Path('/proc/self/statm')
-    if pages.exists():
-        import resource
-        limit = int(pages.read_text().split()[0]) * resource.getpagesize() + PARSE_BYTES
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def write_checked(outputs, made_by):

@@ -8,6 +8,7 @@ unjudged: whoever uses them checks them, wherever they came from. A copy is only
 outdated or damaged, the .npz is read and the copy made anew; deleting one does no harm.
 """
 import json
+import os
 import sys
 import zipfile
 from itertools import chain
@@ -18,7 +19,8 @@ from filelock import FileLock, Timeout
 from numpy.lib import format as npy_format
 
 from common.files.atomic import written_whole
-from common.files.npz import load_npz, members, open_archive, require_file
+from common.files.limited import read_limited
+from common.files.npz import load, parse_npz, require_file
 
 LAYOUT = 1      # of the copies; another number makes all of them outdated
 INDEX = 'index'
@@ -28,35 +30,54 @@ def flat_path(path):
     return Path(path).with_suffix('.cache')
 
 
-def identity(path, key):
-    """What tells an .npz from every other: layout, its size, its time of change, the checksum of its array `key`.
+def load_table(path, key, subjects, made_by):
+    """(Table, identity): the table `key` of an .npz file, and the file's identity where it lacks a sound flat copy.
 
-    The checksum stands in the archive's directory, so the array itself is not read. None for what is no such .npz.
+    From a flat copy come these subjects alone. InputError as by `load_npz`.
+    """
+    path, remedy = require_file(path, made_by), f'make it again with: {made_by}'
+    table = read_flat(path, key, subjects)
+    return (table, None) if table is not None else load(_parse_table, path, remedy, key)
+
+
+def _parse_table(file, key):
+    found = identity(file, key)     # before the array is read
+    return parse_npz(file, [key])[key], found
+
+
+def identity(npz, key):
+    """What tells an .npz, a path or an open file, from every other: layout, size, time of change, checksum of its array `key`.
+
+    The checksum stands in the archive's directory, so the array itself is not read. None where there is no such array.
     """
     try:
-        with open_archive(require_file(path, '')) as archive:       # whoever opens a pipe waits for ever
-            status, (info,) = Path(path).stat(), members(archive, [f'{key}.npy'])
-            return [LAYOUT, status.st_size, status.st_mtime_ns, info.CRC]
-    except Exception:               # damage can raise nearly anything; who reads the array will say what is wrong
+        with zipfile.ZipFile(npz) as archive:
+            status = os.fstat(archive.fp.fileno())
+            return [LAYOUT, status.st_size, status.st_mtime_ns, archive.getinfo(f'{key}.npy').CRC]
+    except Exception:               # damage can raise nearly anything; whoever reads the array will say what is wrong
         return None
 
 
-def read_flat(path, identity_now, subjects):
+def read_flat(path, key, subjects):
     """The table of an .npz for these subjects, from its flat copy: subject -> sequence -> array, or list of views.
 
     None where there is no sound copy of the .npz that is there now, or where it lacks a subject.
     """
-    flat = flat_path(path)
-    if identity_now is None or not flat.is_file():
-        return None
     try:
-        index = json.loads(load_npz(flat, [INDEX], '')[INDEX].tobytes())
-        if index['copy_of'] != identity_now:
-            return None
-        frames = load_npz(flat, subjects, '')
-        return {subject: _cut(frames[subject], index['frames'][subject]) for subject in subjects}
+        with open(flat_path(path), 'rb') as file:
+            index, frames = read_limited(_parse_flat, file, path, key, subjects)
+        counts = json.loads(index.tobytes())['frames']
+        return {subject: _cut(frames[subject], counts[subject]) for subject in subjects}
     except Exception:               # damage can raise nearly anything, and costs no more than the time to read the .npz
         return None
+
+
+def _parse_flat(file, path, key, subjects):
+    """The index and the arrays of an open flat copy of the .npz at `path`; an error of any type where it is none."""
+    index = np.frombuffer(parse_npz(file, [INDEX])[INDEX].file.read(), np.uint8)
+    if json.loads(index.tobytes())['copy_of'] != identity(path, key):
+        raise ValueError('it is outdated')
+    return index, parse_npz(file, subjects)
 
 
 def _cut(frames, counts):

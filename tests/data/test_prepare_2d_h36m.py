@@ -140,7 +140,7 @@ def test_a_pickle_that_asks_for_code_is_refused_unrun(tiny_root, tmp_path, capsy
     np.savez(tmp_path / 'evil.npz', positions_2d=np.array({'S1': RunsCode(sign)}, dtype=object))
     sign.unlink(missing_ok=True)
     line = refused_2d(capsys, tiny_root, tmp_path, 'cpn_ft_h36m_dbb', tmp_path / 'evil.npz')
-    assert 'evil.npz cannot be read' in line and not sign.exists()
+    assert 'evil.npz is no readable' in line and 'its pickle asks for io.open' in line and not sign.exists()
 
 
 def test_damaged_or_missing_detections(tiny_root, tmp_path, capsys):

@@ -24,8 +24,7 @@ import torch
 from scipy.io import savemat
 
 import builders
-from common.files.npz import load_npy, load_npz, save_npz
-from common.files.safe_pickle import load_pickle_file
+from common.files.npz import load_npy, load_npz, load_pickle, save_npz
 from data.prepare_data_h36m import project_all
 from data_extra.prepare_data_3dhp import read_test_set
 from models_baseline import build_lifter
@@ -198,7 +197,7 @@ def inside(change):
     return lambda base, rng: rezipped(base, change(members(base.path)[base.member], rng))
 
 
-@lru_cache
+@lru_cache(maxsize=4)       # each takes some megabytes, and with them every fork of a reader longer
 def packed(mebibytes, head=b'', unit=b'\0', wbits=-15):
     """`head` and then so many mebibytes of one byte as a deflate stream, a thousand times smaller."""
     packer = zlib.compressobj(9, zlib.DEFLATED, wbits)
@@ -406,7 +405,7 @@ def npy_of(value, rng):
 def value_of(base):
     """What the honest file, or its chief member, holds."""
     if base.path.suffix == '.pkl':
-        return load_pickle_file(base.path)
+        return load_pickle(base.path)
     if base.path.suffix == '.npy':
         return load_npy(base.path, 'the test')
     name = base.member.removesuffix('.npy')

@@ -33,10 +33,10 @@ import mutants
 import run_baseline
 import run_evaluate
 import run_poseaug
-from common.datasets import preparation
 from common.datasets.h36m import h36m_poses, pose2d_h36m_path, pose3d_h36m_path, read_h36m, require_agreement
 from common.datasets.mpi_inf_3dhp import load_3dhp
 from common.errors import InputError
+from common.files import limited
 from data import prepare_data_2d_h36m, prepare_data_h36m
 from data_extra.prepare_data_3dhp import read_test_set
 from data_extra.prepare_data_3dpw import joined, read_sequence
@@ -60,11 +60,11 @@ SEEDS = range(14)
 FEW = {'h5_bomb': 1, 'mat_bomb': 3, 'bomb': 3, 'pickle_bomb': 8, 'checkpoint_bomb': 8, 'legacy_bomb': 8,
        'other_packing': 4}
 FRAMES = {subject: {'Walking': 3, 'Directions': 4} for subject in ('S1', 'S9')}
-# Of what Python reports to an audit hook, all that a reader may do beside reading its file; and, for the libraries in
-# C, a limited process
-HARMLESS = {'object.__getattr__', 'builtins.id', 'sys._getframe', 'os.scandir', 'os.listdir', 'pathlib.Path.glob'}
-APART = {'os.fork', 'os.kill', 'resource.setrlimit'}
-APART_FILES = (os.devnull, '/proc/self/statm')
+# Of what Python reports to an audit hook, all that a reader may do beside reading its file; some of it in order to start
+# the limited process, or in there, where a file may be opened by its descriptor
+HARMLESS = {'object.__getattr__', 'builtins.id', 'sys._getframe', 'os.scandir', 'os.listdir', 'pathlib.Path.glob',
+            'os.fork', 'os.kill', 'resource.setrlimit', 'mmap.__new__', 'sys.excepthook'}
+OTHER_FILES = (os.devnull, '/proc/self/statm')
 
 
 # the readers, each from the path that a user gives to checked arrays
@@ -208,9 +208,10 @@ def serve(folder):
     os.dup2(2, 1)                               # what a reader prints must not stand among the answers
     bases, watch = furnish(folder), Watch(folder / 'audit.log')
     honest = {kind: verdict(kind, base.path.read_bytes(), folder, watch)['digest'] for kind, base in bases.items()}
-    for name in ('16-be', '16-le', '32-be', '32-le'):
-        codecs.lookup(f'utf-{name}')            # json asks for them by the first bytes
+    for name in ('utf-16-be', 'utf-16-le', 'utf-32-be', 'utf-32-le', 'cp437'):
+        codecs.lookup(name)                     # json and zipfile ask for them by the first bytes
     watch.forget()                              # reading for the first time imports what is needed
+    limited.WALL_SECONDS, limited.MEMORY_BYTES = .3, 1 << 27        # small, so that bombs take less time
     limit = address_space() + (4 << 30)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -233,7 +234,6 @@ def content_of(kind, name, seed, bases):
 def furnish(folder):
     """The bases, with their companions where the readers look for them; one sequence is made a whole data set."""
     bases = mutants.build_bases(folder / 'honest')
-    preparation.PARSE_SECONDS = 3
     prepare_data_h36m.SUBJECTS, prepare_data_h36m.SEQUENCES_PER_SUBJECT = ('S1',), 1
     for reader in READERS.values():
         (folder / reader.place).parent.mkdir(parents=True, exist_ok=True)
@@ -251,7 +251,7 @@ class Watch:
     """An audit hook that writes down what a reader of `path` does, also in a process that it forks."""
 
     def __init__(self, log):
-        self.log, self.path, self.apart = os.open(log, os.O_RDWR | os.O_CREAT | os.O_APPEND), None, False
+        self.log, self.path = os.open(log, os.O_RDWR | os.O_CREAT | os.O_APPEND), None
         sys.addaudithook(self)
 
     def __call__(self, event, arguments):
@@ -263,12 +263,12 @@ class Watch:
             path, _, flags = arguments
             if path == '<string>':          # Python 3.12 looks for the source of a warning's line
                 return True
-            if self.apart and (isinstance(path, int) or path in APART_FILES):
+            if isinstance(path, int) or path in OTHER_FILES:
                 return True
             return str(path).startswith(str(self.path.parent)) and not flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
         if event == 'compile':
             return arguments[1] == '<unknown>'          # ast.literal_eval, on the header of an .npy file
-        return event in HARMLESS or self.apart and event in APART
+        return event in HARMLESS
 
     def forget(self):
         """What was written down, which is forgotten."""
@@ -284,7 +284,7 @@ def verdict(kind, content, folder, watch):
     content(path) if callable(content) else path.write_bytes(content)
     with warnings.catch_warnings(record=True) as noise:
         warnings.simplefilter('always')
-        answer = attempt(reader, path, watch, kind in ('archive', 'mat'))
+        answer = attempt(reader, path, watch)
     clear(path)
     events = watch.forget()
     if events or noise:
@@ -299,9 +299,9 @@ def clear(path):
     path.unlink(missing_ok=True)
 
 
-def attempt(reader, path, watch, apart):
+def attempt(reader, path, watch):
     """One reading under watch: dict of fault, message, digest."""
-    watch.path, watch.apart = path, apart
+    watch.path = path
     try:
         arrays = reader.read(path)
         watch.path = None
@@ -352,7 +352,8 @@ class Worker:
         return dict(fault=died if ready else 'it hangs', message=None)
 
     def _start(self):
-        environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1'}
+        environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1',
+                       'GLIBC_TUNABLES': 'glibc.malloc.hugetlb=1'}          # fewer pages, so a fork takes half as long
         self.process = subprocess.Popen([sys.executable, __file__, 'serve', str(self.folder)], cwd=self.folder,
                                         env=environment,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

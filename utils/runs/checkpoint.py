@@ -2,8 +2,8 @@
 import io
 import math
 import os
+import pickle
 import re
-import warnings
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +11,7 @@ from typing import NamedTuple
 import torch
 
 from common.errors import InputError, in_short
-from common.files.npz import member_bytes, members, open_archive
-from common.files.safe_pickle import LimitedFile, checkpoint_records
+from common.files.limited import read_limited
 from common.skeleton import H36M_16
 from models_baseline import LIFTERS, STAGELESS, build_lifter
 
@@ -21,9 +20,7 @@ HEALTHY = 'ckpt_healthy.pth.tar'     # PoseAug's, of the last epoch before the g
 BASELINE_BEST = 'ckpt_best.pth.tar'
 # what each trainer calls the lifter's weights (others read these)
 BASELINE_KEY, POSEAUG_KEY = 'state_dict', 'model_pos'
-MAX_BYTES = 3 << 28     # of a checkpoint, which is held in memory twice; our largest takes 200 MB
 MAX_STAGES = 64
-LEGACY_MAGIC = 0x1950a86a20f9469cfc6c   # torch before 1.6
 
 # lifter -> (a weight only it has, pattern whose highest number + 1 counts its units, units per stage)
 _SIGNATURES = dict(
@@ -63,19 +60,16 @@ def save_checkpoint(path, content):
 
 
 def read_checkpoint(path):
-    """The dict of a checkpoint file, on the CPU, read with weights_only=True; InputError where it is none."""
+    """The dict of a checkpoint file, its tensors on the CPU; InputError where it is none."""
     path = Path(path)
     if not path.is_file():
         raise InputError(f'{path} is no file; give the path of a checkpoint (ckpt_best.pth.tar or the like)')
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f'it has {path.stat().st_size:,} bytes')
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')     # torch's, of an unusual protocol
-            content = torch.load(_checked(path), map_location='cpu', weights_only=True)
+        with open(path, 'rb') as file:
+            content = read_limited(parse_checkpoint, file)
     except PermissionError:
         raise InputError(f'{path} may not be read; permit it, or give another checkpoint') from None
-    except Exception as error:      # damage can raise nearly anything; nothing was called on the way
+    except (OSError, ValueError) as error:
         raise InputError(f'{path} is no checkpoint that can be read safely ({in_short(error)}); fetch or train it '
                          'again') from None
     if not isinstance(content, dict):
@@ -83,46 +77,24 @@ def read_checkpoint(path):
     return content
 
 
-def _checked(path):
-    """A file in memory with the checkpoint's content, every size and checksum in it true, for torch to read.
+def parse_checkpoint(file):
+    """What an open checkpoint file holds; an error of any type tells that it is none.
 
-    weights_only=True keeps torch from calling what a file asks for, but not from believing the sizes that it declares.
-    Errors of nearly any type tell that it is no checkpoint.
+    weights_only=True keeps torch from calling what a file asks for, but torch trusts sizes and compares no checksums.
     """
-    with open(path, 'rb') as file:
-        is_zip = file.read(4) == b'PK\3\4'
-    return _checked_zip(path) if is_zip else _checked_legacy(path.read_bytes())
-
-
-def _checked_zip(path):
-    """A new archive of the same members, so that torch's reader and Python's cannot see different ones in it."""
-    buffer = io.BytesIO()
-    with open_archive(path) as archive, zipfile.ZipFile(buffer, 'w') as copy:
-        infos = members(archive, archive.namelist())
-        sizes = {info.filename: info.file_size for info in infos}
-        name = next((name for name in sizes if name.endswith('/data.pkl')), 'data.pkl')
-        if sum(sizes.values()) > MAX_BYTES or any(info.compress_type != zipfile.ZIP_STORED for info in infos):
-            raise ValueError('it is packed, or larger than any checkpoint')
-        with archive.open(name) as file:
-            _, storages = checkpoint_records(LimitedFile(file, sizes[name]))
-        for key, size in storages.items():
-            if sizes.get(name.removesuffix('data.pkl') + f'data/{key}') != size:
-                raise ValueError(f'storage {in_short(key)} has not the declared {size:,} bytes')
-        for info in infos:
-            copy.writestr(info.filename, member_bytes(archive, info))
-    buffer.seek(0)
-    return buffer
-
-
-def _checked_legacy(content):
-    """The format before torch 1.6: five pickles, of which the fourth is the checkpoint, and the storages' bytes."""
-    file = LimitedFile(io.BytesIO(content), len(content))
-    (magic, _), _, _, (_, storages), (keys, _) = [checkpoint_records(file) for _ in range(5)]
-    if magic != LEGACY_MAGIC or not isinstance(keys, list) or sorted(keys) != sorted(storages):
-        raise ValueError('it is damaged, or none at all')
-    if file.left != sum(8 + size for size in storages.values()):
-        raise ValueError('its storages have not the declared sizes')
-    return io.BytesIO(content)
+    is_zip = file.read(4) == b'PK\3\4'
+    file.seek(0)
+    if is_zip:
+        with zipfile.ZipFile(file) as archive:
+            if damaged := archive.testzip():
+                raise ValueError(f'the checksum of {damaged} is wrong')
+        file.seek(0)
+    else:
+        file = io.BytesIO(file.read())      # of a real file torch would ask whether it is a .tar, and make a folder for it
+    try:
+        return torch.load(file, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:     # its reason is the last but one of several paragraphs, which give bad advice
+        raise ValueError(str(error).split('\n\n')[-2:][0]) from None
 
 
 def read_lifter(path):
