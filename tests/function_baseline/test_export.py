@@ -119,8 +119,8 @@ def test_onnx_is_one_file_that_older_programs_read_without_paths_of_this_machine
 
 def test_another_opset_can_be_chosen(onnx_file, tmp_path):
     import onnx
-    exported, = run_export.main(['--evaluate', str(onnx_file[1]), '--format', 'onnx', '--opset', '20', '--output',
-                                 str(tmp_path)])
+    flags = ['--evaluate', str(onnx_file[1]), '--format', 'onnx', '--opset', '20', '--output', str(tmp_path)]
+    exported, = run_export.main(flags)
     model = onnx.load(exported.path)
     assert model.opset_import[0].version == 20 and model.ir_version == 9
 
