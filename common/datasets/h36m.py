@@ -177,7 +177,7 @@ def _pose_set(views):
     """The PoseSet of the views in their order, written directly into its tensors (concatenating takes twice the time)."""
     counts = [len(view.world) for view in views]
     pose3d_cam, pose2d = (torch.empty(sum(counts), H36M_16.num_joints, dimensions) for dimensions in (3, 2))
-    with _one_thread():
+    with one_thread():
         for view, into3d, into2d in zip(views, pose3d_cam.split(counts), pose2d.split(counts)):
             camera = cameras(view.subject)[view.number]
             into3d.copy_(world_to_camera(torch.from_numpy(view.world), torch.from_numpy(camera.orientation),
@@ -190,7 +190,7 @@ def _pose_set(views):
 
 
 @contextmanager
-def _one_thread():
+def one_thread():
     """Context manager: one torch thread. On busy cores several threads, waiting for each other, take ten times longer."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

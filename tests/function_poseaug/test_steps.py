@@ -1,6 +1,5 @@
 """One adversarial iteration: the reference's trajectory in float64, and that each phase moves its own network alone."""
 import copy
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -8,6 +7,7 @@ import torch
 
 import golden_recipe
 from common.camera import project, root_relative
+from common.datasets.h36m import one_thread
 from common.poses import PoseBatch, PoseSet
 from function_baseline.train import lifter_step
 from function_poseaug.adversarial import AdversarialEpoch, adversarial_epoch
@@ -94,17 +94,6 @@ def twin(trajectory):
     """
     game, figures, *_ = play(EPOCHS[trajectory[0]], ITERATIONS, torch.float64, 1 + 1e-14)
     return game, figures
-
-
-@contextmanager
-def one_thread():
-    """The last bits of a sum depend on how it is divided among threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 # the reference's trajectory

@@ -1,10 +1,10 @@
 """Tables of text: names and numbers of joints in columns, MocapNET's, and .trc files that hold no pixels."""
 import numpy as np
 import pytest
-from keypoint_clips import SIZE, crowd, markers, refusal, write_text
 
 from function_inference.keypoint_files import read_keypoints
 from function_inference.readers.joint_names import COCO_17, MEDIAPIPE_33
+from keypoint_clips import SIZE, crowd, markers, refusal, write_text
 
 PERSON = crowd('coco17')[1][0]
 
