@@ -37,6 +37,7 @@ from common.datasets.h36m import h36m_poses, pose2d_h36m_path, pose3d_h36m_path,
 from common.datasets.mpi_inf_3dhp import load_3dhp
 from common.errors import InputError
 from common.files import limited
+from common.skeleton import H36M_16
 from data import prepare_data_2d_h36m, prepare_data_h36m
 from data_extra.prepare_data_3dhp import read_test_set
 from data_extra.prepare_data_3dpw import joined, read_sequence
@@ -122,7 +123,8 @@ READERS = {
     'hr': Reader('hr/twoDPose_HRN_test.npy', lambda path: read_detections(
         prepare_data_2d_h36m.read_hr(path.parent), prepare_data_2d_h36m.EVOSKELETON, path), (16, 2)),
     'spin': Reader('spin/spin.npz', read_test_set),
-    'templates': Reader('templates/templates.npy', lambda path: {'rows': templates_for(None, path).numpy()}, (15,)),
+    'templates': Reader('templates/templates.npy',
+                        lambda path: {'rows': templates_for(SimpleNamespace(skeleton=H36M_16), path).numpy()}, (15,)),
     'dhp': Reader('dhp/data_extra/test_set/test_3dhp.npz', lambda path: arrays_of(load_3dhp(path.parents[2]))),
     'pose3d': Reader('pose3d/data/data_3d_h36m.npz', lambda path: read_poses(path.parents[1])),
     'pose2d': Reader('pose2d/data/data_2d_h36m_gt.npz', lambda path: read_poses(path.parents[1])),
