@@ -8,6 +8,7 @@ import run_baseline
 import run_evaluate
 from common.camera import root_relative
 from common.datasets.pw3d import load_3dpw
+from common.skeleton import H36M_16
 from function_baseline.evaluate import evaluate
 from function_baseline.report import table
 from models_baseline import LIFTERS
@@ -43,7 +44,7 @@ def test_a_similar_pose_has_an_error_but_none_after_alignment(root_3dpw):
 @pytest.mark.parametrize('keypoints,counts', [('gt', (11, 5, 16)), ('openpose', (10, 5, 15))])
 def test_the_table_has_a_row_per_sequence(root_3dpw, readme_lifter, keypoints, counts):
     torch.manual_seed(0)
-    errors = evaluate(readme_lifter(2, 0.), load_3dpw(root_3dpw, keypoints), CPU, flip=True)
+    errors = evaluate(readme_lifter(2, 0., H36M_16), load_3dpw(root_3dpw, keypoints), CPU, flip=True)
     rows = {line.split('  ')[0]: line.split() for line in table(errors).splitlines()[1:]}
     assert list(rows) == ['downtown_pair_00', 'flat_wide_00', 'mean over groups', 'mean over poses']
     assert (int(rows['downtown_pair_00'][1]), int(rows['flat_wide_00'][1]), int(rows['mean over poses'][3])) == counts
