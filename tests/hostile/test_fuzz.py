@@ -213,7 +213,7 @@ def serve(folder):
     for name in ('utf-16-be', 'utf-16-le', 'utf-32-be', 'utf-32-le', 'cp437'):
         codecs.lookup(name)                     # json and zipfile ask for them by the first bytes
     watch.forget()                              # reading for the first time imports what is needed
-    limited.WALL_SECONDS, limited.MEMORY_BYTES = .3, 1 << 27        # small, so that bombs take less time
+    limited.WALL_SECONDS, limited.MEMORY_BYTES = .2, 1 << 26        # small, so that bombs take less time
     limit = address_space() + (4 << 30)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -537,6 +537,8 @@ NOT_CONTINUED = {
     'huge iteration': changed('iteration', to=1 << 63), 'restarts as text': changed('restarts', to='1'),
     'half a restart': changed('restarts', to=.5), 'signs as a list': changed('signs', to=['x']),
     'an epoch after the last': changed('epoch', to=6), 'sizes by number': changed('sizes', to={5: 5}),
+    'a number as text': changed('arguments', 'epochs', to='5'), 'a switch as text': changed('arguments', 's1only', to='True'),
+    'a thousand stages': changed('arguments', 'stages', to=1000), 'nothing': changed('arguments', 'lr_d', to=None),
     'an endless number': changed('arguments', 'lr_g', to=10 ** 400), 'an endless name': changed('best', to={10 ** 5000: 5.}),
     'weights of NaN': changed('model_d2d', to=lambda value: {name: entry * NAN for name, entry in value.items()}),
     'weights of doubles': changed('model_pos', to=lambda value: {name: entry.double() for name, entry in value.items()}),

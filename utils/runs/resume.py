@@ -1,15 +1,13 @@
-"""Continuing a run: where it lies, what it was started with, and what may not be said otherwise now."""
+"""Continuing a run: where it is, which arguments it was started with, and which of them may be changed now."""
 from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import NamedTuple
 
 from common.errors import InputError, in_short
-from models_baseline import LIFTERS
 from utils.runs.checkpoint import HEALTHY, LAST, MAX_STAGES, read_checkpoint
 
 FREE_TO_CHANGE = ('resume', 'device', 'graphs', 'num_workers', 'data_root', 'checkpoint', 'snapshot', 'on_collapse',
                   'max_restarts')
-LARGEST = 1e300       # of a number: a whole one may lie beyond all floats
 
 
 class Resumed(NamedTuple):
@@ -21,8 +19,7 @@ class Resumed(NamedTuple):
 def resume(args, kind, parser):
     """Resumed, with `args` set to what the run was started with. `kind` is a key that this trainer's checkpoints hold.
 
-    InputError where a flag was typed that contradicts the run, or where the checkpoint holds an argument that `parser` would
-    not have let pass.
+    InputError where a typed flag contradicts the run, or where the checkpoint holds an argument that `parser` refuses.
     """
     path = Path(args.resume)
     path = path / LAST if path.is_dir() else path
@@ -30,61 +27,51 @@ def resume(args, kind, parser):
         raise InputError(f'{path} is missing: --resume takes a run directory with a {LAST}, which a run writes when '
                          'its start or its first epoch is evaluated; start the run anew')
     if path.name == HEALTHY:
-        raise InputError(f'{path} is what --resume {path.parent} --on_collapse restart goes back to; give that')
+        raise InputError(f'{path} is the checkpoint that --resume {path.parent} --on_collapse restart goes back to; give that '
+                         'directory')
     content = read_checkpoint(path)
     if not {kind, 'arguments', 'sizes'} <= content.keys():
         raise InputError(f'{path} cannot be continued: it is no {LAST} of this trainer')
+    _take_arguments(content['arguments'], args, parser, path)
     require_sound(content, args, path)
-    _require_permitted(content['arguments'], parser, path)
-    for name, value in content['arguments'].items():
-        if name not in vars(args) or name in args.explicit and name in FREE_TO_CHANGE:
-            continue
-        if name in args.explicit and getattr(args, name) != value:
-            raise InputError(f'--{name} {getattr(args, name)} contradicts the run being resumed, which has {value}; '
-                             'leave the flag out, or start a new run')
-        setattr(args, name, value)
     parser.require_consistent(args)
     if content['epoch'] >= args.epochs:
         print(f'{path}: all {args.epochs} epochs are done; for more, start a new run from it with --pretrain_path')
     return Resumed(path.parent, content)
 
 
-def require_sound(content, args, path):
-    """InputError unless arguments, sizes and the epoch are of the types that a run writes; before anything is built."""
-    arguments, sizes, epoch = (content.get(name) for name in ('arguments', 'sizes', 'epoch'))
-    sound = (isinstance(arguments, dict) and isinstance(sizes, dict) and type(epoch) is int and 0 <= epoch < 1 << 31
-             and all(isinstance(name, str) and type(size) is int and size >= 0 for name, size in sizes.items())
-             and 'explicit' not in arguments
-             and all(_alike(arguments[name], default) for name, default in vars(args).items() if name in arguments)
-             and epoch <= arguments.get('epochs', epoch))
-    if not sound:
-        raise InputError(f'{path} cannot be continued: its arguments, sizes or epoch are damaged; start a new run')
-    if arguments.get('posenet_name') not in LIFTERS or not 0 < arguments.get('stages', 1) <= MAX_STAGES:
-        raise InputError(f'{path} cannot be continued: it holds no known lifter of up to {MAX_STAGES} stages; '
-                         'start a new run')
-
-
-def _require_permitted(arguments, parser, path):
-    """InputError unless every argument, written out, is one that the command line takes."""
+def _take_arguments(arguments, args, parser, path):
+    """Set `args` to the `arguments` of a run; InputError where one is damaged, or contradicts a typed flag."""
+    if not isinstance(arguments, dict):
+        raise InputError(f'{path} cannot be continued: its arguments are damaged; start a new run')
     for action in parser._actions:
-        value = arguments.get(action.dest, action.default)
-        try:
-            permitted = action.choices is None or value in action.choices
-            if callable(action.type):
-                action.type(str(value))
-        except (ValueError, ArgumentTypeError):
-            permitted = False
-        if not permitted:
-            raise InputError(f'{path} cannot be continued: it has {action.dest} {in_short(value)}, which no run has; start a '
-                             'new run')
+        name, value = action.dest, arguments.get(action.dest)
+        if name not in arguments or name in args.explicit and name in FREE_TO_CHANGE:
+            continue
+        if not _permitted(action, value):
+            raise InputError(f'{path} cannot be continued: it has {name} {in_short(value)}, which no run has; start a new run')
+        if name in args.explicit and getattr(args, name) != value:
+            raise InputError(f'--{name} {getattr(args, name)} contradicts the run being resumed, which has {value}; '
+                             'leave the flag out, or start a new run')
+        setattr(args, name, value)
 
 
-def _alike(value, default):
-    """Whether a checkpoint's argument can stand for one of the command line: a number that is not absurd for a number, ..."""
-    if isinstance(default, bool) or isinstance(value, bool):
-        return type(value) is type(default)
-    if isinstance(default, int):
-        return type(value) is int and abs(value) < 1 << 31
-    if isinstance(default, float):
-        return type(value) in (int, float) and abs(value) < LARGEST
-    return isinstance(value, str) or value is None
+def _permitted(action, value):
+    """Whether the flag of a parser's `action` can give this value: written out and read again, it is the same."""
+    if action.nargs == 0:           # store_true and the like
+        return isinstance(value, bool)
+    try:
+        read = (action.type or str)(str(value))
+    except (ValueError, ArgumentTypeError):
+        return False
+    same = read == value or isinstance(read, Path) and str(read) == value        # folders are stored as text
+    return same and (action.choices is None or value in action.choices) and not (action.dest == 'stages' and value > MAX_STAGES)
+
+
+def require_sound(content, args, path):
+    """InputError unless the epoch and the sizes of a checkpoint, by which files are cut, are those of a run with `args`."""
+    sizes, epoch = content.get('sizes'), content.get('epoch')
+    if not (isinstance(sizes, dict) and all(isinstance(name, str) and type(size) is int and size >= 0
+                                            for name, size in sizes.items())
+            and type(epoch) is int and 0 <= epoch <= args.epochs):
+        raise InputError(f'{path} cannot be continued: its sizes or epoch are damaged; start a new run')
