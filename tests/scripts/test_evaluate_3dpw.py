@@ -54,7 +54,7 @@ def test_the_table_has_a_row_per_sequence(root_3dpw, readme_lifter, keypoints, c
 def test_the_script_scores_3dpw_alone_with_both_kinds_of_2d(root_3dpw, readme_lifter, tmp_path, monkeypatch, capsys):
     """No Human3.6M and no MPI-INF-3DHP lie below this data root."""
     monkeypatch.setitem(LIFTERS, 'linear', readme_lifter)
-    lifter = readme_lifter(stages=1, dropout=0)
+    lifter = readme_lifter(stages=1, dropout=0, skeleton=H36M_16)
     save_checkpoint(tmp_path / 'linear.pth.tar', dict(state_dict=lifter.state_dict(), epoch=1,
                                                       arguments=dict(posenet_name='linear', stages=1)))
     scores = run_evaluate.main(['--dataset', '3dpw', '--evaluate', str(tmp_path / 'linear.pth.tar'), '--device', 'cpu',
