@@ -240,7 +240,8 @@ def test_it_reads_in_any_thread():
 
 
 def test_ctrl_c_ends_the_reader_too():
-    program = ('import os, time\nfrom common.files.limited import read_limited\n'
+    program = ('import os, signal, time\nfrom common.files.limited import read_limited\n'
+               'signal.signal(signal.SIGINT, signal.default_int_handler)\n'       # a background job would ignore it
                'def parse():\n    os.write(1, f"{os.getpid()}\\n".encode())\n    time.sleep(60)\nread_limited(parse)\n')
     process = subprocess.Popen([sys.executable, '-c', program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     child = int(process.stdout.readline())
