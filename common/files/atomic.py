@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Writing files so that they exist completely or not at all."""
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 
 @contextmanager
 def written_whole(path):
-    """Gives a name beside `path` to write to, and renames it to `path` at the end: there is no half-written file.
+    """Gives a temporary path beside `path` to write to, and renames it to `path` at the end: no half-written file is left.
 
-    The name ends as `path` does, for writers that go by it. (Checkpoints are flushed to the disk too: utils/checkpoint.py.)
+    It has the suffix of `path`, by which some writers choose the format. (utils/runs/checkpoint.py also flushes to the disk.)
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,10 @@
-"""Flat copies of the prepared .npz files: the same poses without pickle and packing, which take seconds to read.
+"""Flat copies of the prepared .npz files: the same poses, neither pickled nor compressed, since those take seconds to read.
 
-`data_3d_h36m.npz` gets `data_3d_h36m.cache` beside it. That is an .npz, too, but of plain arrays, stored as they are: of
-each subject one (T, joints, 2 or 3) float32, all sequences and views one after the other, and an `index` in JSON, which
-says how many frames each has and which file this is a copy of. So a command reads the subjects it needs and no others,
-through `load_npz`, which believes nothing and compares every array with its checksum. The values are those of the .npz,
-unjudged: whoever uses them checks them, wherever they came from. A copy is only ever a shortcut: where it is missing,
-outdated or damaged, the .npz is read and the copy made anew; deleting one does no harm.
+`data_3d_h36m.npz` gets `data_3d_h36m.cache` beside it: another .npz, which holds for each subject one array (T, joints,
+2 or 3) float32, uncompressed, with all sequences and views one after the other, and an `index` in JSON with the number of
+frames of each sequence and the identity of the file that was copied. A command reads only the subjects it needs, and
+compares each array with its checksum. The values are those of the .npz, unchecked; their users check them. A copy only saves
+time: where it is missing, outdated or damaged, the .npz is read and the copy is made again, so it may be deleted.
 """
 import json
 import os
@@ -22,7 +21,7 @@ from common.files.atomic import written_whole
 from common.files.limited import read_limited
 from common.files.npz import load, parse_npz, require_file
 
-LAYOUT = 1      # of the copies; another number makes all of them outdated
+LAYOUT = 1      # of the copies; raise it to make all existing copies outdated
 INDEX = 'index'
 
 
@@ -31,9 +30,9 @@ def flat_path(path):
 
 
 def load_table(path, key, subjects, made_by):
-    """(Table, identity): the table `key` of an .npz file, and the file's identity where it lacks a sound flat copy.
+    """(table, identity): the table `key` of an .npz file, from its flat copy (only these subjects) or from the file itself.
 
-    From a flat copy come these subjects alone. InputError as by `load_npz`.
+    The identity is for `write_flat`; it is None where the table came from a copy. InputError as in `load_npz`.
     """
     path, remedy = require_file(path, made_by), f'make it again with: {made_by}'
     table = read_flat(path, key, subjects)
@@ -46,9 +45,9 @@ def _parse_table(file, key):
 
 
 def identity(npz, key):
-    """What tells an .npz, a path or an open file, from every other: layout, size, time of change, checksum of its array `key`.
+    """[layout, size, time of change, checksum of the array `key`] of an .npz, given as a path or an open file.
 
-    The checksum stands in the archive's directory, so the array itself is not read. None where there is no such array.
+    The checksum is taken from the archive's directory, so the array is not read. None where there is no such array.
     """
     try:
         with zipfile.ZipFile(npz) as archive:
@@ -59,9 +58,9 @@ def identity(npz, key):
 
 
 def read_flat(path, key, subjects):
-    """The table of an .npz for these subjects, from its flat copy: subject -> sequence -> array, or list of views.
+    """The table subject -> sequence -> array, or list of views, from the flat copy of the .npz at `path`.
 
-    None where there is no sound copy of the .npz that is there now, or where it lacks a subject.
+    None where the copy is missing, damaged or outdated, or lacks one of the `subjects`.
     """
     try:
         with open(flat_path(path), 'rb') as file:
@@ -73,7 +72,7 @@ def read_flat(path, key, subjects):
 
 
 def _parse_flat(file, path, key, subjects):
-    """The index and the arrays of an open flat copy of the .npz at `path`; an error of any type where it is none."""
+    """(index, {subject: array}) of an open flat copy of the .npz at `path`; raises an error of any type where it has none."""
     index = np.frombuffer(parse_npz(file, [INDEX])[INDEX].file.read(), np.uint8)
     if json.loads(index.tobytes())['copy_of'] != identity(path, key):
         raise ValueError('it is outdated')
@@ -81,20 +80,20 @@ def _parse_flat(file, path, key, subjects):
 
 
 def _cut(frames, counts):
-    """A subject's array and its number of frames by sequence -> the arrays by sequence; ValueError where they differ."""
+    """A subject's array, cut into its sequences by their numbers of frames; ValueError where the sum differs."""
     each = list(chain.from_iterable(map(_as_list, counts.values())))
     if frames.dtype != np.float32 or frames.ndim != 3 or min(each, default=0) < 0 or sum(each) != len(frames):
-        raise ValueError('the index is of another array')
+        raise ValueError('the index belongs to another array')
     parts = iter(np.split(frames, np.cumsum(each)))
     return {sequence: [next(parts) for _ in count] if isinstance(count, list) else next(parts)
             for sequence, count in counts.items()}
 
 
 def write_flat(path, identity_then, table):
-    """Make the flat copy of an .npz that holds `table`; `identity_then` is its identity, taken before it was read.
+    """Write the flat copy of an .npz that holds `table`; `identity_then` is the identity that it had before it was read.
 
-    Nothing is written of a table that is none of arrays alike, nor where another process is writing the same copy; where
-    the folder takes no file, stderr says so in one line.
+    Nothing is written where the arrays differ in shape or are not numbers, or where another process writes the same copy.
+    Where the folder cannot be written to, one line on stderr says so.
     """
     flat = flat_path(path)
     if identity_then is None:
@@ -119,19 +118,19 @@ def _write(archive, name, array):
 
 
 def _counts(sequences):
-    """Frames of each sequence, of each of its views where it has views; TypeError for what JSON would rename."""
+    """Frames of each sequence, or of each of its views; TypeError for a name that is not text, which JSON would change."""
     if not all(isinstance(name, str) for name in sequences):
-        raise TypeError('a name is no text')
+        raise TypeError('a name is not text')
     return {name: [len(view) for view in poses] if isinstance(poses, list) else len(poses)
             for name, poses in sequences.items()}
 
 
 def _joined(sequences):
-    """One float32 array of a subject's; TypeError where one is no array of numbers, ValueError where shapes differ."""
+    """All sequences of a subject as one float32 array; TypeError where one is not numbers, ValueError where shapes differ."""
     arrays = list(chain.from_iterable(map(_as_list, sequences.values())))
     if not all(isinstance(array, np.ndarray) and array.dtype.kind in 'fiu' and array.ndim == 3 for array in arrays):
         raise TypeError('not every sequence is an array of numbers')
-    with np.errstate(over='ignore'):        # a number too large becomes inf, as where it is read from the .npz
+    with np.errstate(over='ignore'):        # too large a number becomes inf, as when it is read from the .npz
         return np.concatenate(arrays, dtype=np.float32, casting='unsafe')
 
 

@@ -1,16 +1,16 @@
-"""What the arrays of a file must be, said once and checked in one place."""
+"""Checks of the arrays of a file: shape, type and range."""
 import numpy as np
 
 from common.errors import InputError
 
-FARTHEST = 6e4      # metres, pixels or ratios; nothing real lies beyond, and float16 can hold it
+FARTHEST = 6e4      # metres, pixels or ratios; no real value is larger, and float16 can represent it
 PLAUSIBLE_NORMALISED = 10    # joints outside the image lie beyond 1, but not this far
 
 
 def require_layout(arrays, layout, where, remedy):
-    """InputError, naming `where` and ending in `remedy`, unless every array has its shape and kind of numbers.
+    """InputError, naming `where` and ending in `remedy`, unless every array has the shape and type that `layout` says.
 
-    `layout`: key -> (shape, dtype kinds). A word in a shape stands for one size, the same wherever it occurs.
+    `layout`: key -> (shape, dtype kinds). A word in a shape stands for a size that is the same wherever the word occurs.
     """
     sizes = {}
     for key, (shape, kinds) in layout.items():
@@ -24,14 +24,14 @@ def require_layout(arrays, layout, where, remedy):
 
 
 def require_finite(arrays, where, remedy):
-    """InputError, naming `where` and ending in `remedy`, where an array of floats holds NaN, inf or an absurd number."""
+    """InputError, naming `where` and ending in `remedy`, where an array of floats holds NaN, inf or too large a number."""
     for key, array in arrays.items():
         if array.dtype.kind == 'f' and not ((-FARTHEST < array) & (array < FARTHEST)).all():
             raise InputError(f'{where}: {key!r} holds NaN or inf, or a number beyond {FARTHEST:,.0f}; {remedy}')
 
 
 def require_normalised(pose2d, key, where, remedy):
-    """InputError, naming `where` and ending in `remedy`, where the array `pose2d`, called `key`, must be in pixels."""
+    """InputError, naming `where` and ending in `remedy`, where the array `pose2d`, called `key`, seems to be in pixels."""
     farthest = np.abs(pose2d).max(initial=0)
     if farthest > PLAUSIBLE_NORMALISED:
         raise InputError(f'{where}: {key!r} reaches {farthest:.0f}; it seems to be in pixels where normalised coordinates '
@@ -39,6 +39,6 @@ def require_normalised(pose2d, key, where, remedy):
 
 
 def require_places(sequence, count, where, remedy):
-    """InputError, naming `where` and ending in `remedy`, unless every number is a place among `count` sequences."""
+    """InputError, naming `where` and ending in `remedy`, unless every entry is an index from 0 to `count` - 1."""
     if len(sequence) and not 0 <= sequence.min() <= sequence.max() < count:
         raise InputError(f'{where} holds sequence numbers other than 0 to {count - 1}; {remedy}')

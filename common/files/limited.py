@@ -1,12 +1,12 @@
-"""Reading untrusted files in a limited child process: what the file does to its reader ends there.
+"""Reading untrusted files in a limited child process, so that a damaged or hostile file can only harm that process.
 
-`read_limited` forks. The child parses the file under limits of memory, computing time and size of the result, writes all
-arrays one after the other to an anonymous file in memory, and sends an index of them as JSON. The parent maps that file
-and builds the result over it without copying. Only numbers and text cross, and the parent never unpickles anything.
+`read_limited` forks. The child parses the file with limited memory, time and size of the result, writes all arrays one
+after the other into an anonymous file in memory, and sends an index of them as JSON. The parent maps that file and builds
+the result from the mapped memory, without copying. It receives only numbers and text, and never unpickles anything.
 
-On Linux every file ends in a result or in one ValueError within the limits, even if it crashes its reader. Elsewhere
-(Windows has no fork, macOS does not enforce the limit of memory) the same reader runs in the calling process: nothing that
-a file asks for is called there either, but a hostile file may take more memory and time.
+On Linux every file gives a result or one ValueError within the limits, even if it crashes the child. Elsewhere (Windows
+has no fork, macOS does not limit memory) the parser runs in the calling process: the parsers used here call nothing that a
+file asks for, but a hostile file may take much memory and time, or crash the process.
 """
 import faulthandler
 import json
@@ -31,16 +31,16 @@ LINUX = sys.platform == 'linux'
 MEMORY_BYTES = 3 << 29          # beyond what is mapped at the fork; a full-size Human3.6M file takes less than 1.1 GB
 RESULT_BYTES = 3 << 29          # of all arrays of the result
 CPU_SECONDS = 60                # a full-size file takes less than 10
-WALL_SECONDS = 600              # longer only where the disk is very slow, or the child waits for something
-MAX_ITEMS = 1 << 18             # containers, arrays, texts and numbers of the result; honest files have some thousands
+WALL_SECONDS = 600              # a slow disk may need more time than CPU_SECONDS
+MAX_ITEMS = 1 << 18             # containers, arrays, texts and numbers in the result; honest files have a few thousand
 INDEX_BYTES = 64 << 20          # of the JSON
-LONGEST_KEY = 256               # characters
-ALIGNMENT = 64                  # bytes, of each array in the file
-PIECE_BYTES = 256 << 10         # what is copied twice should stay in a core's cache
+LONGEST_KEY = 256               # characters in a key of a dict
+ALIGNMENT = 64                  # bytes: where an array may begin in the anonymous file
+PIECE_BYTES = 256 << 10         # small enough for a core's cache
 
 
 class Stored(NamedTuple):
-    """An array that a parser leaves where it is: all that follows in an open file. It is copied without being held whole."""
+    """An array that a parser has not read yet: the rest of an open file. It is copied to the result in small pieces."""
     file: object
     dtype: np.dtype
     shape: tuple
@@ -48,12 +48,12 @@ class Stored(NamedTuple):
 
 
 def read_limited(parse, *arguments):
-    """`parse(*arguments)`, run in a limited child process.
+    """Run `parse(*arguments)` in a limited child process, and return its result.
 
-    The result may consist of dicts, lists, tuples, text, bytes, numbers, None, numpy arrays of numbers, text or objects of
-    these kinds (or Stored ones), and torch tensors on the CPU; an iterator comes
-    back as a list. Its arrays and tensors are contiguous, writable, and share one mapping of
-    memory, which stays as long as any of them does. ValueError, with the reason on one line, where there is no such result.
+    The result may consist of dicts, lists, tuples, text, bytes, numbers, None, numpy arrays of numbers, of text or of
+    objects of these kinds, Stored arrays, and torch tensors on the CPU; an iterator becomes a list. Arrays and tensors are
+    writable, and share one mapping, which is freed with the last of them. ValueError, with the reason on one line, where
+    the parser fails, crashes, exceeds a limit or returns anything else.
     """
     with _anonymous_file() as flat:
         answer = _answer_of_child(parse, arguments, flat) if LINUX else _answer(parse, arguments, flat)
@@ -61,7 +61,7 @@ def read_limited(parse, *arguments):
             answer = json.loads(answer)
             if 'error' not in answer:
                 return _rebuilt(answer['result'], _mapped(flat))
-        except Exception as error:      # only a child that lost control of itself sends another index
+        except Exception as error:      # a file may have corrupted the child
             raise ValueError(f'its reader gave a damaged answer ({in_short(error)})') from None
     raise ValueError(answer['error'])
 
@@ -73,7 +73,7 @@ def _anonymous_file():
 def _answer_of_child(parse, arguments, flat):
     receiver, sender = multiprocessing.Pipe(duplex=False)
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore', DeprecationWarning)     # of forking beside threads: the child needs none of them
+        warnings.simplefilter('ignore', DeprecationWarning)     # about other threads, which the child does not need
         child = os.fork()
     if child == 0:
         try:
@@ -100,9 +100,9 @@ def _answer_of_child(parse, arguments, flat):
 
 
 def _limit_this_process():
-    """Limit memory, time and files; silence stderr, let the parent alone obey Ctrl-C, and keep torch to one thread.
+    """Limit memory, time and written files; silence stderr, ignore Ctrl-C (the parent obeys it), and set torch to one thread.
 
-    (Threads of OpenMP do not survive a fork: a parallel region would wait for them without end.)
+    OpenMP's threads do not exist after a fork, so a parallel region would wait for them for ever.
     """
     import resource
     faulthandler.disable()
@@ -111,16 +111,18 @@ def _limit_this_process():
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     if 'torch' in sys.modules:
         sys.modules['torch'].set_num_threads(1)
-    mapped = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()
-    for what, limit in ((resource.RLIMIT_AS, mapped + MEMORY_BYTES), (resource.RLIMIT_FSIZE, RESULT_BYTES),
-                        (resource.RLIMIT_CPU, CPU_SECONDS), (resource.RLIMIT_CORE, 0)):
+    limits = {resource.RLIMIT_FSIZE: RESULT_BYTES, resource.RLIMIT_CPU: CPU_SECONDS, resource.RLIMIT_CORE: 0}
+    pages = Path('/proc/self/statm')        # of this process; some containers have no /proc
+    if pages.exists():
+        limits[resource.RLIMIT_AS] = int(pages.read_text().split()[0]) * resource.getpagesize() + MEMORY_BYTES
+    for what, limit in limits.items():
         hard = resource.getrlimit(what)[1]
         limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(what, (limit, hard))     # at the hard limit of time SIGKILL comes, which says less than SIGXCPU
+        resource.setrlimit(what, (limit, hard))     # at a soft limit of time comes SIGXCPU, at a hard one SIGKILL
 
 
 def _answer(parse, arguments, flat):
-    """JSON in bytes: the index of the result, whose arrays go to the file `flat`, or what is wrong."""
+    """{'result': index} or {'error': text} as JSON in bytes; the arrays of the result are written to the file `flat`."""
     try:
         answer = dict(result=_Writer(flat).index(parse(*arguments)))
         flat.flush()
@@ -132,7 +134,7 @@ def _answer(parse, arguments, flat):
 
 
 class _Writer:
-    """Writes the arrays of a tree to a file, and makes its index: what JSON has stays, everything else is [kind, ...]."""
+    """Writes the arrays of a tree to a file and makes its index: JSON's own values, and [kind, ...] for all others."""
 
     def __init__(self, flat):
         self.flat, self.size, self.items = flat, 0, 0
@@ -164,7 +166,7 @@ class _Writer:
         raise ValueError(f'it holds a {kind.__name__}' + ' of that length' * (kind is int))
 
     def place(self, size):
-        """Where in the file the next array goes, of that many bytes."""
+        """Start of the next array, of that many bytes, in the file."""
         place = -(-self.size // ALIGNMENT) * ALIGNMENT
         if place + size > RESULT_BYTES:
             raise ValueError(f'it declares arrays of more than {RESULT_BYTES >> 20:,} MiB')
@@ -205,22 +207,22 @@ def _is_plain(dtype):
 
 
 def _key(key):
-    """A key of a dict, which may be printed: a short name, a whole number, or a tuple of these; ValueError for others."""
+    """The key of a dict; ValueError unless it is a short printable name, a whole number, or a tuple of these."""
     for part in key if type(key) is tuple else (key,):
         if not (type(part) is int and part.bit_length() <= 60
                 or type(part) is str and len(part) <= LONGEST_KEY and part.isprintable()):
-            raise ValueError('it holds a key that is no short name')
+            raise ValueError('it holds a key that is not a short name')
     return key
 
 
 def _mapped(flat):
-    """The file in memory, private to this process and writable."""
+    """The file as writable memory, private to this process."""
     size = os.fstat(flat.fileno()).st_size
     return mmap.mmap(flat.fileno(), size, access=mmap.ACCESS_COPY) if size else bytearray()
 
 
 def _rebuilt(node, flat):
-    """The tree of an index over the mapped file; errors of several types where the index does not fit the file."""
+    """The tree that an index describes, over the mapped file; raises an error of any type where the two do not fit."""
     if not isinstance(node, list):
         return node
     kind, *parts = node
@@ -244,9 +246,9 @@ def _rebuilt(node, flat):
     if kind == 'tensor':
         import torch
         dtype = getattr(torch, dtype)
-        empty = 0 in shape
-        return torch.empty(shape, dtype=dtype) if empty else torch.frombuffer(
-            flat, dtype=dtype, count=math.prod(shape), offset=place).view(shape)
+        if 0 in shape:
+            return torch.empty(shape, dtype=dtype)
+        return torch.frombuffer(flat, dtype=dtype, count=math.prod(shape), offset=place).view(shape)
     dtype = np.dtype(dtype)
     if not _is_plain(dtype):
         raise ValueError(f'its index holds an array of type {dtype}')

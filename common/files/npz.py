@@ -1,4 +1,4 @@
-"""Reading .npz, .npy and .pkl files in a limited process, where every damage becomes one InputError; writing .npz files."""
+"""Reading .npz, .npy and .pkl files in a limited process, with one InputError for any damage; writing .npz files."""
 import warnings
 import zipfile
 from pathlib import Path
@@ -49,13 +49,13 @@ def load(parse, path, remedy, *arguments):
         raise InputError(f'{path} is no readable {path.suffix} file ({in_short(error)}); {remedy}') from None
 
 
-# The parsers run in the limited process: an error of any type tells that a file is damaged.
+# The parsers run in the limited process, and raise errors of any type where a file is damaged.
 
 def parse_names(file):
     """Names of the arrays in an open .npz file."""
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
-            archive.open(info).close()      # an error where the directory and the member itself give two names
+            archive.open(info).close()      # fails where the name in the directory differs from the member's own
         return [name.removesuffix('.npy') for name in archive.namelist()]
 
 
@@ -67,7 +67,7 @@ def parse_npz(file, keys, optional=()):
     for key in keys:
         if key not in names:
             raise ValueError(f'it has no array {key!r} but {sorted(names)}')
-    archive = zipfile.ZipFile(file)         # stays open: the arrays are still to be copied
+    archive = zipfile.ZipFile(file)         # not closed, since Stored arrays are read later
     return {key: parse_npy(archive.open(f'{key}.npy')) for key in (*keys, *optional) if key in names}
 
 
@@ -76,12 +76,12 @@ def parse_npy(file):
     version = npy_format.read_magic(file)
     read_header = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}[version]
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore')         # of headers that Python 2 wrote
+        warnings.simplefilter('ignore')         # about headers that Python 2 wrote
         shape, fortran, dtype = read_header(file)
     if not dtype.hasobject:
         return Stored(file, dtype, shape, 'F' if fortran else 'C')
     value = read_pickle(file)
-    if file.read(1):                            # at the end zipfile compares the checksum
+    if file.read(1):                            # at its end zipfile compares the checksum
         raise ValueError('it goes on after its pickle')
     if isinstance(value, np.ndarray) and value.shape == ():
         value = value.item()
@@ -91,7 +91,7 @@ def parse_npy(file):
 
 
 def save_npz(path, **arrays):
-    """Write a compressed .npz beside its final name, then rename it: no half-written file is ever left under `path`."""
+    """Write a compressed .npz under a temporary name, then rename it, so `path` never holds a half-written file."""
     with written_whole(path) as partial, open(partial, 'wb') as file:
         np.savez_compressed(file, **arrays)
 
@@ -102,7 +102,7 @@ def require_file(path, made_by):
     if path.is_dir():
         raise InputError(f'{path} is a folder where a file belongs; move it away and make the file with: {made_by}')
     if not path.is_file():
-        # a mistyped --data_root shows here: the uppermost of the folders that are not there
+        # naming the uppermost missing folder shows a mistyped --data_root
         lacking = [folder for folder in path.parents if not folder.is_dir()]
         why = f' ({lacking[-1]} is no folder)' if lacking else ''
         raise InputError(f'{path} is missing{why}; make it with: {made_by}')

@@ -1,9 +1,9 @@
 """Pickles of arrays, read without calling anything that they ask for.
 
-The field's .npz, .npy and .pkl files hold pickled dicts of arrays, and a pickle may ask for any function to be called.
-This reader admits numpy's arrays, scalars and types of numbers, text or objects, of numpy 1 and 2 and of Python 2; numpy's
-own functions would trust the sizes and types that a pickle gives them, so others stand in for them here. It does not
-limit memory or time, and is therefore called by `read_limited` only.
+Many .npz, .npy and .pkl files of this field hold pickled dicts of arrays, and a pickle may ask for any function to be called.
+This reader admits only arrays and scalars of numbers, text or objects, as numpy 1 and 2 pickle them under Python 2 or 3.
+numpy's own functions trust the sizes and types in a pickle, so the functions below take their place. Memory and time
+are not limited here; `read_limited` does that.
 """
 import pickle
 import re
@@ -14,7 +14,7 @@ _NUMPY_MODULES = ('numpy', 'numpy.core.multiarray', 'numpy._core.multiarray', 'n
 
 
 class _Dtype:
-    """Stands in for numpy.dtype."""
+    """Replaces numpy.dtype."""
 
     def __init__(self, code, *_):
         self.code, self.order = code, '='
@@ -31,7 +31,7 @@ class _Dtype:
 
 
 class _Array(np.ndarray):
-    """What numpy's `_reconstruct` gives: an array that its state fills."""
+    """Replaces numpy's `_reconstruct`: an empty array, filled by `__setstate__`."""
 
     def __new__(cls, *_):
         return super().__new__(cls, 0, np.uint8)
@@ -47,9 +47,9 @@ class _Array(np.ndarray):
 
 
 def _from_buffer(content, dtype, shape, order):
-    """Stands in for numpy's `_frombuffer`, which protocol 5 calls."""
+    """Replaces numpy's `_frombuffer`, which protocol 5 calls."""
     if type(content) not in (bytes, bytearray):
-        raise pickle.UnpicklingError('it makes an array of something else than bytes')
+        raise pickle.UnpicklingError('its array is not made of bytes')
     return np.frombuffer(content, dtype.real()).reshape(shape, order=order)
 
 
@@ -70,22 +70,22 @@ def _empty_bytes():
     return b''
 
 
-_STAND_INS = {(module, name): stand_in for module in _NUMPY_MODULES for name, stand_in in
+_REPLACED = {(module, name): function for module in _NUMPY_MODULES for name, function in
               dict(_reconstruct=_Array, ndarray=NotImplemented, dtype=_Dtype, scalar=_scalar, _frombuffer=_from_buffer).items()}
-_STAND_INS |= {('_codecs', 'encode'): _encode, ('builtins', 'bytes'): _empty_bytes, ('__builtin__', 'bytes'): _empty_bytes}
+_REPLACED |= {('_codecs', 'encode'): _encode, ('builtins', 'bytes'): _empty_bytes, ('__builtin__', 'bytes'): _empty_bytes}
 
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module, name):
-        if (module, name) not in _STAND_INS:
+        if (module, name) not in _REPLACED:
             raise pickle.UnpicklingError(f'its pickle asks for {module}.{name}, which no file of arrays needs; do not trust '
-                                         'where it comes from')
-        return _STAND_INS[module, name]
+                                         'its source')
+        return _REPLACED[module, name]
 
 
 def read_pickle(file):
-    """The tree of arrays, dicts, lists, tuples, text and numbers that an open file's pickle holds.
+    """The arrays, dicts, lists, tuples, text and numbers in the pickle of an open file.
 
-    An error of nearly any type tells that the pickle is damaged or asks for anything else.
+    Raises an error of any type where the pickle is damaged or asks for anything else.
     """
     return _Unpickler(file, encoding='latin1').load()

@@ -1,4 +1,4 @@
-"""Hostile files for test_fuzz.py: small real files, and what a bad disk or a malicious stranger makes of them.
+"""Hostile files for test_fuzz.py: small real files, damaged as a bad disk or forged as a malicious stranger would.
 
 `build_bases` writes one honest file of each kind. MUTATIONS[kind] maps names to functions (Base, rng) -> bytes, which
 give the same bytes for the same seed of the random generator.
@@ -31,13 +31,13 @@ from models_baseline import build_lifter
 
 H5_KEY = '3D_positions'
 MEMBER = builders.member_name('S1', 'Walking')
-SECRET, SECRET_NUMBER = 'secret.bin', 4321.     # a file of such numbers beside the honest ones: out of a reader's reach
+SECRET, SECRET_NUMBER = 'secret.bin', 4321.     # a file of this number beside the honest ones, which no reader may open
 MIB = 1 << 20
 NUMBERS = (0, 1, 2, -1, -8, 127, 128, 255, 65535, 0x7fffffff, 0x80000000, 0xffffffff, 1 << 40, 1 << 62, (1 << 63) - 1)
 
 
 class Base(NamedTuple):
-    """An honest file; in an archive, `member` is the one that is changed most."""
+    """An honest file; `member` is the member of an archive that most mutations change."""
     path: Path
     member: str = ''
 
@@ -98,7 +98,11 @@ def _prepare(folder, world_mm):
     torch.save(content, folder / 'legacy.pth.tar', _use_new_zipfile_serialization=False)
 
 
-# bytes, whatever they mean
+def one_of(choices, rng):
+    return choices[rng.integers(len(choices))]
+
+
+# changes of bytes, whatever their meaning
 
 def truncated(content, rng):
     return content[:rng.integers(len(content))]
@@ -112,7 +116,7 @@ def flipped(content, rng):
 
 
 def overwritten(content, rng):
-    """A number that means trouble, in one of four widths, somewhere."""
+    """A troublesome number, in one of four widths, at a random place."""
     changed, width = bytearray(content), int(rng.choice([1, 2, 4, 8]))
     number = int(rng.choice(NUMBERS)) & ((1 << 8 * width) - 1)
     for place in _places(content, rng, 1):
@@ -133,7 +137,7 @@ def blanked(content, rng):
 
 
 def _places(content, rng, count):
-    """Places in the content: half of them within the first or the last kilobyte, where formats keep their structure."""
+    """Random places, half of them within the first or the last kilobyte, where formats keep their structure."""
     spans = {'any': (0, len(content)), 'head': (0, min(1024, len(content))),
              'tail': (max(0, len(content) - 1024), len(content))}
     return [int(rng.integers(*spans[rng.choice(list(spans), p=[.5, .25, .25])])) for _ in range(count)]
@@ -150,7 +154,7 @@ def raw(change):
 # zip archives
 
 class Entry(NamedTuple):
-    """A member as a zip's two headers describe it, true or not."""
+    """A member as the two headers of a zip archive describe it, truly or not."""
     name: bytes
     packed: bytes
     size: int
@@ -167,7 +171,7 @@ def stored(name, content, **changes):
 
 
 def zip_bytes(entries):
-    """A zip archive of these Entries, nothing checked."""
+    """A zip archive of these Entries, without any check."""
     body, directory, place = [], [], 0
     for name, packed, size, crc, method, flags, extra, mode in entries:
         common = struct.pack('<HHHHHIIIHH', 20, flags, method, 0, 0, crc, min(len(packed), 0xffffffff),
@@ -186,14 +190,23 @@ def members(path):
         return {info.filename: archive.read(info) for info in archive.infolist()}
 
 
+def zipped(contents):
+    """An archive of name -> content, every size and checksum right."""
+    return zip_bytes([stored(name, content) for name, content in contents.items()])
+
+
 def rezipped(base, content):
-    """The archive with its chief member replaced by `content`, every checksum right."""
-    return zip_bytes([stored(name, content if name == base.member else old)
-                      for name, old in members(base.path).items()])
+    """The archive with its chief member replaced by `content`."""
+    return zipped({**members(base.path), base.member: content})
+
+
+def beside(base, entries):
+    """The archive's other members, and these Entries in the place of the chief one."""
+    return zip_bytes([stored(name, old) for name, old in members(base.path).items() if name != base.member] + entries)
 
 
 def inside(change):
-    """The mutation of an archive's member by a change of its bytes, every checksum right."""
+    """The mutation of an archive's chief member by a change of its bytes."""
     return lambda base, rng: rezipped(base, change(members(base.path)[base.member], rng))
 
 
@@ -207,11 +220,9 @@ def packed(mebibytes, head=b'', unit=b'\0', wbits=-15):
 
 
 def zip_oddity(base, rng):
-    """The chief member under a lying or strange header, or in strange company."""
+    """The chief member with a false or strange header, or beside strange members."""
     name, content = base.member, members(base.path)[base.member]
-    odd = ODD_ENTRIES[rng.integers(len(ODD_ENTRIES))](name, content)
-    others = [stored(other, old) for other, old in members(base.path).items() if other != name]
-    return zip_bytes(others + odd)
+    return beside(base, one_of(ODD_ENTRIES, rng)(name, content))
 
 
 ODD_ENTRIES = [
@@ -240,7 +251,7 @@ ODD_ENTRIES = [
 
 
 def zip_field(base, rng):
-    """A number that means trouble in one field of a local header, the directory or its end."""
+    """A troublesome number in one field of a local header, of the directory or of its end."""
     content = base.path.read_bytes()
     content = content if content[:2] == b'PK' else zip_bytes([stored('a', content)])
     signature, length = ((b'PK\3\4', 30), (b'PK\1\2', 46), (b'PK\5\6', 22))[rng.integers(3)]
@@ -252,7 +263,7 @@ def zip_field(base, rng):
 
 
 def bomb(head_of):
-    """A chief member of three or six gigabytes of zeros, truly declared, after the head that belongs there."""
+    """A chief member of three or six gigabytes of zeros after the header of such an array, its size declared truly or not."""
     def bombed(base, rng):
         mebibytes = int(rng.choice([3072, 6144]))
         head = head_of(mebibytes)
@@ -263,13 +274,12 @@ def bomb(head_of):
 
 def swelling(base, content, size):
     """The archive with its chief member replaced by a deflate stream."""
-    others = [stored(name, old) for name, old in members(base.path).items() if name != base.member]
-    return zip_bytes(others + [Entry(base.member.encode(), content, size, 0)])
+    return beside(base, [Entry(base.member.encode(), content, size, 0)])
 
 
 @lru_cache
 def packed_otherwise():
-    """method -> 16 MiB of zeros packed by bzip2 or LZMA, which zipfile unpacks in one piece, whatever was declared."""
+    """method -> 16 MiB of zeros, packed by bzip2 or LZMA. (zipfile unpacks them in one piece, whatever size is declared.)"""
     zeros, chain = bytes(16 * MIB), [{'id': lzma.FILTER_LZMA1, 'dict_size': MIB}]
     head = b'\x09\x04\x05\0' + struct.pack('<BI', 93, MIB)
     return {zipfile.ZIP_BZIP2: bz2.compress(zeros),
@@ -277,7 +287,7 @@ def packed_otherwise():
 
 
 def other_packing(base, rng):
-    """Much packed by another method and declared as little."""
+    """Another packing method, and a declared size that is too small."""
     method = int(rng.choice(list(packed_otherwise())))
     return zip_bytes([Entry(base.member.encode(), packed_otherwise()[method], MIB, 0, method)])
 
@@ -290,24 +300,19 @@ def npy_bytes(header, content, version=(1, 0)):
 
 
 SHAPES = [(), (0,), (-1,), (-2, -2), (1 << 40,), (1 << 62, 4), (1 << 31, 1 << 31, 4), (0, 1 << 62), (True, 3), (3.0,),
-          ('3',), [3],
-          (2,) * 40, (1,) * 70, (1 << 70,)]
-DESCRS = ['<f4', '<f8', '>f8', '<i8', '|b1', '<c16', '<f2', '<g', '|O', '|S8', '|S0', '<U2', '<U0', '|V8', '|V0',
-          '<M8[D]', '<M8', '<m8[s]',
-          '<f99', 'nonsense', '(2,)f4', '(100000,100000)f4', [('a', '<f4')], [('a', '|O'), ('b', '<f4')],
-          [('a', '<f4', (1 << 40,))],
-          'f4,' * 500, {'names': ['a'], 'formats': ['f4'], 'offsets': [1 << 30]}, ('f4', (2,)), None, 5, '|S2147483647',
-          '<U999999999']
+          ('3',), [3], (2,) * 40, (1,) * 70, (1 << 70,)]
+DESCRS = [*'<f4 <f8 >f8 <i8 |b1 <c16 <f2 <g |O |S8 |S0 <U2 <U0 |V8 |V0 <M8[D] <M8 <m8[s] <f99 nonsense (2,)f4'.split(),
+          '(100000,100000)f4', [('a', '<f4')], [('a', '|O'), ('b', '<f4')], [('a', '<f4', (1 << 40,))], 'f4,' * 500,
+          {'names': ['a'], 'formats': ['f4'], 'offsets': [1 << 30]}, ('f4', (2,)), None, 5, '|S2147483647', '<U999999999']
 HEADERS = ['', '{', "{'descr': '<f8'}", '(' * 4000, '-' * 9000 + '1', '[' * 90 + ']' * 90,
-           "{'descr': '\\d', 'fortran_order': False, 'shape': ()}",
-           "__import__('os').system('touch marker')", "{'descr': '<f8', 'fortran_order': False, 'shape': (3L, 15L), }",
-           'x' * 60000,
+           "{'descr': '\\d', 'fortran_order': False, 'shape': ()}", "__import__('os').system('touch marker')",
+           "{'descr': '<f8', 'fortran_order': False, 'shape': (3L, 15L), }", 'x' * 60000,
            "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 15)} ",
            "{'descr': '<f8', 'fortran_order': 7, 'shape': (1, 15)}", '\0' * 100]
 
 
 def npy_header(content, rng):
-    """The honest content after a header that says something else."""
+    """The honest content after another header."""
     head = io.BytesIO(content)
     version = np.lib.format.read_magic(head)
     shape, fortran, dtype = np.lib.format.read_array_header_1_0(head)
@@ -317,15 +322,15 @@ def npy_header(content, rng):
         axis = rng.integers(len(shape))
         header['shape'] = shape[:axis] + (int(rng.choice(NUMBERS)),) + shape[axis + 1:]
     elif part in ('shape', 'axis'):
-        header['shape'] = SHAPES[rng.integers(len(SHAPES))]
+        header['shape'] = one_of(SHAPES, rng)
     elif part == 'descr':
-        header['descr'] = DESCRS[rng.integers(len(DESCRS))]
+        header['descr'] = one_of(DESCRS, rng)
     elif part == 'order':
         header['fortran_order'] = not fortran
     elif part == 'text':
-        header = HEADERS[rng.integers(len(HEADERS))]
+        header = one_of(HEADERS, rng)
     elif part == 'version':
-        version = ((1, 1), (2, 0), (3, 0), (4, 0))[rng.integers(4)]
+        version = one_of(((1, 1), (2, 0), (3, 0), (4, 0)), rng)
     changed = npy_bytes(header, head.read(), version)
     return changed if part != 'length' else changed[:8] + struct.pack('<H', rng.integers(65536)) + changed[10:]
 
@@ -333,34 +338,29 @@ def npy_header(content, rng):
 # values
 
 def strange(array, rng):
-    """Something else where an array of numbers belongs."""
+    """A value to replace an array of numbers."""
     changed = array.astype(np.float64)
     if changed.size:
         changed.flat[rng.integers(changed.size)] = rng.choice([np.nan, np.inf, -np.inf, 1e300, -1e39, 1e30, 5e-324,
                                                                -1.])
-    others = [lambda: changed, lambda: changed.astype(array.dtype) if array.dtype.kind == 'f' else changed,
-              lambda: array.astype(rng.choice(['f2', '>f8', 'i1', 'u8', '?', 'c16', 'S3', 'U3', 'O', 'M8[s]',
-                                               'longdouble'])),
-              lambda: np.zeros(array.shape, [('a', 'f4'), ('b', 'i8')]), lambda: array.T, lambda: array.ravel(),
-              lambda: array[:0],
-              lambda: array[:1], lambda: array[..., :1], lambda: array[None], lambda: np.asfortranarray(array),
-              lambda: array * 0,
-              lambda: array * 1e36, lambda: np.full(array.shape, 3e38), lambda: array.tolist(), lambda: [[1, 2], [3]],
-              lambda: [array[:1], array],
-              lambda: 'text', lambda: None, lambda: {}, lambda: {'a': array}, lambda: 5, lambda: np.float64(3),
-              lambda: b'\0' * 8,
-              lambda: np.array(3), lambda: np.zeros((0, 0, 0, 0)), lambda: [], lambda: [[]] * 3,
-              lambda: np.empty((2,) * 20, bool),
-              lambda: np.array([array, None, 'x'], dtype=object), lambda: (array,) * 4, lambda: float('nan'),
-              lambda: -1 << 200]
+    types = ['f2', '>f8', 'i1', 'u8', '?', 'c16', 'S3', 'U3', 'O', 'M8[s]', 'longdouble']
+    others = [
+        lambda: changed, lambda: changed.astype(array.dtype) if array.dtype.kind == 'f' else changed,
+        lambda: array.astype(rng.choice(types)), lambda: np.zeros(array.shape, [('a', 'f4'), ('b', 'i8')]),
+        lambda: array.T, lambda: array.ravel(), lambda: array[:0], lambda: array[:1], lambda: array[..., :1],
+        lambda: array[None], lambda: np.asfortranarray(array), lambda: array * 0, lambda: array * 1e36,
+        lambda: np.full(array.shape, 3e38), lambda: array.tolist(), lambda: [[1, 2], [3]], lambda: [array[:1], array],
+        lambda: 'text', lambda: None, lambda: {}, lambda: {'a': array}, lambda: 5, lambda: np.float64(3),
+        lambda: b'\0' * 8, lambda: np.array(3), lambda: np.zeros((0, 0, 0, 0)), lambda: [], lambda: [[]] * 3,
+        lambda: np.empty((2,) * 20, bool), lambda: np.array([array, None, 'x'], dtype=object), lambda: (array,) * 4,
+        lambda: float('nan'), lambda: -1 << 200]
     with np.errstate(all='ignore'):
-        return others[rng.integers(len(others))]()
+        return one_of(others, rng)()
 
 
-NAMES = ['S1', 'S2', '', 5, None, -1, 10 ** 5000, 1.5, float('nan'), b'S1', ('S1', 'Walking'),
-         ('S1', ('Walking', (1,))), '\ud800', 'S1\n\x1b[2J', 'x' * 100000,
-         True, 'Walking 99', '../../etc/passwd', (9, 'Walking', 'Walking_1.1.h5-sh'), (9, 'Walking', 5),
-         ('\ud800', 'Walking', 'Walking.54138969.h5-sh'),
+NAMES = ['S1', 'S2', '', 5, None, -1, 10 ** 5000, 1.5, float('nan'), b'S1', ('S1', 'Walking'), ('S1', ('Walking', (1,))),
+         '\ud800', 'S1\n\x1b[2J', 'x' * 100000, True, 'Walking 99', '../../etc/passwd',
+         (9, 'Walking', 'Walking_1.1.h5-sh'), (9, 'Walking', 5), ('\ud800', 'Walking', 'Walking.54138969.h5-sh'),
          ('9' * 5000, 'Walking', 'Walking.54138969.h5-sh'), (9, 'a', 'x' * 100000 + '.54138969.h5-sh'),
          (9, 'a', '\ud800.54138969.h5-sh')]
 
@@ -383,7 +383,7 @@ def strange_table(table, rng):
     place = parent[key]
     action = rng.choice(['value', 'value', 'value', 'name', 'drop', 'double'])
     if action == 'name' and isinstance(parent, dict):
-        parent[NAMES[rng.integers(len(NAMES))]] = parent.pop(key) if rng.random() < .5 else place
+        parent[one_of(NAMES, rng)] = parent.pop(key) if rng.random() < .5 else place
     elif action == 'drop':
         del parent[key]
     elif action == 'double' and isinstance(parent, list):
@@ -426,7 +426,7 @@ def values(base, rng):
 
 
 def as_written(value):
-    """`value` as the array that np.savez makes of it: what is no table of numbers becomes an object."""
+    """`value` as the array that np.savez makes of it: anything but an array becomes a zero-dimensional object array."""
     if isinstance(value, np.ndarray):
         return value
     array = np.empty((), dtype=object)
@@ -439,19 +439,18 @@ def all_arrays_strange(base, rng):
     arrays = dict(np.load(base.path))
     changed = {name: as_written(strange(array, rng)) if array.dtype.kind in 'fiu' and rng.random() < .5 else array
                for name, array in arrays.items()}
-    return zip_bytes([stored(name + '.npy', npy_of(array, rng)) for name, array in changed.items()])
+    return zipped({name + '.npy': npy_of(array, rng) for name, array in changed.items()})
 
 
-NAME_LISTS = [np.array(['a' * 20000000] + [''] * 5, dtype=object),
-              np.array([b'x' * 9, 'y', 3, None, [1], {}], dtype=object),
-              np.array(['\ud800/TS1/'] * 6, dtype=object), np.array([b'/TS1/', b'\xff/TS2/'] * 3),
-              np.array(['/TS1/'] * 6).astype('>U9'),
-              np.array(['/TS1/'] * 5), np.zeros((6, 1), 'U3'), np.array(['/TS1/', 'b' * MIB] * 3)]
+NAME_LISTS = [
+    np.array(['a' * 20000000] + [''] * 5, dtype=object), np.array([b'x' * 9, 'y', 3, None, [1], {}], dtype=object),
+    np.array(['\ud800/TS1/'] * 6, dtype=object), np.array([b'/TS1/', b'\xff/TS2/'] * 3),
+    np.array(['/TS1/'] * 6).astype('>U9'), np.array(['/TS1/'] * 5), np.zeros((6, 1), 'U3'),
+    np.array(['/TS1/', 'b' * MIB] * 3)]
 
 
 def names_strange(base, rng):
-    contents = {**members(base.path), 'imgname.npy': npy_of(NAME_LISTS[rng.integers(len(NAME_LISTS))], rng)}
-    return zip_bytes([stored(name, content) for name, content in contents.items()])
+    return zipped({**members(base.path), 'imgname.npy': npy_of(one_of(NAME_LISTS, rng), rng)})
 
 
 # pickles
@@ -482,24 +481,21 @@ SNIPPETS = CALLS + [
     b"cos\nsystem\n(S'touch marker'\nt}\x92", b"cbuiltins\nlist\n(S'x'\nd\x62", b"cnumpy\ndtype\n(N}S'__init__'\nNstb",
     b'\x82\x01', b'\x83\xff\xff', b'\x84\1\0\0\0', b'\x80\5\x97', b'\x80\5\x98', b'Pname\n', b'Nh\0Q', b"S'name'\nQ",
     b"S'os'\nS'system'\n\x93(S'touch marker'\ntR", b"S'a.b.c'\nS'__class__.__subclasses__'\n\x93",
-    b"S'" + b'y' * 3000 + b"'\nS'z\\x1b[2J\\n'\n\x93", call('builtins', 'bytearray', NUMBER),
-    call('builtins', 'bytes', NUMBER),
+    b"S'" + b'y' * 3000 + b"'\nS'z\\x1b[2J\\n'\n\x93", call('builtins', 'bytearray', NUMBER), call('builtins', 'bytes', NUMBER),
     call('torch', 'Size', b'(' + NUMBER + b'l'), call('_codecs', 'encode', b"S'x'\nS'rot13'\n"),
-    call('_codecs', 'encode', b"S'x'\nS'zip'\n"),
-    call('numpy', 'dtype', b"S'V2000000000'\n"), call('numpy', 'dtype', b"S'f4," + b'f4,' * 2000 + b"'\n"),
+    call('_codecs', 'encode', b"S'x'\nS'zip'\n"), call('numpy', 'dtype', b"S'V2000000000'\n"),
+    call('numpy', 'dtype', b"S'f4," + b'f4,' * 2000 + b"'\n"),
     call('numpy.core.multiarray', '_reconstruct', b'cnumpy\nndarray\n(I20000000000\ntS\'b\'\n'),
     call('numpy.core.multiarray', 'scalar', call('numpy', 'dtype', b"S'O8'\n") + b"S'AAAAAAAA'\n"),
     call('numpy.core.numeric', '_frombuffer', b"S'AAAAAAAA'\n" + call('numpy', 'dtype', b"S'O8'\n") + b"(I1\ntS'C'\n"),
-    b'2', b'0', b'1', b'(', b'a', b's', b'u', b'b', b'R', b'.', b'}', b'\x8f', b'\x90', b'\x91', b'h\0', b'g5\n',
-    b'\x95' + struct.pack('<Q', 1 << 60), b'\x96' + struct.pack('<Q', 20 << 30), b'\x8e' + struct.pack('<Q', 20 << 30),
-    b'\x8d' + struct.pack('<Q', 20 << 30), b'X\xff\xff\xff\x7f', b'B\xff\xff\xff\xff', b'T\xff\xff\xff\x7f',
-    b'\x8b\xff\xff\xff\x7f',
-    b'I' + b'9' * 6000 + b'\n', b'L' + b'9' * 4000 + b'L\n', b'F1e999\n', b"S'no end", b'V\\ud800\n',
-    b'r\xff\xff\xff\x7f', b'p99999999\n']
+    *b'2 0 1 ( a s u b R . } \x8f \x90 \x91'.split(), b'h\0', b'g5\n',
+    b'\x95' + struct.pack('<Q', 1 << 60), *(code + struct.pack('<Q', 20 << 30) for code in (b'\x96', b'\x8e', b'\x8d')),
+    b'X\xff\xff\xff\x7f', b'B\xff\xff\xff\xff', b'T\xff\xff\xff\x7f', b'\x8b\xff\xff\xff\x7f', b'I' + b'9' * 6000 + b'\n',
+    b'L' + b'9' * 4000 + b'L\n', b'F1e999\n', b"S'no end", b'V\\ud800\n', b'r\xff\xff\xff\x7f', b'p99999999\n']
 
 
 def laughter(opening, closing, depth=40, item=b'K\1'):
-    """Each container holds the one before it twice: `depth` levels unfold to 2 ** depth items."""
+    """Each container holds the previous one twice: `depth` levels expand to 2 ** depth items."""
     content = item + b'q\0'
     for level in range(depth):
         content += opening + b'h' + bytes([level]) * 1 + b'h' + bytes([level]) + closing + b'q' + bytes([level + 1])
@@ -520,7 +516,7 @@ BOMBS = {
         b'X\5\0\0\0%05dh\0' % k for k in range(20000)) + b'u'}
 
 
-# one byte repeated without end, after a beginning: each is an object, or a character of a long text
+# (beginning, a byte that is repeated after it): each byte makes an object, or is a character of a long text
 SWELLING = [(b'(', b']'), (b'(', b'}'), (b'(', b')'), (b'N', b'2'), (b'', b'('), (b'S', b'a'),
             (b'X\0\0\0\x40' + '\U0001f600'.encode(), b'a'),
             (b'B\0\0\0\x40', b'a'), (b'\x80\5\x96' + struct.pack('<Q', 1 << 30), b'a'),
@@ -530,7 +526,7 @@ SWELLING = [(b'(', b']'), (b'(', b'}'), (b'(', b')'), (b'N', b'2'), (b'', b'('),
 def swollen_pickle(head):
     """The mutation that puts such a pickle, of 128 MiB or a gigabyte, behind `head` into the chief member."""
     def swollen(base, rng):
-        start, unit = SWELLING[rng.integers(len(SWELLING))]
+        start, unit = one_of(SWELLING, rng)
         mebibytes = int(rng.choice([128, 1025]))
         return swelling(base, packed(mebibytes, head + start, unit), len(head + start) + mebibytes * MIB)
     return swollen
@@ -549,11 +545,11 @@ def operations(content):
 
 
 def rewired(content, rng):
-    """A pickle with an operation changed, removed, doubled or a hostile one put in; or nothing but the hostile one."""
+    """A pickle in which an operation is changed, removed, doubled or inserted; or only the hostile operation."""
     steps = [step for step in operations(content) if step[0].name != 'FRAME']
     pieces = [piece for _, _, piece in steps]
     place, other = (int(rng.integers(1, len(pieces))) for _ in range(2))
-    snippet = SNIPPETS[rng.integers(len(SNIPPETS))]
+    snippet = one_of(SNIPPETS, rng)
     action = rng.choice(['insert', 'number', 'text', 'global', 'drop', 'double', 'swap', 'alone'],
                         p=[.25, .25, .1, .1, .1, .1, .05, .05])
     if action == 'alone':
@@ -625,51 +621,41 @@ def token(base, rng):
     text = base.path.read_text()
     match = list(re.finditer(r'[\d.]+|"\w+"|\[[^\[\]]*\]', text))
     chosen = match[rng.integers(len(match))]
-    return (text[:chosen.start()] + TOKENS[rng.integers(len(TOKENS))] + text[chosen.end():]).encode()
+    return (text[:chosen.start()] + one_of(TOKENS, rng) + text[chosen.end():]).encode()
 
 
 # checkpoints
 
-def checkpoint_zip(content, base):
-    contents = {**members(base.path), base.member: content}
-    return zip_bytes([stored(name, old) for name, old in contents.items()])
-
-
-def checkpoint_pickle(base, rng):
-    return checkpoint_zip(rewired(members(base.path)[base.member], rng), base)
-
-
 def checkpoint_bomb(base, rng):
-    return checkpoint_zip(b'\x80\2' + bomb_pickle(rng), base)
+    return rezipped(base, b'\x80\2' + bomb_pickle(rng))
 
 
-def legacy_parts(content):
+def legacy_parts(base):
     """The five pickles of torch's old format, and the storages behind them."""
+    content = base.path.read_bytes()
     parts, file = [], io.BytesIO(content)
     for _ in range(5):
         start = file.tell()
         for _ in pickletools.genops(file):
             pass
         parts.append(content[start:file.tell()])
-    return parts, content[file.tell():]
+    return parts + [content[file.tell():]]
 
 
-def legacy_pickle(base, rng):
-    parts, storages = legacy_parts(base.path.read_bytes())
-    place = int(rng.choice([0, 1, 2, 3, 3, 3, 3, 4]))
-    parts[place] = rewired(parts[place], rng)
-    return b''.join(parts) + storages
+def legacy(choose, change):
+    """The mutation of one of these parts: `choose(rng)` says of which, `change(part, rng)` how."""
+    def changed(base, rng):
+        parts = legacy_parts(base)
+        place = choose(rng)
+        parts[place] = change(parts[place], rng)
+        return b''.join(parts)
+    return changed
 
 
 def legacy_bomb(base, rng):
-    parts, storages = legacy_parts(base.path.read_bytes())
-    parts[int(rng.choice([0, 2, 3, 4]))] = b'\x80\2' + bomb_pickle(rng)
-    return b''.join(parts) + storages
-
-
-def legacy_storages(base, rng):
-    parts, storages = legacy_parts(base.path.read_bytes())
-    return b''.join(parts) + RAW[rng.integers(len(RAW))](storages, rng)
+    hostile, parts = b'\x80\2' + bomb_pickle(rng), legacy_parts(base)
+    parts[int(rng.choice([0, 2, 3, 4]))] = hostile
+    return b''.join(parts)
 
 
 def state_strange(base, rng):
@@ -678,41 +664,39 @@ def state_strange(base, rng):
     state = content['state_dict']
     name = list(state)[rng.integers(len(state))]
     tensor = state[name].float()
-    others = [lambda: tensor.double(), lambda: tensor.half(), lambda: tensor.long(), lambda: tensor.to(torch.complex64),
-              lambda: tensor * float('nan'),
-              lambda: tensor + float('inf'), lambda: tensor[None], lambda: tensor.flatten(),
-               lambda: tensor.flatten()[:0],
-              lambda: torch.zeros(1).expand(1 << 40),
-              lambda: torch.zeros(1).expand(tensor.shape), lambda: tensor.to_sparse() if tensor.dim() else tensor,
-              lambda: None, lambda: 'text', lambda: [1, 2],
-              lambda: torch.nn.Parameter(tensor), lambda: torch.zeros(tensor.shape, dtype=torch.bool),
-              lambda: torch.empty(tensor.shape, device='meta'),
-              lambda: tensor.double() * 1e300, lambda: torch.quantize_per_tensor(tensor, .1, 0, torch.qint8),
-              lambda: tensor.conj(), lambda: tensor * 3e38]
+    others = [
+        lambda: tensor.double(), lambda: tensor.half(), lambda: tensor.long(), lambda: tensor.to(torch.complex64),
+        lambda: tensor * float('nan'), lambda: tensor + float('inf'), lambda: tensor[None], lambda: tensor.flatten(),
+        lambda: tensor.flatten()[:0], lambda: torch.zeros(1).expand(1 << 40), lambda: torch.zeros(1).expand(tensor.shape),
+        lambda: tensor.to_sparse() if tensor.dim() else tensor, lambda: None, lambda: 'text', lambda: [1, 2],
+        lambda: torch.nn.Parameter(tensor), lambda: torch.zeros(tensor.shape, dtype=torch.bool),
+        lambda: torch.empty(tensor.shape, device='meta'), lambda: tensor.double() * 1e300,
+        lambda: torch.quantize_per_tensor(tensor, .1, 0, torch.qint8), lambda: tensor.conj(), lambda: tensor * 3e38]
     action = rng.choice(['tensor', 'tensor', 'name', 'stages', 'arguments', 'many', 'top'])
     if action == 'tensor':
-        state[name] = others[rng.integers(len(others))]()
+        state[name] = one_of(others, rng)()
     elif action == 'name':
-        state[NAMES[rng.integers(len(NAMES))]] = state.pop(name)
+        state[one_of(NAMES, rng)] = state.pop(name)
     elif action == 'stages':
         content['arguments']['stages'] = int(rng.choice(NUMBERS))
     elif action == 'arguments':
-        content['arguments'] = [{}, None, 5, {'stages': True, 'posenet_name': 'gcn'},
-                                {'stages': 1, 'posenet_name': ['gcn']}, {'stages': 1, 'posenet_name': None},
-                                {'stages': 1, 'posenet_name': '\ud800'},
-                                {'stages': 1, 'posenet_name': 'mlp'}][rng.integers(8)]
+        content['arguments'] = one_of([
+            {}, None, 5, {'stages': True, 'posenet_name': 'gcn'}, {'stages': 1, 'posenet_name': ['gcn']},
+            {'stages': 1, 'posenet_name': None}, {'stages': 1, 'posenet_name': '\ud800'},
+            {'stages': 1, 'posenet_name': 'mlp'}], rng)
     elif action == 'many':
         content['arguments'] = {'stages': 30000, 'posenet_name': 'gcn'} if rng.random() < .5 else None
         state.update({f'gconv_layers.{number}.x': 0 for number in range(30001)})
     else:
-        content[rng.choice(['state_dict', 'epoch', 'model_pos'])] = [state, None, 5, 10 ** 100, {}, {'a': 5}, [state],
-                                                                     torch.zeros(3)][rng.integers(8)]
+        others = [state, None, 5, 10 ** 100, {}, {'a': 5}, [state], torch.zeros(3)]
+        value = one_of(others, rng)
+        content[rng.choice(['state_dict', 'epoch', 'model_pos'])] = value
     buffer = io.BytesIO()
     torch.save(content, buffer, _use_new_zipfile_serialization=base.member != '')
     return buffer.getvalue()
 
 
-# what a run is continued from
+# checkpoints that a run is resumed from
 
 FIGURES = [None, True, -1, 1 << 31, 10 ** 400, .5, float('nan'), float('inf'), -1e-3, '1', '', b'1', [], {}, [1], {'lr': 1}]
 
@@ -744,7 +728,7 @@ def with_changed(table, place, change):
 
 
 def resumable_strange(content, part, rng):
-    """What a run is continued from, with something else at a place below its `part`: another value, none, or another name."""
+    """A resumable checkpoint in which a place below `part` has another value or another name, or was removed."""
     places = leaves({part: content[part]})
     place = places[rng.integers(len(places))]
     place = place[:rng.integers(max(1, len(place) - 2), len(place) + 1)]        # sometimes what holds it
@@ -752,13 +736,13 @@ def resumable_strange(content, part, rng):
     def change(container, key):
         value = container[key]
         others = tensors_like(value) if isinstance(value, torch.Tensor) else FIGURES
-        other = others[rng.integers(len(others))]
+        other = one_of(others, rng)
         if rng.random() < .8:
             container[key] = other
         elif isinstance(container, dict):
             del container[key]
             if rng.random() < .5:
-                container[NAMES[rng.integers(len(NAMES))]] = value
+                container[one_of(NAMES, rng)] = value
         else:
             container.append(value)
 
@@ -781,31 +765,28 @@ def h5_strange(base, rng):
     secret = str(base.path.parent / SECRET)
     layout = h5py.VirtualLayout((96, 3), 'f8')
     layout[:] = h5py.VirtualSource(str(base.path.parent / 'other.h5'), H5_KEY, (96, 3))
+    def put(value):
+        return lambda file: file.__setitem__(H5_KEY, value)
+
+    def dataset(*arguments, **options):
+        return lambda file: file.create_dataset(H5_KEY, *arguments, **options)
+
     fills = [
-        lambda file: file.create_dataset(H5_KEY, (96, 3), 'f8', external=[(secret, 0, h5py.h5f.UNLIMITED)]),
+        dataset((96, 3), 'f8', external=[(secret, 0, h5py.h5f.UNLIMITED)]),
         lambda file: file.create_virtual_dataset(H5_KEY, layout, fillvalue=1.), lambda file: file.create_group(H5_KEY),
-        lambda file: file.__setitem__(H5_KEY, h5py.ExternalLink(str(base.path.parent / 'other.h5'), H5_KEY)),
-        lambda file: file.__setitem__(H5_KEY, h5py.SoftLink('/' + H5_KEY)),
-        lambda file: file.__setitem__(H5_KEY, h5py.SoftLink('/none')),
-        lambda file: file.__setitem__(H5_KEY, h5py.Empty('f8')), lambda file: file.__setitem__(H5_KEY, np.dtype('f8')),
+        put(h5py.ExternalLink(str(base.path.parent / 'other.h5'), H5_KEY)), put(h5py.SoftLink('/' + H5_KEY)),
+        put(h5py.SoftLink('/none')), put(h5py.Empty('f8')), put(np.dtype('f8')),
         lambda file: file.__setitem__(H5_KEY, strange(poses, rng)),
         lambda file: file.__setitem__(H5_KEY, strange(poses, rng)),
-        lambda file: file.create_dataset(H5_KEY, (96, 3), h5py.vlen_dtype('f8')),
-        lambda file: file.create_dataset(H5_KEY, (96, 3), h5py.string_dtype()),
-        lambda file: file.create_dataset(H5_KEY, (96, 3), h5py.ref_dtype),
-        lambda file: file.create_dataset(H5_KEY, (96, 3), h5py.enum_dtype({'a': 1}, 'i8')),
-        lambda file: file.create_dataset(H5_KEY, (96, 1 << 40), 'f8', chunks=(96, 1024)),
-        lambda file: file.create_dataset(H5_KEY, (1 << 30, 1 << 30), 'i1', chunks=(1, 1)),
-        lambda file: file.create_dataset(H5_KEY, (96, 3), 'f8', chunks=(96, 500000), maxshape=(96, None),
-                                         compression='gzip'),
-        lambda file: file.create_dataset(H5_KEY, data=poses, chunks=(1, 1)),
-        lambda file: file.create_dataset(H5_KEY, data=poses, compression='lzf', shuffle=True),
-        lambda file: file.create_dataset(H5_KEY, data=poses, compression='gzip', fletcher32=True),
-        lambda file: file.create_dataset(H5_KEY, data=poses, scaleoffset=2),
-        lambda file: file.create_dataset(H5_KEY, (96, 1 << 14), '(8,)f8'),
-        lambda file: file.create_dataset(H5_KEY, (96, 87381), 'f8')]
+        dataset((96, 3), h5py.vlen_dtype('f8')), dataset((96, 3), h5py.string_dtype()), dataset((96, 3), h5py.ref_dtype),
+        dataset((96, 3), h5py.enum_dtype({'a': 1}, 'i8')), dataset((96, 1 << 40), 'f8', chunks=(96, 1024)),
+        dataset((1 << 30, 1 << 30), 'i1', chunks=(1, 1)),
+        dataset((96, 3), 'f8', chunks=(96, 500000), maxshape=(96, None), compression='gzip'),
+        dataset(data=poses, chunks=(1, 1)), dataset(data=poses, compression='lzf', shuffle=True),
+        dataset(data=poses, compression='gzip', fletcher32=True), dataset(data=poses, scaleoffset=2),
+        dataset((96, 1 << 14), '(8,)f8'), dataset((96, 87381), 'f8')]
     try:
-        return rezipped(base, h5_file(fills[rng.integers(len(fills))]))
+        return rezipped(base, h5_file(one_of(fills, rng)))
     except (TypeError, ValueError, OSError):          # h5py cannot write every strange thing
         return rezipped(base, b'')
 
@@ -822,7 +803,7 @@ def h5_chunked(base, rng):
     """A chunked and compressed dataset with its bytes damaged."""
     content = h5_file(lambda file: file.create_dataset(H5_KEY, data=np.ones((96, 3)), chunks=(48, 2),
                                                        compression='gzip', shuffle=True))
-    return rezipped(base, RAW[rng.integers(len(RAW))](content, rng))
+    return rezipped(base, one_of(RAW, rng)(content, rng))
 
 
 # MATLAB
@@ -841,7 +822,7 @@ def mat_strange(base, rng):
     contents = [{'data': cell}, {'data': cell}, {'data': np.ones((3, 96))}, {'data': 'text'},
                 {'data': {'a': np.ones(3)}}, {'data': np.empty((0, 0), dtype=object)}, {'other': cell}]
     try:
-        return mat_file(contents[rng.integers(len(contents))], do_compression=bool(rng.integers(2)))
+        return mat_file(one_of(contents, rng), do_compression=bool(rng.integers(2)))
     except Exception:                                 # savemat cannot write every strange thing
         return h5_file(lambda file: file.__setitem__('data', np.ones((96, 3))))
 
@@ -854,13 +835,13 @@ def mat_version(base, rng):
     fours = [struct.pack('<5i', *numbers) + b'data\0' + np.ones((3, 96)).tobytes() for numbers in
              ((0, 3, 96, 0, 5), (0, 1 << 30, 1 << 30, 1, 5), (0, -3, -96, 0, 5), (2, 3, 96, 0, 5),
               (1, 3, 96, 0, 1 << 30), (0, 3, 96, 0, -5), (52, 3, 96, 0, 5), (1000, 3, 96, 0, 5))]
-    return fours[rng.integers(len(fours))] if rng.random() < .5 else headers[rng.integers(len(headers))] + content[128:]
+    return one_of(fours, rng) if rng.random() < .5 else one_of(headers, rng) + content[128:]
 
 
 def mat_packed(base, rng):
     """The honest elements, damaged, inside sound compression."""
     content = base.path.read_bytes()
-    changed = RAW[rng.integers(len(RAW))](content[128:], rng)
+    changed = one_of(RAW, rng)(content[128:], rng)
     element = zlib.compress(changed)
     return content[:128] + mat_tag(15, rng.choice([len(element), len(element), 0, 0xffffffff])) + element
 
@@ -886,11 +867,11 @@ MAT_BOMBS = [
 
 def mat_bomb(base, rng):
     """A compressed element of three gigabytes: numbers, numbers in a cell, a name, a thousand million cells."""
-    element = packed(3072, MAT_BOMBS[rng.integers(len(MAT_BOMBS))], wbits=15)
+    element = packed(3072, one_of(MAT_BOMBS, rng), wbits=15)
     return base.path.read_bytes()[:128] + mat_tag(15, len(element)) + element
 
 
-# which file suffers what
+# the mutations of each kind of file
 
 def _table(*changes):
     return {change.__name__: change for change in changes}
@@ -908,16 +889,15 @@ MUTATIONS = {
     'detections': _TABLE, 'pose3d': _TABLE, 'pose2d': _TABLE,
     'spin': {**_NPZ, **_table(all_arrays_strange, names_strange, pickle_bomb)},
     'dhp': {**_NPZ, **_table(all_arrays_strange, pickle_bomb)},
-    'hr': {**_RAW, **_table(values, pickled, pickle_bomb), 'header': lambda base,
-           rng: npy_header(base.path.read_bytes(), rng)},
-    'templates': {**_RAW, **_table(values, pickle_bomb), 'header': lambda base,
-                  rng: npy_header(base.path.read_bytes(), rng)},
+    'hr': {**_RAW, **_table(values, pickled, pickle_bomb), 'header': raw(npy_header)},
+    'templates': {**_RAW, **_table(values, pickle_bomb), 'header': raw(npy_header)},
     'keypoints': {**_NPZ, **_table(pickle_bomb)}, 'coco': {**_RAW, **_table(token)},
     '3dpw': {**_RAW, **_table(values, pickled, pickle_bomb)},
-    'checkpoint': {**_ZIP, **_table(checkpoint_pickle, checkpoint_bomb, state_strange),
-                   'bomb': bomb(lambda mebibytes: b''),
-                   'swollen pickle': swollen_pickle(b'\x80\2')},
-    'legacy': {**_RAW, **_table(legacy_pickle, legacy_bomb, legacy_storages, state_strange)}}
-# their bytes are covered by checksums: what loads after a change of bytes must be what it was
+    'checkpoint': {**_ZIP, 'checkpoint_pickle': inside(rewired), **_table(checkpoint_bomb, state_strange),
+                   'bomb': bomb(lambda mebibytes: b''), 'swollen pickle': swollen_pickle(b'\x80\2')},
+    'legacy': {**_RAW, 'legacy_pickle': legacy(lambda rng: int(rng.choice([0, 1, 2, 3, 3, 3, 3, 4])), rewired),
+               'legacy_storages': legacy(lambda rng: -1, lambda part, rng: one_of(RAW, rng)(part, rng)),
+               **_table(legacy_bomb, state_strange)}}
+# mutations of files with checksums: a file that still loads must give the honest arrays
 CHECKED = {kind: set(_RAW) for kind in MUTATIONS.keys() - {'mat', 'hr', 'templates', 'coco', '3dpw', 'legacy'}}
 

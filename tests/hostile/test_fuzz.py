@@ -1,8 +1,9 @@
-"""Hostile files are refused: every reader, on thousands of mutants of real files (mutants.py), in a process of its own.
+"""Every reader on thousands of mutants of real files (mutants.py), in a worker process under watch.
 
-Each mutant ends in a sound result or in one InputError that names the file: no other exception, no crash, no hang, less
-than 2 GB of memory, and nothing called, imported, written or opened on the way. Seeds are fixed; a failure names its
-mutants, and `python tests/test_fuzz.py KIND MUTATION SEED` repeats one.
+Each mutant must end in a sound result or in one InputError that names the file: no other exception, no crash of the worker,
+no hang, less than 2 GB of memory, and nothing else called, imported, written or opened, neither in the worker nor in the
+limited process that it forks. Seeds are fixed; a failure names its mutants, and
+`python tests/hostile/test_fuzz.py KIND MUTATION SEED` repeats one.
 """
 import codecs
 import hashlib
@@ -37,6 +38,7 @@ from common.datasets.h36m import h36m_poses, pose2d_h36m_path, pose3d_h36m_path,
 from common.datasets.mpi_inf_3dhp import load_3dhp
 from common.errors import InputError
 from common.files import limited
+from common.files.limited import read_limited
 from common.skeleton import H36M_16
 from data import prepare_data_2d_h36m, prepare_data_h36m
 from data_extra.prepare_data_3dhp import read_test_set
@@ -61,14 +63,14 @@ SEEDS = range(14)
 FEW = {'h5_bomb': 1, 'mat_bomb': 3, 'bomb': 3, 'pickle_bomb': 8, 'checkpoint_bomb': 8, 'legacy_bomb': 8,
        'other_packing': 4}
 FRAMES = {subject: {'Walking': 3, 'Directions': 4} for subject in ('S1', 'S9')}
-# Of what Python reports to an audit hook, all that a reader may do beside reading its file; some of it in order to start
-# the limited process, or in there, where a file may be opened by its descriptor
+# The audit events that a reader may cause besides reading its file: some start the limited process, which also opens
+# OTHER_FILES and the file for its result, by a descriptor
 HARMLESS = {'object.__getattr__', 'builtins.id', 'sys._getframe', 'os.scandir', 'os.listdir', 'pathlib.Path.glob',
             'os.fork', 'os.kill', 'resource.setrlimit', 'mmap.__new__', 'sys.excepthook'}
 OTHER_FILES = (os.devnull, '/proc/self/statm')
 
 
-# the readers, each from the path that a user gives to checked arrays
+# the readers: path -> checked arrays
 
 def read_poses(root):
     files = read_h36m(root, 'gt')
@@ -108,7 +110,7 @@ def read_3dpw(path):
 
 
 class Reader(NamedTuple):
-    """Where the mutant lies below the worker's folder, and how it is read; `shape` is what every array must end in."""
+    """Where the mutant is put in the worker's folder, and how it is read; `shape` is how every array's shape must end."""
     place: str
     read: object
     shape: tuple = None
@@ -136,9 +138,10 @@ ENDINGS = {'pose3d_cam': (16, 3), 'pose3d': (16, 3), 'pose2d': (16, 2)}
 
 
 def careless(path):
-    """A reader with every fault, to prove that each is noticed; the file's text says which."""
+    """A reader with a fault, which the file's text names, to prove that the worker notices it."""
     numbers = np.ones((3, 16, 2), np.float32)
-    faults = {'calls': lambda: os.system('true'), 'imports': lambda: __import__('this'),
+    faults = {'calls': lambda: os.system('true'), 'calls apart': lambda: read_limited(os.system, 'true'),
+              'imports': lambda: __import__('this'),
               'writes': lambda: path.with_name('new').write_text(''), 'opens': lambda: open('/etc/passwd').close(),
               'raises': lambda: {}['x'], 'warns': lambda: warnings.warn('noise', stacklevel=1), 'crashes': lambda: os.abort(),
               'bloats': lambda: bytearray(2100 << 20), 'hangs': lambda: time.sleep(60),
@@ -153,13 +156,14 @@ def mislead(message):
 
 
 READERS['careless'] = Reader('careless/it', careless)
-ALARMS = {'calls': 'os.system', 'imports': 'import', 'writes': 'open', 'opens': '/etc/passwd', 'raises': 'KeyError',
+ALARMS = {'calls': 'os.system', 'calls apart': 'os.system', 'imports': 'import', 'writes': 'open',
+          'opens': '/etc/passwd', 'raises': 'KeyError',
           'warns': 'noise', 'crashes': 'died', 'bloats': 'MiB', 'hangs': 'hangs', 'is vague': 'does not name',
           'is ugly': 'unfit', 'is wrong': 'not finite', 'strays': 'from another file'}
 
 
 def flaw(arrays, shape):
-    """What is wrong with arrays that a reader let through, or None."""
+    """What is wrong with the arrays that a reader returned, or None."""
     for name, array in arrays.items():
         ending = ENDINGS.get(name, shape)
         if ending and (array.shape[1:] != ending or array.dtype != np.float32 or not len(array)):
@@ -171,7 +175,7 @@ def flaw(arrays, shape):
     return None if arrays else 'nothing was read'
 
 
-# what may lie where a file belongs
+# what may be found in the place of a file
 
 def _file_of(size, *pieces):
     def make(path):
@@ -227,14 +231,14 @@ def serve(folder):
 
 
 def content_of(kind, name, seed, bases):
-    """The bytes of a mutant, or what makes it at its path."""
+    """The bytes of a mutant, or a function that makes it at a path."""
     if kind == 'careless':
         return name.encode()
     return PLACES[name] if name in PLACES else mutants.MUTATIONS[kind][name](bases[kind], np.random.default_rng(seed))
 
 
 def furnish(folder):
-    """The bases, with their companions where the readers look for them; one sequence is made a whole data set."""
+    """The bases, and the other files that their readers need; a data set of one sequence counts as whole."""
     bases = mutants.build_bases(folder / 'honest')
     prepare_data_h36m.SUBJECTS, prepare_data_h36m.SEQUENCES_PER_SUBJECT = ('S1',), 1
     for reader in READERS.values():
@@ -250,7 +254,7 @@ def address_space():
 
 
 class Watch:
-    """An audit hook that writes down what a reader of `path` does, also in a process that it forks."""
+    """An audit hook that logs what a reader of `path` does, also in a process that it forks."""
 
     def __init__(self, log):
         self.log, self.path = os.open(log, os.O_RDWR | os.O_CREAT | os.O_APPEND), None
@@ -273,14 +277,14 @@ class Watch:
         return event in HARMLESS
 
     def forget(self):
-        """What was written down, which is forgotten."""
+        """The log, which is emptied."""
         events = os.pread(self.log, 2000, 0).decode()
         os.ftruncate(self.log, 0)
         return events
 
 
 def verdict(kind, content, folder, watch):
-    """What becomes of a file: its fault, if there is one, the message or a digest of the arrays, and the memory."""
+    """The result of reading a file: a fault, the error's message or a digest of the arrays, and the peak of memory."""
     reader, path = READERS[kind], folder / READERS[kind].place
     clear(path)
     content(path) if callable(content) else path.write_bytes(content)
@@ -332,7 +336,7 @@ def digest(arrays):
 # the parent
 
 class Worker:
-    """A process that runs `serve`; begun anew after a mutant that killed it, bloated it or was too slow."""
+    """A process that runs `serve`; it is restarted after a mutant that killed it, took too much memory or was too slow."""
 
     def __init__(self, folder):
         self.folder, self.process = Path(folder), None
@@ -368,7 +372,7 @@ class Worker:
 
 
 def jobs(kind, seeds=SEEDS):
-    """(kind, mutation, seed) of every mutation of a kind; those that cost a second or more have fewer seeds."""
+    """(kind, mutation, seed) of every mutation of a kind; slow ones have fewer seeds."""
     return [(kind, name, seed) for name in mutants.MUTATIONS[kind] for seed in seeds[:FEW.get(name)]]
 
 
@@ -401,7 +405,7 @@ def test_what_is_no_plain_file_is_refused(worker, kind):
 
 @pytest.mark.parametrize('name', ALARMS)
 def test_every_fault_of_a_reader_is_noticed(worker, name):
-    """The alarms of the tests above, tried once each."""
+    """Each check of the tests above fails once."""
     assert ALARMS[name] in worker.ask('careless', name, seconds=2 if name == 'hangs' else SECONDS)['fault']
 
 
@@ -435,7 +439,7 @@ def test_flags_that_point_at_no_plain_file(refused, tmp_path, script, flags, pla
     assert [entry.name for entry in tmp_path.iterdir()] == ([] if place == 'nothing' else ['it.npy'])
 
 
-# what a run is continued from: a sound file, in which something is not what belongs there
+# resuming a run from a readable checkpoint with wrong content
 
 class Continuable(NamedTuple):
     """A run directory, and what its last checkpoint holds."""
@@ -469,7 +473,7 @@ def continuable(kind, tmp_path_factory):
 
 
 def goes_on(state, args):
-    """Whether what a run does first leaves all weights finite: steps, new rates, a log row, fakes for the pools."""
+    """Whether all weights stay finite in what a run does first: steps, new learning rates, a log row, fakes for the pools."""
     for optimizer in (*state.optimizers, state.lifter_optimizer):
         for parameter in optimizer.param_groups[0]['params']:
             parameter.grad = torch.full_like(parameter, 1e-3)
@@ -505,7 +509,7 @@ def continuing(kind, continuable):
 
 
 def changed(*place, to):
-    """A mutant: the content with another value at a place, where `to` is no function; else what it makes of the value."""
+    """A function: content -> a copy with `to`, or what the function `to` makes of the old value, at a place."""
     def change(container, key):
         container[key] = to(container[key]) if callable(to) else to
     return lambda content: mutants.with_changed(content, place, change)

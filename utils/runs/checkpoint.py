@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, describing themselves; one place that knows every format."""
+"""Checkpoints of lifters and of whole runs: writing, reading, and checking that they fit. All formats are known here alone."""
 import io
 import math
 import os
@@ -16,9 +16,9 @@ from common.skeleton import H36M_16
 from models_baseline import LIFTERS, STAGELESS, build_lifter
 
 LAST = 'ckpt_last.pth.tar'
-HEALTHY = 'ckpt_healthy.pth.tar'     # PoseAug's, of the last epoch before the game showed signs of a collapse
+HEALTHY = 'ckpt_healthy.pth.tar'     # PoseAug's last epoch before the game showed signs of a collapse
 BASELINE_BEST = 'ckpt_best.pth.tar'
-# what each trainer calls the lifter's weights (others read these)
+# the key of the lifter's weights in each trainer's checkpoints; other projects read these
 BASELINE_KEY, POSEAUG_KEY = 'state_dict', 'model_pos'
 MAX_STAGES = 64
 
@@ -31,7 +31,7 @@ _SIGNATURES = dict(
 
 
 class LifterWeights(NamedTuple):
-    """A lifter as a checkpoint holds it."""
+    """The architecture, weights and epoch of a lifter in a checkpoint."""
     posenet_name: str
     stages: int
     state: dict
@@ -39,12 +39,12 @@ class LifterWeights(NamedTuple):
 
 
 def snapshot_name(epoch):
-    """Of the copy of a lifter that is kept every --snapshot epochs."""
+    """File name of the copy of a lifter that is kept every --snapshot epochs."""
     return f'ckpt_epoch_{epoch:04d}.pth.tar'
 
 
 def save_checkpoint(path, content):
-    """Write beside the final name, flush to the disk, rename: a reader finds the old file or the new one."""
+    """Write to a temporary name, flush to the disk, rename: a reader finds either the old file or the new one, complete."""
     path = Path(path)
     partial = path.with_name(path.name + '.partial')
     try:
@@ -60,7 +60,7 @@ def save_checkpoint(path, content):
 
 
 def read_checkpoint(path):
-    """The dict of a checkpoint file, its tensors on the CPU; InputError where it is none."""
+    """The dict in a checkpoint file, with its tensors on the CPU; InputError where it cannot be read."""
     path = Path(path)
     if not path.is_file():
         raise InputError(f'{path} is no file; give the path of a checkpoint (ckpt_best.pth.tar or the like)')
@@ -78,9 +78,9 @@ def read_checkpoint(path):
 
 
 def parse_checkpoint(file):
-    """What an open checkpoint file holds; an error of any type tells that it is none.
+    """The content of an open checkpoint file; raises an error of any type where it is damaged. For `read_limited`.
 
-    weights_only=True keeps torch from calling what a file asks for, but torch trusts sizes and compares no checksums.
+    With weights_only=True torch calls nothing that a file asks for, but it trusts declared sizes and ignores checksums.
     """
     is_zip = file.read(4) == b'PK\3\4'
     file.seek(0)
@@ -90,15 +90,15 @@ def parse_checkpoint(file):
                 raise ValueError(f'the checksum of {damaged} is wrong')
         file.seek(0)
     else:
-        file = io.BytesIO(file.read())      # of a real file torch would ask whether it is a .tar, and make a folder for it
+        file = io.BytesIO(file.read())      # for a file on disk, torch would try .tar first, and make a folder
     try:
         return torch.load(file, map_location='cpu', weights_only=True)
-    except pickle.UnpicklingError as error:     # its reason is the last but one of several paragraphs, which give bad advice
+    except pickle.UnpicklingError as error:     # the second to last paragraph is the reason; others give bad advice
         raise ValueError(str(error).split('\n\n')[-2:][0]) from None
 
 
 def read_lifter(path):
-    """LifterWeights of a checkpoint of either trainer, the reference's or ours; the file tells its architecture."""
+    """LifterWeights of a checkpoint of either trainer, the reference's or ours; the architecture is read from the file."""
     content = read_checkpoint(path)
     state = content.get(BASELINE_KEY, content.get(POSEAUG_KEY))
     if not isinstance(state, dict):
@@ -113,7 +113,7 @@ def read_lifter(path):
 
 
 def _described(content):
-    """(name, stages) as our own checkpoints say it; None for those of the reference, which do not."""
+    """(name, stages) from the arguments in our own checkpoints; None for those of the reference, which have none."""
     arguments = content.get('arguments')
     if not isinstance(arguments, dict) or not isinstance(arguments.get('stages'), int):
         return None
@@ -121,7 +121,7 @@ def _described(content):
 
 
 def _recognised(state):
-    """(name, stages) read off the names of the weights; the name is None where no lifter has such weights."""
+    """(name, stages) recognised by the names of the weights; the name is None where no lifter has such weights."""
     name = next((name for name, (key, _, _) in _SIGNATURES.items() if key in state), None)
     return name, name and _count_stages(name, state)
 
@@ -129,7 +129,7 @@ def _recognised(state):
 def load_lifter(path, args, skeleton=H36M_16):
     """(The lifter with the checkpoint's weights, built as the file says with `args.dropout`, on the CPU; its LifterWeights).
 
-    InputError where --posenet_name or --stages was typed and says otherwise, or where the weights do not fit.
+    InputError where a typed --posenet_name or --stages differs from the file's, or where the weights do not fit.
     """
     weights = read_lifter(path)
     for flag, found in (('posenet_name', weights.posenet_name), ('stages', weights.stages)):
@@ -145,7 +145,7 @@ def load_lifter(path, args, skeleton=H36M_16):
 def _count_stages(posenet_name, state):
     _, pattern, units_per_stage = _SIGNATURES[posenet_name]
     if pattern is None:
-        return 4      # the default of --stages, and without meaning
+        return 4      # the default of --stages, which this lifter does not use
     numbers = [int(match[1]) for match in map(re.compile(pattern).match, map(str, state)) if match]
     return (max(numbers, default=-1) + 1) // units_per_stage
 
@@ -165,7 +165,7 @@ def _fit(lifter, state, path):
 
 
 def load_network(network, state):
-    """Load strictly; ValueError, KeyError, ... where a tensor is missing, or is not what such a network holds."""
+    """Load strictly; ValueError, KeyError, ... where a tensor is missing, not finite, or of another shape or type."""
     for name, own in network.state_dict().items():
         if isinstance(own, torch.Tensor):
             _require_like(own, state[name], name)
@@ -173,24 +173,24 @@ def load_network(network, state):
 
 
 def load_adam(optimizer, state):
-    """Take over moments and learning rate; all else about an optimizer is the code's, whatever the file says.
+    """Load Adam's moments and learning rate; the other options stay as the code has set them.
 
-    ValueError, KeyError, ... where a moment is not what belongs to its parameter, or the rate is none. (torch itself takes
-    anything, and fails at the first step.)
+    ValueError, KeyError, ... where a moment does not fit its parameter, or the learning rate is not a number. (torch itself
+    would load anything, and fail at the first step.)
     """
     parameters = dict(enumerate(optimizer.param_groups[0]['params']))
     for place, moments in state['state'].items():
         expected = dict(step=torch.zeros(()), exp_avg=parameters[place], exp_avg_sq=parameters[place])
         if moments.keys() != expected.keys():
-            raise ValueError('the moments of an optimizer are others')
+            raise ValueError('an optimizer has other moments')
         for name, own in expected.items():
             _require_like(own, moments[name], f'moment {name}')
         if moments['step'] < 0 or (moments['exp_avg_sq'] < 0).any():
             raise ValueError('a moment of an optimizer is negative')
     lr, own = state['param_groups'][0]['lr'], optimizer.state_dict()['param_groups'][0]
     if type(lr) is not float or not 0 <= lr < math.inf:
-        raise ValueError('a learning rate is no number')
-    # copies: the fused kernels believe that a moment lies in memory as its parameter does, and alone
+        raise ValueError('a learning rate is not a finite number')
+    # copies, since the fused kernels assume that a moment is contiguous and shares its memory with no other
     moments_alone = {place: {name: value.clone(memory_format=torch.contiguous_format) for name, value in moments.items()}
                      for place, moments in state['state'].items()}
     optimizer.load_state_dict({'state': moments_alone, 'param_groups': [{**own, 'lr': lr}]})
@@ -201,11 +201,11 @@ def _require_like(own, value, name):
     alike = (isinstance(value, torch.Tensor) and value.layout == torch.strided and not value.is_meta
              and value.dtype == own.dtype and value.shape == own.shape)
     if not (alike and value.isfinite().all()):
-        raise ValueError(f'{name} is no finite {own.dtype} of shape {tuple(own.shape)}')
+        raise ValueError(f'{name} is not a finite {own.dtype} tensor of shape {tuple(own.shape)}')
 
 
 def take_over(state, content, path):
-    """`state.load_state_dict(content)`; InputError where the content of the checkpoint `path` does not fit."""
+    """`state.load_state_dict(content)`; InputError where this content of the checkpoint `path` does not fit."""
     try:
         state.load_state_dict(content)
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
@@ -214,9 +214,9 @@ def take_over(state, content, path):
 
 
 def find_pretrained(posenet_name, keypoints, place=''):
-    """The newest baseline checkpoint of this lifter and 2D source in the folder `place`, or that of `place`, a file or a run.
+    """Path of a pretrained lifter: `place` itself or its best checkpoint, where `place` is a checkpoint or a baseline run.
 
-    InputError where there is none.
+    In a folder of runs, the newest best checkpoint of this lifter and 2D source. InputError where there is none.
     """
     for candidate in (Path(place), Path(place) / BASELINE_BEST) if place else ():
         if candidate.is_file():

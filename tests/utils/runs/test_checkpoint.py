@@ -71,7 +71,7 @@ def test_moments_of_other_parameters_are_refused():
     _, optimizer = stepped()
     state = optimizer.state_dict()
     state['state'][0]['exp_avg'] = state['state'][0]['exp_avg'].T
-    with pytest.raises(ValueError, match='moment exp_avg is no finite'):
+    with pytest.raises(ValueError, match='moment exp_avg is not a finite'):
         load_adam(optimizer, state)
 
 
