@@ -9,8 +9,8 @@ class Diverged(InputError):
     """A loss or gradient in training was NaN or infinite."""
 
 
-def in_short(error):
-    """The message of an error as one printable line of at most 200 characters; it may contain text from a damaged file."""
+def in_short(error, most=200):
+    """The message of an error as one printable line of `most` characters at most; it may contain text from a damaged file."""
     text = f'it has no {error}' if isinstance(error, KeyError) else str(error)
     text = ' '.join(text.split()) or type(error).__name__
-    return ''.join(letter if letter.isprintable() else '?' for letter in text[:200])
+    return ''.join(letter if letter.isprintable() else '?' for letter in text[:most])

@@ -75,6 +75,11 @@ _REPLACED = {(module, name): function for module in _NUMPY_MODULES for name, fun
 _REPLACED |= {('_codecs', 'encode'): _encode, ('builtins', 'bytes'): _empty_bytes, ('__builtin__', 'bytes'): _empty_bytes}
 
 
+def safe_globals():
+    """(function, full name of numpy's function that it replaces) for each, as torch.serialization.safe_globals takes them."""
+    return [(function, f'{module}.{name}') for (module, name), function in _REPLACED.items()]
+
+
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module, name):
         if (module, name) not in _REPLACED:

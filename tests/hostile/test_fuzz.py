@@ -214,8 +214,8 @@ def serve(folder):
     os.dup2(2, 1)                               # what a reader prints must not stand among the answers
     bases, watch = furnish(folder), Watch(folder / 'audit.log')
     honest = {kind: verdict(kind, base.path.read_bytes(), folder, watch)['digest'] for kind, base in bases.items()}
-    for name in ('utf-16-be', 'utf-16-le', 'utf-32-be', 'utf-32-le', 'cp437'):
-        codecs.lookup(name)                     # json and zipfile ask for them by the first bytes
+    for name in ('utf-16-be', 'utf-16-le', 'utf-32-be', 'utf-32-le', 'cp437', 'latin-1'):
+        codecs.lookup(name)                     # json, zipfile and torch ask for them where a file does
     watch.forget()                              # reading for the first time imports what is needed
     limited.WALL_SECONDS, limited.MEMORY_BYTES = .2, 1 << 26        # small, so that bombs take less time
     limit = address_space() + (4 << 30)

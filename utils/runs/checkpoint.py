@@ -5,6 +5,7 @@ import os
 import pickle
 import re
 import zipfile
+from numbers import Integral
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ import torch
 
 from common.errors import InputError, in_short
 from common.files.limited import read_limited
+from common.files.safe_pickle import safe_globals
 from common.skeleton import H36M_16
 from models_baseline import LIFTERS, STAGELESS, build_lifter
 
@@ -21,6 +23,7 @@ BASELINE_BEST = 'ckpt_best.pth.tar'
 # the key of the lifter's weights in each trainer's checkpoints; other projects read these
 BASELINE_KEY, POSEAUG_KEY = 'state_dict', 'model_pos'
 MAX_STAGES = 64
+_WRAPPERS = ('module.', '_orig_mod.')     # what DataParallel and torch.compile put before the name of each weight
 
 # lifter -> (a weight only it has, pattern whose highest number + 1 counts its units, units per stage)
 _SIGNATURES = dict(
@@ -66,21 +69,34 @@ def read_checkpoint(path):
         raise InputError(f'{path} is no file; give the path of a checkpoint (ckpt_best.pth.tar or the like)')
     try:
         with open(path, 'rb') as file:
+            _require_no_page(file, path)
             content = read_limited(parse_checkpoint, file)
     except PermissionError:
         raise InputError(f'{path} may not be read; permit it, or give another checkpoint') from None
     except (OSError, ValueError) as error:
-        raise InputError(f'{path} is no checkpoint that can be read safely ({in_short(error)}); fetch or train it '
+        raise InputError(f'{path} is no checkpoint that can be read safely ({in_short(error, 100)}); fetch or train it '
                          'again') from None
     if not isinstance(content, dict):
         raise InputError(f'{path} holds a {type(content).__name__} where a checkpoint holds a dict; give another')
     return content
 
 
+def _require_no_page(file, path):
+    """InputError where an open file is not a checkpoint but the page or the pointer that a download left in its place."""
+    head = file.read(256).removeprefix(b'\xef\xbb\xbf').lstrip()
+    file.seek(0)
+    if head.startswith(b'<'):
+        raise InputError(f'{path} is no checkpoint but an HTML page, as a failed download leaves it; open the link in a browser '
+                         'and download the file itself')
+    if head.startswith(b'version https://git-lfs'):
+        raise InputError(f'{path} is no checkpoint but a pointer of Git LFS; run: git lfs pull')
+
+
 def parse_checkpoint(file):
     """The content of an open checkpoint file; raises an error of any type where it is damaged. For `read_limited`.
 
     With weights_only=True torch calls nothing that a file asks for, but it trusts declared sizes and ignores checksums.
+    Numbers and arrays of numpy are read by the functions of `common/files/safe_pickle.py`.
     """
     is_zip = file.read(4) == b'PK\3\4'
     file.seek(0)
@@ -92,24 +108,59 @@ def parse_checkpoint(file):
     else:
         file = io.BytesIO(file.read())      # for a file on disk, torch would try .tar first, and make a folder
     try:
-        return torch.load(file, map_location='cpu', weights_only=True)
-    except pickle.UnpicklingError as error:     # the second to last paragraph is the reason; others give bad advice
-        raise ValueError(str(error).split('\n\n')[-2:][0]) from None
+        with torch.serialization.safe_globals(safe_globals()):
+            return torch.load(file, map_location='cpu', weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError) as error:
+        raise ValueError(_reason(str(error))) from None
 
 
-def read_lifter(path):
-    """LifterWeights of a checkpoint of either trainer, the reference's or ours; the architecture is read from the file."""
+def _reason(message):
+    """Why torch refused a checkpoint, without its advice, which is to trust the file."""
+    if wanted := re.search(r'GLOBAL (\S+)', message):
+        return f'it asks for {wanted[1]}, which weights do not need; save only the state_dict()'
+    if 'TorchScript' in message:
+        return 'it is a TorchScript file, as run_export.py writes it'
+    return message.split('\n\n')[-2:][0]
+
+
+def read_lifter(path, typed=None):
+    """LifterWeights of a checkpoint of either trainer, the reference's or ours, or of a lifter's bare state_dict().
+
+    The architecture is read from the file, also where the names of the weights begin with `module.` or `_orig_mod.`.
+    `typed`: the (posenet_name, stages) of weights that no name gives away, as those of a lifter of your own.
+    """
     content = read_checkpoint(path)
-    state = content.get(BASELINE_KEY, content.get(POSEAUG_KEY))
-    if not isinstance(state, dict):
-        raise InputError(f'{path} holds neither {BASELINE_KEY!r} nor {POSEAUG_KEY!r} '
-                         f'(it has {sorted(map(str, content))}); it is no checkpoint of a lifter')
-    posenet_name, stages = _described(content) or _recognised(state)
+    state = _unwrapped(_weights_in(content, path))
+    posenet_name, stages = _described(content) or _recognised(state) or typed or (None, 0)
     if posenet_name not in LIFTERS or not 0 < stages <= MAX_STAGES:
         raise InputError(f'{path} holds weights of no known lifter ({", ".join(LIFTERS)}) of up to {MAX_STAGES} '
                          'stages; give another checkpoint')
     epoch = content.get('epoch')
-    return LifterWeights(posenet_name, stages, state, epoch if isinstance(epoch, int) else -1)
+    return LifterWeights(posenet_name, stages, state, int(epoch) if isinstance(epoch, Integral) else -1)
+
+
+def _weights_in(content, path):
+    """The dict of weights: under a trainer's key; or else the only one that there is, the content itself or a part of it."""
+    if BASELINE_KEY in content or POSEAUG_KEY in content:
+        found = [content.get(BASELINE_KEY, content.get(POSEAUG_KEY))]
+    else:
+        found = [part for part in (content, *content.values()) if _are_weights(part)]
+    if len(found) != 1 or not isinstance(found[0], dict):
+        raise InputError(f'{path} holds neither {BASELINE_KEY!r} nor {POSEAUG_KEY!r} nor weights alone (it has '
+                         f'{in_short(", ".join(sorted(map(str, content))), 60)}); it is no checkpoint of a lifter')
+    return found[0]
+
+
+def _are_weights(part):
+    return isinstance(part, dict) and len(part) > 0 and all(isinstance(value, torch.Tensor) for value in part.values())
+
+
+def _unwrapped(state):
+    """The weights without the prefixes that all their names share, in any order (torch.compile of a DataParallel)."""
+    for prefix in _WRAPPERS:
+        if state and all(str(name).startswith(prefix) for name in state):
+            return _unwrapped({str(name).removeprefix(prefix): value for name, value in state.items()})
+    return state
 
 
 def _described(content):
@@ -121,9 +172,9 @@ def _described(content):
 
 
 def _recognised(state):
-    """(name, stages) recognised by the names of the weights; the name is None where no lifter has such weights."""
+    """(name, stages) recognised by the names of the weights; None where no lifter has such weights."""
     name = next((name for name, (key, _, _) in _SIGNATURES.items() if key in state), None)
-    return name, name and _count_stages(name, state)
+    return name and (name, _count_stages(name, state))
 
 
 def load_lifter(path, args, skeleton=H36M_16):
@@ -131,7 +182,8 @@ def load_lifter(path, args, skeleton=H36M_16):
 
     InputError where a typed --posenet_name or --stages differs from the file's, or where the weights do not fit.
     """
-    weights = read_lifter(path)
+    typed = (args.posenet_name, args.stages) if 'posenet_name' in args.explicit else None
+    weights = read_lifter(path, typed)
     for flag, found in (('posenet_name', weights.posenet_name), ('stages', weights.stages)):
         idle = flag == 'stages' and weights.posenet_name in STAGELESS
         if flag in args.explicit and getattr(args, flag) != found and not idle:
@@ -209,7 +261,7 @@ def take_over(state, content, path):
     try:
         state.load_state_dict(content)
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise InputError(f'{path} cannot be continued: it does not hold what this run needs ({in_short(error)}); '
+        raise InputError(f'{path} cannot be continued: it does not hold what this run needs ({in_short(error, 100)}); '
                          'start a new run') from None
 
 
@@ -230,7 +282,7 @@ def find_pretrained(posenet_name, keypoints, place=''):
     others = sorted(path.name for path in folder.glob('*.pth.tar'))
     if others:
         raise InputError(f'--pretrain_path {place} holds no {BASELINE_BEST}; give the path of a checkpoint that it does hold '
-                         f'({", ".join(others)}), or a baseline run')
+                         f'({in_short(", ".join(others), 100)}), or a baseline run')
     raise InputError(f'no pretrained lifter {folder}/{posenet_name}/{keypoints}/*/{BASELINE_BEST}; train one '
                      f"first: python3 run_baseline.py --note pretrain --posenet_name '{posenet_name}' "
                      f"--keypoints {keypoints} --checkpoint '{place or './checkpoint/pretrain_baseline'}' "

@@ -5,6 +5,7 @@ import pickle
 import zipfile
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,7 +14,7 @@ from models_baseline import build_lifter
 from models_baseline.layers import ReluDropout
 from refusals import refusal
 from utils.runs.checkpoint import (BASELINE_BEST, find_pretrained, load_adam, load_lifter, load_network,
-                                   read_checkpoint, read_lifter, save_checkpoint)
+                                   parse_checkpoint, read_checkpoint, read_lifter, save_checkpoint)
 
 LIFTERS = ['gcn', 'mlp', 'stgcn', 'videopose']
 KEYS = pytest.mark.parametrize('key', ['state_dict', 'model_pos'])
@@ -157,6 +158,83 @@ def test_more_keys_do_no_harm(tmp_path, mlp):
     assert read_lifter(tmp_path / 'it').stages == 2
 
 
+# Weights that were saved otherwise
+
+def under(prefix, state):
+    return {prefix + name: value for name, value in state.items()}
+
+
+@KEYS
+@pytest.mark.parametrize('prefix', ['module.', '_orig_mod.', 'module._orig_mod.', '_orig_mod.module.'])
+def test_the_names_that_dataparallel_and_compile_give_are_read(tmp_path, prefix, key):
+    lifter = build_lifter('gcn', stages=1)
+    save_checkpoint(tmp_path / 'it', {key: under(prefix, lifter.state_dict()), 'epoch': 4})
+    loaded, weights = load_lifter(tmp_path / 'it', arguments())
+    assert (weights.posenet_name, weights.stages, weights.epoch) == ('gcn', 1, 4)
+    assert all(torch.equal(loaded.state_dict()[weight], value) for weight, value in lifter.state_dict().items())
+
+
+def test_torchs_own_wrappers_give_such_names(tmp_path):
+    lifter = build_lifter('gcn', stages=1)
+    torch.save(torch.compile(torch.nn.DataParallel(lifter)).state_dict(), tmp_path / 'it')
+    assert read_lifter(tmp_path / 'it').state.keys() == lifter.state_dict().keys()
+
+
+def test_a_prefix_that_only_some_names_have_is_not_removed(tmp_path, mlp):
+    def rename_one(state):
+        state['module.w1.bias'] = state.pop('w1.bias')
+    assert 'module.w1.bias has shape (1024,)' in refusal(load_lifter, changed(tmp_path / 'it', mlp, rename_one), arguments())
+
+
+@pytest.mark.parametrize('prefix', ['', 'module.'])
+@pytest.mark.parametrize('name', LIFTERS)
+def test_a_bare_state_dict_is_recognised(tmp_path, name, prefix):
+    lifter = build_lifter(name, stages=2)
+    torch.save(under(prefix, lifter.state_dict()), tmp_path / 'it')
+    weights = load_lifter(tmp_path / 'it', arguments())[1]
+    assert (weights.posenet_name, weights.epoch) == (name, -1) and (weights.stages == 2 or name == 'stgcn')
+
+
+def test_the_only_weights_under_another_key_are_taken_and_two_sets_are_refused(tmp_path):
+    state = build_lifter('gcn', stages=2).state_dict()
+    torch.save({'model_state_dict': state, 'epoch': 8}, tmp_path / 'one')
+    assert read_lifter(tmp_path / 'one').epoch == 8
+    torch.save({'model': state, 'ema': state}, tmp_path / 'two')
+    assert 'it has ema, model' in refusal(read_lifter, tmp_path / 'two')
+
+
+def test_weights_that_no_name_gives_away_need_the_typed_lifter(tmp_path):
+    torch.save({'layer.weight': torch.zeros(3, 2)}, tmp_path / 'it')
+    assert 'no known lifter' in refusal(load_lifter, tmp_path / 'it', arguments())
+    assert read_lifter(tmp_path / 'it', ('mlp', 2))[:2] == ('mlp', 2)
+    message = refusal(load_lifter, tmp_path / 'it', arguments('posenet_name', posenet_name='mlp'))
+    assert 'this lifter has' in message
+
+
+NUMPYS = {'epoch': np.int64(3), 'score': np.float64(51.25), 'done': np.bool_(True), 'rows': np.arange(6.).reshape(2, 3),
+          'turned': np.asfortranarray(np.arange(6, dtype='>i2').reshape(2, 3)), 'names': np.array(['S9', 'S11']),
+          'none': np.zeros((0, 4), np.float32), 'mixed': np.array([None, 'a', 2.5], object)}
+
+
+@pytest.mark.parametrize('legacy', [False, True], ids=['zip', 'legacy'])
+def test_numbers_and_arrays_of_numpy_beside_the_weights_are_read(tmp_path, legacy):
+    state = build_lifter('gcn', stages=1).state_dict()
+    torch.save({'state_dict': state, **NUMPYS}, tmp_path / 'it', _use_new_zipfile_serialization=not legacy)
+    assert read_lifter(tmp_path / 'it').epoch == 3
+    content = read_checkpoint(tmp_path / 'it')
+    for name, value in NUMPYS.items():
+        np.testing.assert_array_equal(content[name], value)
+        assert np.asarray(content[name]).dtype == value.dtype.newbyteorder('='), name
+
+
+def test_the_functions_for_numpy_are_lent_to_torch_for_one_file_only(tmp_path):
+    before = set(torch.serialization.get_safe_globals())
+    torch.save(NUMPYS, tmp_path / 'it')
+    with open(tmp_path / 'it', 'rb') as file:
+        parse_checkpoint(file)
+    assert set(torch.serialization.get_safe_globals()) == before
+
+
 # Flags that contradict the file
 
 def test_flags_that_were_not_typed_give_way_to_the_file(mlp):
@@ -246,6 +324,32 @@ def test_a_checkpoint_that_runs_something_is_refused_and_not_run(tmp_path, legac
     torch.save(content, path, _use_new_zipfile_serialization=not legacy)
     assert 'system' in refusal(read_lifter, path)
     assert not marker.exists()
+
+
+@pytest.mark.parametrize('page', ['<html></html>' * 100, '\ufeff\n <!DOCTYPE html>', '<?xml version="1.0"?><Error>'])
+def test_a_page_in_place_of_a_checkpoint_is_called_one(tmp_path, page):
+    (tmp_path / 'it').write_text(page, encoding='utf-8')
+    assert f'{tmp_path / "it"} is no checkpoint but an HTML page' in refusal(read_checkpoint, tmp_path / 'it')
+
+
+def test_a_pointer_of_git_lfs_is_called_one(tmp_path):
+    (tmp_path / 'it').write_text('version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 9\n')
+    assert 'a pointer of Git LFS' in refusal(read_checkpoint, tmp_path / 'it')
+
+
+WHOLE = build_lifter('gcn', stages=1)
+
+
+@pytest.mark.parametrize('content,expected', [
+    (WHOLE, 'asks for models_baseline.gcn.SemGCN, which weights do not need; save only the state_dict()'),
+    ({'state_dict': WHOLE.state_dict(), 'seen': {'a': np.random.RandomState(0)}}, 'asks for numpy.random'),
+    ({f'a rather long name {place}': place for place in range(300)}, 'it has a rather long name 0, '),
+    ({f'layer{place}.weight': torch.zeros(1) for place in range(300)}, 'no known lifter')])
+def test_a_refusal_fits_on_the_screen_and_does_not_advise_to_trust_the_file(tmp_path, content, expected):
+    torch.save(content, tmp_path / 'it')
+    message = refusal(load_lifter, tmp_path / 'it', arguments())
+    assert expected in message and 'weights_only' not in message
+    assert len(message.replace(str(tmp_path), '')) < 200
 
 
 # Weights that do not fit
