@@ -25,6 +25,8 @@ class PoseSet:
     pose3d_cam (N, 16, 3) float32 metres, camera frame, not root-relative; pose2d (N, 16, 2) float32 normalised image
     coordinates; camera (N,) int64 row of each pose in `intrinsics` (C, 9), both None if the cameras are unknown; subject
     (N,) int64; group (N,) int64 indices of `group_names` (actions of Human3.6M, sequences of MPI-INF-3DHP); the skeleton.
+    Where they are known: up (C, 3), unit vectors against gravity in the frame of each camera; sequence (N,) int64, the
+    number of the recording, the same in all its views.
     """
     pose3d_cam: torch.Tensor
     pose2d: torch.Tensor
@@ -34,6 +36,8 @@ class PoseSet:
     group: torch.Tensor
     group_names: tuple
     skeleton: Skeleton = H36M_16
+    up: torch.Tensor = None
+    sequence: torch.Tensor = None
 
     def __len__(self):
         return len(self.pose3d_cam)
@@ -47,6 +51,12 @@ class PoseSet:
         tensors = {f.name: getattr(self, f.name) for f in fields(self)}
         return replace(self, **{name: value.to(device) for name, value in tensors.items()
                                 if isinstance(value, torch.Tensor)})
+
+    def subset(self, rows):
+        """The set of the poses at `rows` (M,) int64."""
+        of_poses = ('pose3d_cam', 'pose2d', 'camera', 'subject', 'group', 'sequence')
+        return replace(self, **{name: value.index_select(0, rows) for name in of_poses
+                                if (value := getattr(self, name)) is not None})
 
     def resident(self, device, spare=0.15):
         """The set on `device`, or on the host if it would take more than the share `spare` of a GPU's free memory.

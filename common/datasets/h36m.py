@@ -15,6 +15,7 @@ from common.files.flat_cache import load_table, write_flat
 from common.files.layout import FARTHEST
 from common.files.paths import at_root
 from common.poses import PoseSet
+from common.rotation import quaternion_inverse, quaternion_rotate
 from common.skeleton import H36M_16
 
 MAKE_3D_H36M = 'python3 data/prepare_data_h36m.py --from-archive h36m.zip'
@@ -186,7 +187,14 @@ def _pose_set(views):
     rows = [SUBJECTS.index(view.subject) for view in views]
     return PoseSet(pose3d_cam, pose2d, camera=_each([row * NUM_VIEWS + view.number for row, view in zip(rows, views)], counts),
                    intrinsics=all_intrinsics(), subject=_each(rows, counts), group_names=ACTIONS,
-                   group=_each([ACTIONS.index(action_of(view.sequence)) for view in views], counts))
+                   group=_each([ACTIONS.index(action_of(view.sequence)) for view in views], counts), up=all_up(),
+                   sequence=_each(_numbered((view.subject, view.sequence) for view in views), counts))
+
+
+def _numbered(names):
+    """A number for each name: equal ones for equal names."""
+    numbers = {}
+    return [numbers.setdefault(name, len(numbers)) for name in names]
 
 
 @contextmanager
@@ -209,6 +217,13 @@ def _each(numbers, counts):
 def all_intrinsics():
     """(28, 9) intrinsics in normalised units: four cameras of each subject, subjects in the order of SUBJECTS."""
     return torch.from_numpy(np.stack([camera.intrinsic for subject in SUBJECTS for camera in cameras(subject)]))
+
+
+@lru_cache(maxsize=1)
+def all_up():
+    """(28, 3) the direction against gravity in the camera frame, cameras as in `all_intrinsics`."""
+    orientations = torch.from_numpy(np.stack([camera.orientation for subject in SUBJECTS for camera in cameras(subject)]))
+    return quaternion_rotate(quaternion_inverse(orientations), torch.tensor([0., 0., 1.]))
 
 
 def _pixels_of(files, subject, sequence, view, count):

@@ -1,0 +1,250 @@
+"""Controlled shifts: test sets that differ from a given one in exactly one thing, or in all of them at once.
+
+A shift is defined by its name, its range and the generator of its random numbers. It changes the view, the body or the 2D
+joints of the poses of a PoseSet; all else stays as it was filmed. Projections are exact and include the lens distortion.
+Angles are in degrees here. Where a person would leave the image, they are moved towards its middle; people who do not fit
+even there are left out.
+"""
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+
+from common.bones import bone_lengths, bone_vectors, scale_by_group, unit_bones, with_bone_lengths
+from common.camera import project
+from common.errors import InputError
+from common.skeleton import H36M_16
+from common.views import filmed, kept_inside, seen, up_in
+
+PIXEL = 2 / 1000                     # one pixel of a Human3.6M image, normalised
+LEAST_POSES = 20                     # fewer poses do not determine a camera
+PINHOLE_RESIDUAL = .02               # largest plausible distance of a projection by a fitted camera, normalised
+RARE_SHARE = .25
+# The spread of a detector's errors: standard deviations relative to the mean over the joints. Joints that are far from the
+# trunk are found less exactly.
+NOISE_BY_JOINT = dict(Hip=.7, Spine=.7, Thorax=.7, Head=.8, LShoulder=.9, RShoulder=.9, LHip=.9, RHip=.9, LElbow=1.1,
+                      RElbow=1.1, LKnee=1., RKnee=1., LWrist=1.5, RWrist=1.5, LFoot=1.3, RFoot=1.3)
+OUTLIER_SHARE, OUTLIER_FACTOR = .02, 6.      # a joint in fifty is far off
+
+
+class Shift(NamedTuple):
+    """One controlled shift; what is None does not change.
+
+    `view(upright, views, draws)` -> Views; `body(upright, draws, skeleton)` -> upright poses (common/views.py);
+    `image(pose2d, draws, skeleton)` -> 2D joints; `choose(upright, skeleton)` -> (N,) bool. `draws` is a generator.
+    """
+    title: str
+    view: Callable = None
+    body: Callable = None
+    image: Callable = None
+    choose: Callable = None
+
+
+def shifted(poses, shift, draws):
+    """The PoseSet `poses` under a Shift, with 2D projected from the 3D. InputError if the cameras cannot be known.
+
+    Every kept pose has its own row of intrinsics.
+    """
+    intrinsics, up = cameras_of(poses)
+    upright, views = filmed(poses.pose3d_cam, up, intrinsics)
+    fits = torch.ones(len(poses), dtype=torch.bool, device=poses.device)
+    if shift.choose:
+        fits &= shift.choose(upright, poses.skeleton)
+    if shift.body:
+        upright = shift.body(upright, draws, poses.skeleton)
+    if shift.view:
+        views = shift.view(upright, views, draws)
+    if shift.view or shift.body:
+        views, inside = kept_inside(upright, views)
+        fits &= inside
+    pose3d_cam = seen(upright, views)
+    pose2d = project(pose3d_cam, views.intrinsics)
+    if shift.image:
+        pose2d = shift.image(pose2d, draws, poses.skeleton)
+    if not fits.any():
+        raise InputError(f'no pose of the test set stays in the image under the shift {shift.title!r}')
+    whole = replace(poses, pose3d_cam=pose3d_cam, pose2d=pose2d, intrinsics=views.intrinsics, up=up_in(views),
+                    camera=torch.arange(len(poses), device=poses.device))
+    return whole.subset(fits.nonzero().squeeze(1))
+
+
+def cameras_of(poses):
+    """(intrinsics (N, 9), up (N, 3) against gravity in the camera frame) of a PoseSet's poses.
+
+    Where the cameras are not known, a pinhole is fitted to the poses of each group. Where the vertical is not known, the
+    cameras are taken to be level.
+    """
+    if poses.camera is None:
+        intrinsics = fitted_pinholes(poses)
+    else:
+        intrinsics = poses.intrinsics.index_select(0, poses.camera)
+    if poses.up is None or poses.camera is None:
+        return intrinsics, intrinsics.new_tensor([0., -1., 0.]).expand(len(poses), 3)
+    return intrinsics, poses.up.index_select(0, poses.camera)
+
+
+def fitted_pinholes(poses):
+    """(N, 9) intrinsics of pinhole cameras, the same for all poses of a group, by least squares from 3D and 2D.
+
+    InputError if a group is too small, or if no pinhole explains it.
+    """
+    intrinsics = poses.pose2d.new_zeros(len(poses), 9)
+    for number in poses.group.unique().tolist():
+        rows = (poses.group == number).nonzero().squeeze(1)
+        plane = (poses.pose3d_cam[rows, :, :2] / poses.pose3d_cam[rows, :, 2:]).flatten(0, 1).double()
+        image = poses.pose2d[rows].flatten(0, 1).double()
+        off = plane - plane.mean(0)
+        focal = (off * image).sum(0) / off.square().sum(0)
+        centre = image.mean(0) - focal * plane.mean(0)
+        residual = (plane * focal + centre - image).norm(dim=-1)
+        if len(rows) < LEAST_POSES or not residual.median() < PINHOLE_RESIDUAL:
+            raise InputError(f'{poses.group_names[number]}: no pinhole camera explains its 2D poses by its 3D poses, so it '
+                             'cannot be seen from elsewhere; leave this test set out of the shifts')
+        intrinsics[rows, :4] = torch.cat([focal, centre]).to(intrinsics)
+    return intrinsics
+
+
+def uniform(low, high, count, draws):
+    """(count,) random numbers."""
+    return low + (high - low) * torch.rand(count, generator=draws, device=draws.device)
+
+
+def _angle(name, low, high, either_sign=False):
+    """The change of one angle of the Views, in degrees."""
+    def change(upright, views, draws):
+        angle = uniform(low, high, len(upright), draws).deg2rad()
+        if either_sign:
+            angle = angle * torch.where(uniform(-1, 1, len(upright), draws) < 0, -1., 1.)
+        return views._replace(**{name: angle.to(upright)})
+    return change
+
+
+def _distance(low, high):
+    def change(upright, views, draws):
+        return views._replace(distance=uniform(low, high, len(upright), draws).to(upright))
+    return change
+
+
+def _place(reach):
+    def change(upright, views, draws):
+        place = torch.stack([uniform(-reach, reach, len(upright), draws) for _ in range(2)], dim=1)
+        return views._replace(place=place.to(upright))
+    return change
+
+
+def _lens(low, high):
+    """Another focal length; the distortion goes with the lens and is dropped."""
+    def change(upright, views, draws):
+        intrinsics = torch.zeros_like(views.intrinsics)
+        intrinsics[:, :2] = uniform(low, high, len(upright), draws).to(upright)[:, None]
+        return views._replace(intrinsics=intrinsics)
+    return change
+
+
+def _bones(limit):
+    def change(upright, draws, skeleton):
+        ratios = torch.stack([uniform(-limit, limit, len(upright), draws) for _ in range(skeleton.num_groups)], dim=1)
+        lengths = bone_lengths(bone_vectors(upright, skeleton))
+        return with_bone_lengths(upright, lengths * (1 + scale_by_group(ratios.to(upright), skeleton))[..., None], skeleton)
+    return change
+
+
+def _scaled(low, high):
+    def change(upright, draws, skeleton):
+        return upright * uniform(low, high, len(upright), draws).to(upright)[:, None, None]
+    return change
+
+
+def rare(upright, skeleton=H36M_16, share=RARE_SHARE):
+    """(N,) bool: the `share` of the poses whose bones point most differently from the mean directions, seen as they face."""
+    directions = unit_bones(bone_vectors(_facing_ahead(upright, skeleton), skeleton))
+    likeness = (directions * directions.mean(0)).sum(-1).mean(-1)
+    return likeness < likeness.double().quantile(share).to(likeness)
+
+
+def _facing_ahead(upright, skeleton):
+    """The poses turned about the vertical so that the left hip lies on the +x side and the right one on the -x side."""
+    left, right = skeleton.joints('LHip', 'RHip')
+    across = upright[:, left] - upright[:, right]
+    angle = torch.atan2(across[:, 2], across[:, 0])
+    cos, sin, (x, y, z) = angle.cos()[:, None], angle.sin()[:, None], upright.unbind(-1)
+    return torch.stack([cos * x + sin * z, y, cos * z - sin * x], dim=-1)
+
+
+def _noise(pixels):
+    """Gaussian noise with a detector's spread over the joints, and some outliers; `pixels` is the mean deviation."""
+    def change(pose2d, draws, skeleton):
+        spread = torch.tensor([NOISE_BY_JOINT.get(name, 1.) for name in skeleton.names], dtype=pose2d.dtype)
+        outlier = torch.rand(pose2d.shape[:2], generator=draws, device=draws.device) < OUTLIER_SHARE
+        size = pixels * PIXEL * spread.to(pose2d.device) * torch.where(outlier.to(pose2d.device), OUTLIER_FACTOR, 1.)
+        noise = torch.randn(pose2d.shape, generator=draws, device=draws.device).to(pose2d)
+        return pose2d + size[..., None] * noise
+    return change
+
+
+def _missing(count):
+    """`count` joints of each pose, never the root, are not seen: each lies where its parent is."""
+    def change(pose2d, draws, skeleton):
+        order = torch.rand(len(pose2d), skeleton.num_bones, generator=draws, device=draws.device).argsort(1).to(pose2d.device)
+        missing = torch.zeros(pose2d.shape[:2], dtype=torch.bool, device=pose2d.device)
+        missing.scatter_(1, order[:, :count] + 1, True)
+        filled = pose2d.clone()
+        for joint, parent in skeleton.edges:      # parents precede children, so a whole missing chain falls together
+            filled[:, joint] = torch.where(missing[:, joint, None], filled[:, parent], pose2d[:, joint])
+        return filled
+    return change
+
+
+def _together(*changes):
+    """Several changes of the same kind, one after the other."""
+    def change(subject, *rest):
+        for one in changes:
+            subject = one(subject, *rest)
+        return subject
+    return change
+
+
+def _views_together(*changes):
+    def change(upright, views, draws):
+        for one in changes:
+            views = one(upright, views, draws)
+        return views
+    return change
+
+
+AS_FILMED = 'as filmed'
+SHIFTS = {
+    AS_FILMED: Shift('as filmed'),
+    'azimuth': Shift('from all around', _angle('azimuth', -180, 180)),
+    'below 20-40': Shift('20 to 40 degrees from below', _angle('elevation', -40, -20)),
+    'below 0-20': Shift('0 to 20 degrees from below', _angle('elevation', -20, 0)),
+    'above 0-20': Shift('0 to 20 degrees from above', _angle('elevation', 0, 20)),
+    'above 20-40': Shift('20 to 40 degrees from above', _angle('elevation', 20, 40)),
+    'above 40-70': Shift('40 to 70 degrees from above', _angle('elevation', 40, 70)),
+    'roll': Shift('camera rolled by 15 to 30 degrees', _angle('roll', 15, 30, either_sign=True)),
+    'near': Shift('at 2.5 to 3.5 m', _distance(2.5, 3.5)),
+    'far': Shift('at 8 to 12 m', _distance(8, 12)),
+    'place': Shift('anywhere in the image', _place(1.)),
+    'wide lens': Shift('focal length 0.6 to 0.8 of the image width', _lens(1.2, 1.6)),
+    'long lens': Shift('focal length 1.4 to 1.7 of the image width', _lens(2.8, 3.4)),
+    'bones': Shift('each bone length changed by up to 15 %', body=_bones(.15)),
+    'child': Shift('the whole body at 0.6 to 0.75 of its size', body=_scaled(.6, .75)),
+    'rare poses': Shift('the quarter of the poses farthest from the mean pose', choose=rare),
+    'noise': Shift('2D noise of 5 pixels, with outliers', image=_noise(5)),
+    'missing': Shift('two joints not seen', image=_missing(2)),
+    'everything': Shift('all views, distances 2.5 to 8 m, lenses, bodies and noise at once',
+                        _views_together(_angle('azimuth', -180, 180), _angle('elevation', -30, 50), _angle('roll', -15, 15),
+                                        _distance(2.5, 8), _place(1.), _lens(1.4, 3.)),
+                        _together(_scaled(.7, 1.05), _bones(.15)), _noise(3)),
+}
+# Sets over whose range the error is drawn as a curve: name -> (Shift, what is on the axis).
+CURVES = {'elevation': (Shift('elevation', _angle('elevation', -50, 75)), 'elevation'),
+          'distance': (Shift('distance', _distance(2, 15)), 'distance')}
+
+
+def views_of(poses):
+    """What the cameras of a PoseSet see of each person: {'elevation': (N,) degrees, 'distance': (N,) metres}."""
+    intrinsics, up = cameras_of(poses)
+    _, views = filmed(poses.pose3d_cam, up, intrinsics)
+    return {'elevation': views.elevation.rad2deg(), 'distance': views.distance}
