@@ -20,6 +20,7 @@ from models_baseline import LIFTERS, STAGELESS, build_lifter
 LAST = 'ckpt_last.pth.tar'
 HEALTHY = 'ckpt_healthy.pth.tar'     # PoseAug's last epoch before the game showed signs of a collapse
 BASELINE_BEST = 'ckpt_best.pth.tar'
+HELD_OUT_BEST = 'ckpt_best_held_out.pth.tar'     # of both trainers, with --validate_on
 # the key of the lifter's weights in each trainer's checkpoints; other projects read these
 BASELINE_KEY, POSEAUG_KEY = 'state_dict', 'model_pos'
 MAX_STAGES = 64
@@ -34,11 +35,15 @@ _SIGNATURES = dict(
 
 
 class LifterWeights(NamedTuple):
-    """The architecture, weights and epoch of a lifter in a checkpoint."""
+    """The architecture, weights and epoch of a lifter in a checkpoint, and the camera whose 2D it was trained on.
+
+    `camera`: 'image', or 'person' for the virtual camera of common/person_camera.py.
+    """
     posenet_name: str
     stages: int
     state: dict
     epoch: int
+    camera: str = 'image'
 
 
 def snapshot_name(epoch):
@@ -86,8 +91,8 @@ def _require_no_page(file, path):
     head = file.read(256).removeprefix(b'\xef\xbb\xbf').lstrip()
     file.seek(0)
     if head.startswith(b'<'):
-        raise InputError(f'{path} is no checkpoint but an HTML page, as a failed download leaves it; open the link in a browser '
-                         'and download the file itself')
+        raise InputError(f'{path} is no checkpoint but an HTML page, as a failed download leaves it; open the link in a '
+                         'browser and download the file itself')
     if head.startswith(b'version https://git-lfs'):
         raise InputError(f'{path} is no checkpoint but a pointer of Git LFS; run: git lfs pull')
 
@@ -136,7 +141,7 @@ def read_lifter(path, typed=None):
         raise InputError(f'{path} holds weights of no known lifter ({", ".join(LIFTERS)}) of up to {MAX_STAGES} '
                          'stages; give another checkpoint')
     epoch = content.get('epoch')
-    return LifterWeights(posenet_name, stages, state, int(epoch) if isinstance(epoch, Integral) else -1)
+    return LifterWeights(posenet_name, stages, state, int(epoch) if isinstance(epoch, Integral) else -1, _camera_of(content))
 
 
 def _weights_in(content, path):
@@ -169,6 +174,12 @@ def _described(content):
     if not isinstance(arguments, dict) or not isinstance(arguments.get('stages'), int):
         return None
     return str(arguments.get('posenet_name')), arguments['stages']
+
+
+def _camera_of(content):
+    """The camera in the arguments of our own checkpoints; 'image' for others."""
+    arguments = content.get('arguments')
+    return 'person' if isinstance(arguments, dict) and arguments.get('camera') == 'person' else 'image'
 
 
 def _recognised(state):

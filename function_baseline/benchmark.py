@@ -1,0 +1,154 @@
+"""Lifters side by side on test sets and controlled shifts, with bootstrap confidence intervals over sequences and seeds."""
+from typing import NamedTuple
+
+import torch
+from tqdm import tqdm
+
+from common import metrics
+from common.camera import root_relative
+from common.errors import InputError
+from common.product import full_precision
+from common.shifts import SHIFTS, shifted, views_of
+from common.skeleton import official_14
+from function_baseline.evaluate import CHUNK, predict, scoring_device
+from utils import interrupts
+from utils.seeding import generator
+
+FIGURES = ('MPJPE', 'P-MPJPE', 'N-MPJPE', 'PCK14', 'AUC14')      # mm, mm, mm, %, %
+RESAMPLINGS, COVERAGE = 1000, .95
+LEAST_IN_BIN = 30      # poses; a curve has no point where there are fewer
+
+
+class Entry(NamedTuple):
+    """A lifter to score: the `name` of its row, the path of its checkpoint, and whose 2D it lifts ('image' or 'person')."""
+    name: str
+    path: str
+    lifter: torch.nn.Module
+    camera: str
+
+
+class Column(NamedTuple):
+    """One column: the data set and the shift ('' for the set as it is), its poses, and test-time flip."""
+    dataset: str
+    shift: str
+    poses: object
+    flip: bool
+
+    @property
+    def title(self):
+        return self.dataset + f': {self.shift}' * bool(self.shift)
+
+
+class Scores(NamedTuple):
+    """A lifter's scores on a Column: sums over the poses of each sequence, and per pose.
+
+    `sums` (sequences, 5) of FIGURES, `counts` (sequences,), `joints` (J,) mean error of each joint in mm, `errors` (N,)
+    MPJPE of each pose in mm.
+    """
+    sums: torch.Tensor
+    counts: torch.Tensor
+    joints: torch.Tensor
+    errors: torch.Tensor
+
+
+class Interval(NamedTuple):
+    """A mean over the poses, and the bounds of its confidence interval."""
+    mean: float
+    low: float
+    high: float
+
+
+def cases(dataset, poses, flip, shifts, seed):
+    """Yield the TestCases of one data set: as it is, and its PoseSet under each of the `shifts` (names)."""
+    yield Column(dataset, '', poses, flip)
+    for name in shifts:
+        yield Column(dataset, name, shifted(poses, SHIFTS[name], draws_of(name, seed)), flip)
+
+
+def draws_of(name, seed):
+    """The generator of a shift's random numbers, always on the CPU, so that every device scores the same poses."""
+    return generator('cpu', seed, 0, f'shift {name}')
+
+
+@torch.no_grad()
+@full_precision()
+def scores_of(entry, case, device):
+    """Scores of an Entry on a Column."""
+    lifter, poses, scored_on = entry.lifter.to(device).eval(), case.poses, scoring_device(device)
+    official = official_14(poses.skeleton)
+    figures, joints = [], []
+    for index in torch.arange(len(poses), device=poses.device).split(CHUNK):
+        interrupts.obey()
+        batch = poses.take(index, device)
+        predicted = predict(lifter, batch.pose2d, case.flip, entry.camera, batch.camera, poses.skeleton).to(scored_on)
+        target = root_relative(batch.pose3d_cam).to(scored_on)
+        errors = metrics.joint_errors(predicted, target)
+        hits = metrics.thresholds_above(errors[:, official]).double()
+        figures.append(torch.stack([
+            1000 * errors.double().mean(1), 1000 * metrics.p_mpjpe(predicted, target).double(),
+            1000 * metrics.n_mpjpe(predicted, target).double(), 100 * (hits > 0).double().mean(1),
+            100 * hits.mean(1) / len(metrics.AUC_THRESHOLDS)], dim=1))
+        joints.append(errors)
+    figures, sequence = torch.cat(figures).cpu(), sequence_of(poses).cpu()
+    number = int(sequence.max()) + 1
+    sums = figures.new_zeros(number, len(FIGURES)).index_add_(0, sequence, figures)
+    counts = torch.bincount(sequence, minlength=number)
+    return Scores(sums[counts > 0], counts[counts > 0], 1000 * torch.cat(joints).double().mean(0).cpu(), figures[:, 0])
+
+
+def sequence_of(poses):
+    """(N,) the number of each pose's recording; its group where the data set does not number the recordings."""
+    return poses.group if poses.sequence is None else poses.sequence
+
+
+def intervals(runs, seed=0):
+    """The Interval of each of FIGURES, from the Scores of several runs of one kind on one Column.
+
+    Each resampling draws as many runs and as many sequences as there are, with replacement (a percentile bootstrap).
+    """
+    draws = torch.Generator().manual_seed(seed)
+    sums, counts = torch.stack([run.sums for run in runs]), runs[0].counts.double()
+    num_runs, num_sequences = sums.shape[:2]
+    means = (sums.sum(1) / counts.sum()).mean(0)
+    resampled = []
+    for _ in range(RESAMPLINGS):
+        chosen_runs = torch.randint(num_runs, (num_runs,), generator=draws)
+        chosen = torch.randint(num_sequences, (num_sequences,), generator=draws)
+        resampled.append((sums[chosen_runs][:, chosen].sum(1) / counts[chosen].sum()).mean(0))
+    tail = (1 - COVERAGE) / 2
+    low, high = torch.stack(resampled).quantile(torch.tensor([tail, 1 - tail], dtype=torch.float64), dim=0)
+    return [Interval(*map(float, bounds)) for bounds in zip(means, low, high)]
+
+
+def curve(runs, poses, name, edges):
+    """The mean MPJPE in mm (mean over the runs) of the poses in each bin of `edges`, None where a bin holds too few.
+
+    `name`: the quantity on the axis, of `views_of`.
+    """
+    place = torch.bucketize(views_of(poses)[name].cpu(), torch.tensor(edges)) - 1
+    errors = torch.stack([run.errors for run in runs]).mean(0)
+    bins = [errors[place == number] for number in range(len(edges) - 1)]
+    return [float(part.mean()) if len(part) >= LEAST_IN_BIN else None for part in bins]
+
+
+def score_all(entries, columns, device):
+    """{(entry's name, case's title): list of Scores, one for each of its runs}; a progress bar over all."""
+    table = {}
+    bar = tqdm(total=len(entries) * len(columns), desc='benchmark', unit='score', leave=False, disable=None)
+    for case in columns:
+        for entry in entries:
+            table.setdefault((entry.name, case.title), []).append(scores_of(entry, case, device))
+            bar.update()
+    bar.close()
+    return table
+
+
+def chosen_shifts(text):
+    """Names of shifts from a comma-separated text, or all of them for 'all', none for 'none'. InputError for others."""
+    if text in ('all', 'none'):
+        return tuple(SHIFTS) if text == 'all' else ()
+    names = tuple(text.split(','))
+    unknown = [name for name in names if name not in SHIFTS]
+    if unknown:
+        raise InputError(f'--shifts: there is no shift {unknown[0]!r}; choose from {", ".join(SHIFTS)}, or all, or none')
+    return names

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Score checkpoints side by side on every prepared test set and on controlled shifts of one of them:
+
+python3 run_benchmark.py --evaluate NAME=PATH [NAME=PATH ...] --output benchmark (docs/benchmark.md).
+"""
+from glob import glob
+from pathlib import Path
+from types import SimpleNamespace
+
+from common.datasets import TEST_SETS
+from common.errors import InputError
+from common.files.atomic import written_whole
+from common.shifts import CURVES, shifted
+from function_baseline.arguments import add_test_args
+from function_baseline.benchmark import (Entry, Column, cases, chosen_shifts, curve, draws_of, intervals, score_all,
+                                         scores_of)
+from function_baseline.benchmark_report import EDGES, figure, markdown, write_csv, write_runs_csv
+from function_baseline.evaluate import CAMERAS
+from utils.command_line import Parser, exits_cleanly
+from utils.device import DEVICES, choose_device
+from utils.runs.checkpoint import LAST, load_lifter
+
+
+@exits_cleanly
+def main(argv=None):
+    """Print the table and write it; returns {(lifter, column): Intervals of all figures}."""
+    args = parser().parse_args(argv)
+    device, entries = choose_device(args.device), entries_of(args.evaluate, args.camera)
+    shifts = chosen_shifts(args.shifts)
+    sets = {name: load(name, args).resident(device) for name in prepared(args)}
+    columns = [case for name, poses in sets.items() for case in
+               cases(name, poses, TEST_SETS[name].flip, shifts if name == args.shift_dataset else (), args.random_seed)]
+    table = score_all(entries, columns, device)
+    summary = {key: intervals(runs, args.random_seed) for key, runs in table.items()}
+    text = markdown(entries, columns, summary)
+    print(text)
+    if args.output:
+        write(args, text, entries, columns, table, summary, curves_of(entries, sets, shifts, device, args))
+    return summary
+
+
+def parser():
+    """The flags."""
+    made = Parser(__doc__.partition(':')[0])
+    made.add_argument('--evaluate', nargs='+', required=True, metavar='[NAME=]PATH',
+                      help='checkpoints or run directories (their last checkpoint); runs with the same NAME, or found by '
+                           'one pattern with *, are repetitions of one kind, and are averaged')
+    made.add_argument('--shifts', default='all', metavar='LIST', help='comma-separated names, all or none (default all)')
+    made.add_argument('--shift_dataset', default='h36m', choices=tuple(TEST_SETS), help='the test set to shift (default h36m)')
+    made.add_argument('--dataset', default='', metavar='LIST',
+                      help=f'comma-separated test sets of {", ".join(TEST_SETS)} (default: all that are prepared)')
+    made.add_argument('--camera', default='', choices=('', *CAMERAS),
+                      help='whose 2D are lifted (default: as each checkpoint was trained; docs/faithful.md)')
+    made.add_argument('--output', type=Path, metavar='DIR', help='write benchmark.md, .csv, runs.csv and benchmark.png there')
+    made.add_argument('--random_seed', type=int, default=0, metavar='N', help='of the shifts and of the intervals (default 0)')
+    made.add_argument('--device', default='auto', metavar='NAME', help=f'{", ".join(DEVICES)} (default %(default)s)')
+    add_test_args(made)
+    return made
+
+
+def entries_of(texts, camera=''):
+    """The Entries of --evaluate, in the order given. InputError if a path leads to no checkpoint."""
+    entries = []
+    for text in texts:
+        name, equals, pattern = text.partition('=')
+        pattern = pattern if equals else text
+        paths = sorted(glob(pattern)) if '*' in pattern else [pattern]
+        if not paths:
+            raise InputError(f'--evaluate {text}: no file or directory fits this pattern')
+        for path in paths:
+            path = Path(path) / LAST if Path(path).is_dir() else Path(path)
+            lifter, weights = load_lifter(path, SimpleNamespace(dropout=0., explicit=()))
+            entries.append(Entry(name if equals else str(path), str(path), lifter, camera or weights.camera))
+    return entries
+
+
+def prepared(args):
+    """Names of the test sets to score: those of --dataset, or all whose prepared file exists; InputError without any."""
+    wanted = args.dataset.split(',') if args.dataset else list(TEST_SETS)
+    unknown = [name for name in wanted if name not in TEST_SETS]
+    if unknown:
+        raise InputError(f'--dataset: there is no test set {unknown[0]!r}; choose from {", ".join(TEST_SETS)}')
+    found = wanted if args.dataset else [name for name in wanted if TEST_SETS[name].path(args.data_root).is_file()]
+    if not found:
+        raise InputError(f'{args.data_root} holds no prepared test set; DATASETS.md says how to prepare one')
+    return found
+
+
+def load(name, args):
+    """The PoseSet of a test set."""
+    if name == 'h36m':
+        return TEST_SETS[name].load(args.data_root, args.keypoints, args.actions, args.downsample)
+    return TEST_SETS[name].load(args.data_root)
+
+
+def curves_of(entries, sets, shifts, device, args):
+    """{quantity: {lifter's name: MPJPE of each bin}} on the data set that is shifted; empty without shifts."""
+    poses, lines = sets.get(args.shift_dataset), {}
+    for name, (shift, quantity) in CURVES.items() if shifts and poses is not None else ():
+        case = Column(args.shift_dataset, name, shifted(poses, shift, draws_of(name, args.random_seed)),
+                        TEST_SETS[args.shift_dataset].flip)
+        runs = {}
+        for entry in entries:
+            runs.setdefault(entry.name, []).append(scores_of(entry, case, device))
+        lines[quantity] = {name: curve(own, case.poses, quantity, EDGES[quantity]) for name, own in runs.items()}
+    return lines
+
+
+def write(args, text, entries, columns, table, summary, curves):
+    """Write the table, the csv files and the figure into --output."""
+    args.output.mkdir(parents=True, exist_ok=True)
+    with written_whole(args.output / 'benchmark.md') as partial:
+        partial.write_text(text + '\n')
+    write_csv(args.output / 'benchmark.csv', entries, columns, table, summary)
+    write_runs_csv(args.output / 'runs.csv', entries, columns, table)
+    with written_whole(args.output / 'benchmark.png') as partial:
+        figure(entries, columns, summary, curves).savefig(partial, dpi=110, format='png')
+    print(f'written: {args.output}/benchmark.md, benchmark.csv, runs.csv, benchmark.png')
+
+
+if __name__ == '__main__':
+    main()
