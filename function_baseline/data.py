@@ -9,9 +9,13 @@ from common.poses import PoseSet
 
 
 class EvaluationSets(NamedTuple):
-    """The two test sets of the reference: Human3.6M's S9 and S11, and MPI-INF-3DHP's test set."""
+    """The two test sets of the reference: Human3.6M's S9 and S11, and MPI-INF-3DHP's test set.
+
+    `held_out`: the training subject on which checkpoints are chosen, or None (--validate_on).
+    """
     h36m: PoseSet
     dhp: PoseSet
+    held_out: PoseSet = None
 
 
 def load_training(args, device):
@@ -22,16 +26,30 @@ def load_training(args, device):
     """
     select_actions(args.actions)      # refuse a wrong name before the long read
     dhp = TEST_SETS['3dhp'].load(args.data_root).resident(device)
-    subjects = ('S1',) if args.s1only else TRAIN_SUBJECTS
-    files = read_h36m(args.data_root, args.keypoints, subjects + TEST_SUBJECTS)
+    subjects, held_out = training_subjects(args), (args.validate_on,) if args.validate_on else ()
+    files = read_h36m(args.data_root, args.keypoints, subjects + held_out + TEST_SUBJECTS)
     selection = args.keypoints, args.actions, args.downsample
     training = agreeing_poses(files, subjects, *selection).resident(device)
     if len(training) < 2:
         raise InputError(f'--actions and --downsample select {len(training)} training poses; select at least 2 (for BatchNorm)')
     h36m = agreeing_poses(files, TEST_SUBJECTS, *selection).resident(device)
+    validation = agreeing_poses(files, held_out, *selection).resident(device) if held_out else None
     copy_h36m(files)
-    print(f'{len(training):,} training poses; tests: Human3.6M {len(h36m):,}, MPI-INF-3DHP {len(dhp):,}')
-    return training, EvaluationSets(h36m, dhp)
+    print(f'{len(training):,} training poses; tests: Human3.6M {len(h36m):,}, MPI-INF-3DHP {len(dhp):,}'
+          + (f'; held out: {args.validate_on} {len(validation):,}' if held_out else ''))
+    return training, EvaluationSets(h36m, dhp, validation)
+
+
+def training_subjects(args):
+    """The subjects that train: those of --train_subjects, or all (--s1only: S1), without the one of --validate_on.
+
+    InputError if none is left.
+    """
+    chosen = tuple(args.train_subjects.split(',')) if args.train_subjects else ('S1',) if args.s1only else TRAIN_SUBJECTS
+    subjects = tuple(subject for subject in chosen if subject != args.validate_on)
+    if not subjects:
+        raise InputError(f'--validate_on {args.validate_on} leaves no subject to train on; add some to --train_subjects')
+    return subjects
 
 
 def load_test(args, device):

@@ -1,7 +1,10 @@
 """The baseline: supervised training of a lifter."""
+import math
+
 from common.skeleton import H36M_16
 from function_baseline import dashboard, scores
 from function_baseline.batches import shuffled_batches
+from function_baseline.held_out import NO_SCORE, keep_best_held_out
 from function_baseline.start import starting_lifter
 from function_baseline.train import supervised_pairs, train_lifter
 from utils import interrupts
@@ -36,23 +39,43 @@ class StepDecay:
         self.step, self.lr = state['step'], state['lr']
 
 
+class CosineDecay(StepDecay):
+    """The learning rate falls to zero along half a cosine over `steps` steps; not in the paper."""
+
+    def __init__(self, optimizer, lr, steps):
+        super().__init__(optimizer, lr, gamma=1, decay=1)
+        self.steps = steps
+
+    def advance(self):
+        self.step += 1
+        self.lr = self.initial * (1 + math.cos(math.pi * min(self.step / self.steps, 1))) / 2
+        set_learning_rate(self.optimizer, self.lr)
+
+
+def schedule_of(args, optimizer, num_poses):
+    """The schedule of --schedule for an optimizer that takes all batches of `num_poses` poses in each epoch."""
+    if args.schedule == 'cosine':
+        return CosineDecay(optimizer, args.lr, args.epochs * math.ceil(num_poses / args.batch_size))
+    return StepDecay(optimizer, args.lr, args.lr_gamma, args.lr_decay)
+
+
 class BaselineState:
     """Everything that changes while a baseline trains."""
 
-    def __init__(self, args, device, skeleton=H36M_16):
-        """Create the lifter. The name and stages of a pretrained one are written into `args`."""
+    def __init__(self, args, device, skeleton=H36M_16, num_poses=1):
+        """Create the lifter, to be trained on `num_poses` poses. A pretrained one writes its name and stages into `args`."""
         seed_everything(args.random_seed)
         pretrained = args.pretrain or bool(args.pretrain_path)
         self.lifter = starting_lifter(args, pretrained, skeleton).to(device)
         self.optimizer = adam(self.lifter, args.lr)
-        self.schedule = StepDecay(self.optimizer, args.lr, args.lr_gamma, args.lr_decay)
-        self.epoch, self.best_h36m = 0, float('inf')
+        self.schedule = schedule_of(args, self.optimizer, num_poses)
+        self.epoch, self.best_h36m, self.best_held_out = 0, float('inf'), NO_SCORE
         self.history = []      # MPJPE on Human3.6M and 3DHP after each epoch, mm
 
     def state_dict(self):
         return {BASELINE_KEY: self.lifter.state_dict(), 'epoch': self.epoch, 'optimizer': self.optimizer.state_dict(),
                 'schedule': self.schedule.state_dict(), 'best_h36m': self.best_h36m,
-                'history': self.history}
+                'best_held_out': self.best_held_out, 'history': self.history}
 
     def load_state_dict(self, state):
         """Load the result of `state_dict` in place. ValueError, KeyError and the like if `state` holds anything else."""
@@ -60,8 +83,9 @@ class BaselineState:
         load_adam(self.optimizer, state['optimizer'])
         self.schedule.load_state_dict(state['schedule'])
         self.epoch, self.best_h36m = state['epoch'], state['best_h36m']
+        self.best_held_out = state.get('best_held_out', NO_SCORE)
         self.history = [list(pair) for pair in state['history']]
-        figures = [self.schedule.lr, self.best_h36m, *(figure for pair in self.history for figure in pair)]
+        figures = [self.schedule.lr, self.best_h36m, self.best_held_out, *(figure for pair in self.history for figure in pair)]
         if not (type(self.schedule.step) is int and 0 <= self.schedule.step < 1 << 40
                 and all(len(pair) == 2 for pair in self.history)
                 and all(type(figure) is float and figure == figure for figure in figures)):      # no NaN
@@ -71,7 +95,7 @@ class BaselineState:
 @interrupts.after_the_step()
 def train_baseline(args, training, tests, device, resumed=None):
     """Train for args.epochs epochs, evaluate after each; returns the path of the run directory. Raises Diverged."""
-    state = BaselineState(args, device, training.skeleton)
+    state = BaselineState(args, device, training.skeleton, len(training))
     if resumed:
         take_over(state, resumed.content, resumed.directory)
         run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'], _room(state, args))
@@ -87,6 +111,7 @@ def train_baseline(args, training, tests, device, resumed=None):
         run.scalars({'train/loss': loss, 'train/lr': state.schedule.lr, **scores.tagged(h36m, dhp)}, state.epoch)
         run.summary(dashboard.epoch_summary(state.lifter, training, tests, scores.columns(h36m, dhp), device), state.epoch)
         state.history.append([h36m.mpjpe_mm, dhp.mpjpe_mm])
+        keep_best_held_out(run, state, tests, device, BASELINE_KEY, state.lifter)
         _keep_checkpoints(run, state, args, h36m.mpjpe_mm)
         save_curves(run.path / 'curve.png', f'{args.posenet_name}, {args.keypoints}: MPJPE',
                     dict(zip(('Human3.6M S9, S11', '3DHP test set'), zip(*state.history))))

@@ -8,7 +8,8 @@ from common.camera import root_relative
 from common.poses import PoseBatch
 from common.skeleton import H36M_16
 from function_baseline.batches import shuffled_batches
-from function_poseaug.steps import KEPT_SHARE, FeedbackTerms, LossWeights, discriminator_step, generator_step, inside_image
+from function_poseaug.steps import (CRITICS, KEPT_SHARE, FeedbackTerms, LossWeights, discriminator_step, generator_step,
+                                    inside_image)
 from models_poseaug.augmentor import draw_noise
 from utils import interrupts
 from utils.graphs import Replayed
@@ -68,7 +69,7 @@ def adversarial_epoch(game, optimizers, pools, poses, settings, log, picture):
         if iteration % settings.df == 0:
             targets = (poses.take_only('pose3d_cam', target3d_index, device),
                        poses.take_only('pose2d', target2d_index, device))
-            figures = {**figures, **critics_step(updates, pools, targets, fake, pool_draws)}
+            figures = {**figures, **critics_step(updates, pools, targets, fake, pool_draws, settings.weights.critics)}
         keep = inside_image(fake.rt_pose2d, settings.symmetric_filter)
         kept.add(fake, keep)
         log.add({**figures, KEPT_SHARE: keep.float().mean()}, iteration)
@@ -95,14 +96,17 @@ def updates_of(game, optimizers, settings):
                      for update, optimizer in zip((augmentor, critic3d, critic2d), optimizers)))
 
 
-def critics_step(updates, pools, targets, fake, pool_draws):
+def critics_step(updates, pools, targets, fake, pool_draws, critics=CRITICS):
     """Update the 3D and then the 2D discriminator on real batches and on fake poses from the pools. Returns their log.
 
-    `targets`: real 3D poses (B, 16, 3) and real 2D poses (B, 16, 2), drawn independently of each other.
+    `targets`: real 3D poses (B, 16, 3) and real 2D poses (B, 16, 2), drawn independently of each other. The pools
+    exchange poses, and so draw the same random numbers, even for a discriminator that is not one of the `critics`.
     """
     real3d, real2d = targets
-    figures = updates.critic3d(real3d, pools.fake3d.exchange(fake.poses.ba, pool_draws))
-    return {**figures, **updates.critic2d(real2d, pools.fake2d.exchange(fake.rt_pose2d, pool_draws))}
+    fake3d = pools.fake3d.exchange(fake.poses.ba, pool_draws)
+    figures = updates.critic3d(real3d, fake3d) if '3d' in critics else {}
+    fake2d = pools.fake2d.exchange(fake.rt_pose2d, pool_draws)
+    return {**figures, **updates.critic2d(real2d, fake2d)} if '2d' in critics else figures
 
 
 class KeptPairs:

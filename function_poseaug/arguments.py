@@ -1,15 +1,33 @@
 """Flags of run_poseaug.py: shared ones and those of the adversarial training. Names and defaults are the reference's."""
+from argparse import ArgumentTypeError
+
+from common.errors import InputError
 from function_baseline.arguments import TrainerParser, add_data_args, add_lifter_args, add_run_args, add_training_args
 from function_poseaug.losses import FEEDBACKS, HardnessBand
-from function_poseaug.steps import FeedbackTerms, LossWeights
+from function_poseaug.steps import CRITICS, FeedbackTerms, LossWeights
+from models_poseaug.augmentor import HEADS
+from models_poseaug.discriminator import KCS_FORMS
 from utils.command_line import number, positive, whole
 
 IDLE = ('num_workers', 'decay_epoch', 'max_norm')
+LEARNED, OFF = 'learned', 'off'
+SUBSTITUTE_NAMES = ('random', 'none')
+
+
+class PoseAugParser(TrainerParser):
+    """TrainerParser that also checks the flags of an ablation."""
+
+    @staticmethod
+    def require_consistent(args):
+        TrainerParser.require_consistent(args)
+        if args.augmentor == LEARNED and args.augment == 'rt' and '2d' not in args.discriminators:
+            raise InputError('--augment rt needs the 2D discriminator: nothing else judges rotation and translation before the '
+                             'feedback begins; add it to --discriminators')
 
 
 def poseaug_parser(description):
     """Flags of run_poseaug.py."""
-    parser = TrainerParser(description)
+    parser = PoseAugParser(description)
     add_data_args(parser).add_argument('--bl_templates', default='', metavar='FILE',
                                        help='.npy file of bone lengths, (rows, 15) metres '
                                             '(default: the training subjects\')')
@@ -17,6 +35,7 @@ def poseaug_parser(description):
     add_run_args(parser, snapshot=2, pretrain=True)
     add_training_args(parser)
     add_game_args(parser)
+    add_ablation_args(parser)
     add_loss_args(parser)
     return parser
 
@@ -34,14 +53,43 @@ def add_game_args(parser):
     group.add_argument('--symmetric_filter', action='store_true',
                        help='give the lifter only poses whose 2D lies within [-1, 1] '
                             '(default: only the upper bound is checked)')
-    group.add_argument('--feedback', default='range', choices=sorted(FEEDBACKS),
-                       help="form of the lifter's feedback: range (released code) or exp (the paper's equation 9)")
+    group.add_argument('--feedback', default='range', choices=[*sorted(FEEDBACKS), OFF],
+                       help="form of the lifter's feedback: range (released code), exp (the paper's equation 9), or off")
     group.add_argument('--on_collapse', default='warn', choices=['warn', 'restart', 'stop'],
                        help='when the game collapses: print a warning and go on, restart from the last healthy epoch with '
                             'other random numbers (also when the loss is NaN), or stop (default %(default)s)')
     group.add_argument('--max_restarts', default=5, type=whole, metavar='N',
                        help='limit of --on_collapse restart; each restart after the first divides the learning rates of '
                             'augmentor and discriminators by ten (default %(default)s)')
+
+
+def add_ablation_args(parser):
+    """Flags that take a part of PoseAug away, or replace it."""
+    group = parser.add_argument_group('ablation')
+    group.add_argument('--augmentor', default=LEARNED, choices=(LEARNED, *SUBSTITUTE_NAMES),
+                       help='learned: PoseAug; random: random bone angles, bone lengths and views in its place; none: the real '
+                            'pairs again, so that the lifter takes as many steps (default %(default)s)')
+    group.add_argument('--augment', default=','.join(HEADS), type=subset_of(HEADS), metavar='LIST',
+                       help='what the augmentor changes: bone angles, bone lengths, rotation and translation '
+                            '(default %(default)s)')
+    group.add_argument('--discriminators', default=','.join(CRITICS), type=subset_of(CRITICS, 'none'), metavar='LIST',
+                       help='those that play: 2d, 3d, both or none (default %(default)s)')
+    group.add_argument('--kcs', default=KCS_FORMS[0], choices=KCS_FORMS,
+                       help='what the 3D discriminator sees: the angles between the bones of each body part (part), between '
+                            'all bones (whole), or the directions of the bones (off) (default %(default)s)')
+
+
+def subset_of(names, nothing=''):
+    """The type of a flag: a comma-separated list of some of `names`, as text in their order; `nothing` for none of them."""
+    def read(text):
+        chosen = set(text.split(','))
+        if nothing and text == nothing:
+            return text
+        if not chosen <= set(names):
+            raise ArgumentTypeError(f'{text!r} is not a comma-separated list of {", ".join(names)}'
+                                    + f', or {nothing}' * bool(nothing))
+        return ','.join(name for name in names if name in chosen)
+    return read
 
 
 def add_loss_args(parser):
@@ -75,7 +123,7 @@ def add_loss_args(parser):
 def loss_weights(args):
     """LossWeights of the command line."""
     return LossWeights(args.gloss_factord3d, args.gloss_factord2d, args.gloss_factordiff, args.ba_range_m,
-                       args.ba_range_w, args.blr_limit, args.gloss_factorblr)
+                       args.ba_range_w, args.blr_limit, args.gloss_factorblr, tuple(args.discriminators.split(',')))
 
 
 def feedback_terms(args, epoch):
@@ -84,7 +132,7 @@ def feedback_terms(args, epoch):
     ba_centre = args.hardratio_ba_s + (args.hardratio_ba - args.hardratio_ba_s) * progress
     rt_centre = args.hardratio_rt_s + (args.hardratio_rt - args.hardratio_rt_s) * progress
     return FeedbackTerms(
-        args.feedback,
+        'range' if args.feedback == OFF else args.feedback,
         HardnessBand(ba_centre, args.hardratio_std_ba, args.gloss_factorfeedback_ba, args.gloss_factordiv_ba),
         HardnessBand(rt_centre, args.hardratio_std_rt, args.gloss_factorfeedback_rt, args.gloss_factordiv_rt),
-        joins_loss=epoch > args.warmup)
+        joins_loss=epoch > args.warmup and args.feedback != OFF)

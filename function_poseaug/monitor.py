@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from common.errors import InputError
 from function_poseaug.steps import HEALTH, KEPT_SHARE
+from models_poseaug.augmentor import HEADS
 
 BLOWN_UP = 100        # least-squares loss of a discriminator whose scores are about 10 away from their labels
 SETTLED = 200         # iterations before the accuracies of a new discriminator are meaningful
@@ -24,8 +25,14 @@ class Collapsed(InputError):
     """The game has collapsed, and --on_collapse or --max_restarts does not allow the run to continue."""
 
 
-def limits(weights, feedback):
-    """The Limits that follow from LossWeights and FeedbackTerms."""
+def limits(weights, feedback, heads=HEADS):
+    """The Limits that follow from LossWeights, FeedbackTerms and the augmentor's heads."""
+    of_heads = dict(ba=('diff_log/', '/angle_spread', '/ba_hard'), rt=('/view_spread', '/depth_spread', '/rt_hard'))
+    idle = [part for head, parts in of_heads.items() if head not in heads for part in parts]
+    return tuple(limit for limit in _all_limits(weights, feedback) if not any(part in limit.tag for part in idle))
+
+
+def _all_limits(weights, feedback):
     infinite = float('inf')
     return (
         Limit('train_G_iter_diff_log/log_angle_diff', 'bone-angle change, mean of 1 - cos',
@@ -44,8 +51,8 @@ def limits(weights, feedback):
 class GameMonitor:
     """The monitor of one epoch: `observe` each row of its log, then ask for the `signs` of a collapse."""
 
-    def __init__(self, weights, feedback):
-        self.limits = limits(weights, feedback)
+    def __init__(self, weights, feedback, heads=HEADS):
+        self.limits = limits(weights, feedback, heads)
         self.rows, self.iteration = [], 0
 
     def observe(self, figures, iteration):

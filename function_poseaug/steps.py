@@ -21,6 +21,7 @@ from utils.gradients import descend, frozen
 DEGREES = 57.29   # PoseAug: the log's degrees per radian
 HEALTH = 'train_G_iter_health'   # tags that the reference does not have; the monitor reads them
 KEPT_SHARE = f'{HEALTH}/kept_share'
+CRITICS = ('2d', '3d')
 
 
 class Game(NamedTuple):
@@ -45,7 +46,7 @@ class GameOptimizers(NamedTuple):
 
 
 class LossWeights(NamedTuple):
-    """Weights and bounds of the generator's loss; the defaults are the command line's."""
+    """Weights and bounds of the generator's loss, and the critics that play; the defaults are the command line's."""
     adversarial3d: float = 6.0
     adversarial2d: float = 1.0
     difference: float = 3.0
@@ -53,6 +54,7 @@ class LossWeights(NamedTuple):
     angle_half_width: float = 0.165
     length_limit: float = 0.1
     length: float = 1.0
+    critics: tuple = CRITICS
 
 
 class FeedbackTerms(NamedTuple):
@@ -75,17 +77,28 @@ def generator_step(game, optimizer, source, weights, feedback, noise):
     with frozen(game.critic3d, game.critic2d, game.lifter):
         poses = game.augmentor(source.pose3d_cam, noise)
         rt_pose2d = project(poses.rt, source.camera)
-        loss3d, log3d = judge(game.critic3d, source.pose3d_cam, poses.ba, 'g3d', generator_adversarial_loss, 'adv_loss')
-        loss2d, log2d = judge(game.critic2d, source.pose2d, rt_pose2d, 'g2d', generator_adversarial_loss, 'adv_loss')
+        adversarial, adversarial_log = adversarial_loss(game, source, poses, rt_pose2d, weights)
         difference, difference_log = difference_loss(poses, weights)
         hardness, hardness_log = lifter_feedback(game, source, poses, rt_pose2d, feedback)
-        loss = weights.adversarial2d * loss2d + weights.adversarial3d * loss3d + weights.difference * difference
+        loss = adversarial + weights.difference * difference
         if feedback.joins_loss:
             loss = loss + hardness
         gradient = descend(loss, game.augmentor, optimizer)
-    log = {**log3d, **log2d, **difference_log, **hardness_log, **spread_of(poses, rt_pose2d, game.augmentor.skeleton),
+    log = {**adversarial_log, **difference_log, **hardness_log, **spread_of(poses, rt_pose2d, game.augmentor.skeleton),
            'train_G_iter/gen_loss': loss.detach(), f'{HEALTH}/gradient_g': gradient}
     return GeneratorOutput(AugmentedPoses(*(part.detach() for part in poses)), rt_pose2d.detach()), log
+
+
+def adversarial_loss(game, source, poses, rt_pose2d, weights):
+    """How well the critics that play tell the augmented poses from their sources, weighted and added -> (loss, log)."""
+    loss, log = 0, {}
+    if '2d' in weights.critics:
+        loss2d, log2d = judge(game.critic2d, source.pose2d, rt_pose2d, 'g2d', generator_adversarial_loss, 'adv_loss')
+        loss, log = weights.adversarial2d * loss2d, log2d
+    if '3d' in weights.critics:
+        loss3d, log3d = judge(game.critic3d, source.pose3d_cam, poses.ba, 'g3d', generator_adversarial_loss, 'adv_loss')
+        loss, log = loss + weights.adversarial3d * loss3d, {**log3d, **log}
+    return loss, log
 
 
 def discriminator_step(critic, optimizer, real, fake, tag):

@@ -18,6 +18,7 @@ from common.skeleton import H36M_16
 
 NOISE_SIZE = 48
 NUM_HEADS = 4          # BA, BL, R, T
+HEADS = ('ba', 'bl', 'rt')
 WIDTH = 256
 MAX_ANGLE = 3.1415     # PoseAug: not pi
 
@@ -71,12 +72,13 @@ class NoisyTrunk(nn.Module):
 class Augmentor(nn.Module):
     """Source poses (B, 16, 3), metres, camera frame -> AugmentedPoses.
 
-    `max_length_change` bounds the relative change of the bone lengths.
+    `max_length_change` bounds the relative change of the bone lengths. `heads`: those of BA, BL and RT that change the
+    pose; the others leave it as it is (for ablations).
     """
 
-    def __init__(self, max_length_change=0.2, skeleton=H36M_16):
+    def __init__(self, max_length_change=0.2, skeleton=H36M_16, heads=HEADS):
         super().__init__()
-        self.max_length_change, self.skeleton = max_length_change, skeleton
+        self.max_length_change, self.skeleton, self.heads = max_length_change, skeleton, heads
         pose_size, num_bones = 3 * skeleton.num_joints, skeleton.num_bones
         self.bone_angle = NoisyTrunk(pose_size, 3 * num_bones)
         self.bone_length = NoisyTrunk(pose_size + num_bones, skeleton.num_groups)
@@ -100,12 +102,14 @@ class Augmentor(nn.Module):
         ba_vectors, ba_diff = self.turn_bones(vectors, source, noise[0])
         bl_vectors, bl_ratio = self.stretch_bones(ba_vectors, bone_lengths(vectors), source, noise[1])
         bl_rel = pose_from_bones(bl_vectors, self.skeleton)
-        rt, axis_angle, translation = self.move(bl_rel, source, noise[2:])
+        rt, axis_angle, translation = self.move(bl_rel, root, source, noise[2:])
         ba = pose_from_bones(ba_vectors, self.skeleton) + root
         return AugmentedPoses(ba, ba_diff, bl_rel + root, bl_ratio, rt, axis_angle, translation)
 
     def turn_bones(self, vectors, source, noise):
         """BA: new direction = normalise(unit bone + change), same length. Returns vectors (B, 15, 3) and 1 - cos (B, 15)."""
+        if 'ba' not in self.heads:
+            return vectors, torch.zeros_like(vectors[..., 0])
         old = unit_bones(vectors)
         change = self.bone_angle(source, noise).view_as(vectors)
         # PoseAug: no eps in the normalisation. The backbone is not normalised a second time.
@@ -117,12 +121,16 @@ class Augmentor(nn.Module):
 
         Returns vectors (B, 15, 3) and ratios (B, 9).
         """
+        if 'bl' not in self.heads:
+            return vectors, vectors.new_zeros(len(vectors), self.skeleton.num_groups)
         raw = self.bone_length(source, source_lengths.flatten(1), noise) * self.may_stretch
         ratio = torch.tanh(raw) * self.max_length_change
         return vectors * (1 + scale_by_group(ratio, self.skeleton))[..., None], ratio
 
-    def move(self, pose3d_rel, source, noise):
+    def move(self, pose3d_rel, root, source, noise):
         """RT: R X + t of a root-relative pose, t = (x, y, z^2); may be behind the camera. Returns it, axis-angle and t."""
+        if 'rt' not in self.heads:
+            return pose3d_rel + root, torch.zeros_like(root[:, 0]), root
         axis_angle = torch.tanh(self.rotation(source, noise[0])) * MAX_ANGLE
         x, y, z = self.translation(source, noise[1]).split(1, dim=1)
         translation = torch.cat([x, y, z ** 2], dim=1)[:, None]

@@ -43,22 +43,45 @@ class KcsBranch(nn.Module):
         return self.layer_pred(F.leaky_relu(self.layer_last(features)))
 
 
+class DirectionBranch(nn.Module):
+    """(B, 15, 3) unit bones -> (B, 1) score, without the kinematic chain space; not in the paper, for ablations."""
+
+    def __init__(self, num_bones):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(3 * num_bones, 256), nn.LeakyReLU(), nn.Linear(256, 256), nn.LeakyReLU(),
+                                    nn.Linear(256, 100), nn.LeakyReLU(), nn.Linear(100, 1))
+
+    def forward(self, directions):
+        return self.layers(directions.flatten(1))
+
+
+KCS_FORMS = ('part', 'whole', 'off')
+
+
 class Discriminator3D(nn.Module):
     """(B, 16, 3) poses in any frame -> (B, 5) scores, one per body part.
 
-    It sees only the angles between bones: root position, bone lengths and view have no influence.
+    It sees only the angles between bones: root position, bone lengths and view have no influence. For ablations, `kcs`
+    'whole' has one branch for the angles between all bones, and 'off' one that sees the bones' directions themselves.
     """
 
-    def __init__(self, skeleton=H36M_16):
+    def __init__(self, skeleton=H36M_16, kcs='part'):
         super().__init__()
         self.skeleton = skeleton
-        self.branches = nn.ModuleDict({part: KcsBranch(skeleton.bones(*names), skeleton.num_bones)
-                                       for part, names in skeleton.critic_parts.items()})
+        self.branches = nn.ModuleDict(_branches(skeleton, kcs))
         kaiming_linears(self)
 
     def forward(self, pose3d):
         directions = unit_bones(bone_vectors(pose3d, self.skeleton))
         return torch.cat([branch(directions) for branch in self.branches.values()], dim=1)
+
+
+def _branches(skeleton, kcs):
+    """The branches of the 3D discriminator by name."""
+    if kcs == 'off':
+        return {'directions': DirectionBranch(skeleton.num_bones)}
+    parts = skeleton.critic_parts if kcs == 'part' else {'body': skeleton.names[1:]}
+    return {part: KcsBranch(skeleton.bones(*names), skeleton.num_bones) for part, names in parts.items()}
 
 
 class Discriminator2D(nn.Module):

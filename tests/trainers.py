@@ -15,7 +15,7 @@ from function_baseline.arguments import baseline_parser, parse
 from function_baseline.data import EvaluationSets
 from function_baseline.loop import BaselineState
 from function_poseaug.arguments import poseaug_parser
-from function_poseaug.loop import PoseAugState
+from function_poseaug.state import PoseAugState
 from utils.runs.run_directory import RunDirectory
 
 POSES, BATCH = 56, 11

@@ -8,7 +8,7 @@ import torch
 
 import run_poseaug
 from function_poseaug import loop
-from function_poseaug.loop import PoseAugState
+from function_poseaug.state import PoseAugState
 from function_poseaug.monitor import GameMonitor
 from run_reading import events, figures, log_rows, same, training_state
 from trainers import POSES, cut_off

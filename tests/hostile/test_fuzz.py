@@ -46,7 +46,7 @@ from data_extra.prepare_data_3dpw import joined, read_sequence
 from function_baseline.arguments import parse
 from function_inference.keypoint_files import read_keypoints
 from function_poseaug.arguments import poseaug_parser
-from function_poseaug.loop import BEST, PoseAugState
+from function_poseaug.state import BEST, PoseAugState
 from function_poseaug.refresh import templates_for
 from utils.gradients import adam
 from utils.runs.checkpoint import LAST, POSEAUG_KEY, load_lifter, read_checkpoint, take_over
