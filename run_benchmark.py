@@ -10,12 +10,12 @@ from types import SimpleNamespace
 from common.datasets import TEST_SETS
 from common.errors import InputError
 from common.files.atomic import written_whole
+from common.person_camera import CAMERAS
 from common.shifts import CURVES, shifted
 from function_baseline.arguments import add_test_args
 from function_baseline.benchmark import (Entry, Column, cases, chosen_shifts, curve, draws_of, intervals, score_all,
                                          scores_of)
 from function_baseline.benchmark_report import EDGES, figure, markdown, write_csv, write_runs_csv
-from function_baseline.evaluate import CAMERAS
 from utils.command_line import Parser, exits_cleanly
 from utils.device import DEVICES, choose_device
 from utils.runs.checkpoint import LAST, load_lifter

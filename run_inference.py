@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from common.errors import InputError
-from function_baseline.evaluate import CAMERAS
+from common.person_camera import CAMERAS
 from function_inference.detectors import DETECTORS, detect_people, frame_times, is_clip, open_clip
 from function_inference.film import require_encoder, write_video
 from function_inference.keypoint_files import read_keypoints

@@ -20,8 +20,9 @@ from common.datasets.h36m_protocol import GT, TEST_SUBJECTS, action_of
 from common.datasets.joint_orders import H36M_16_IN_32
 from common.files.paths import add_data_root
 from common.metrics import mpjpe
+from common.person_camera import CAMERAS
 from common.skeleton import H36M_16
-from function_baseline.evaluate import CAMERAS, predict
+from function_baseline.evaluate import predict
 from utils.command_line import Parser, exits_cleanly, positive
 from utils.runs.checkpoint import load_lifter
 from utils.seeding import generator

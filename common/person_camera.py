@@ -15,6 +15,7 @@ import torch
 
 from common.camera import root_relative, undistort
 
+CAMERAS = ('image', 'person')     # whose 2D a lifter lifts
 SIZE = 0.45              # longer side of the person's box / side of the virtual image; 0.35 to 0.5 give similar results
 FOCAL = 2.0              # normalised focal length of an unknown camera: equal to the image's longer side
 LEAST_EXTENT = 1e-3      # smallest box on the plane z = 1; a smaller one is a single point and not magnified further
@@ -57,6 +58,22 @@ def lift_person(lift, pose2d_norm, intrinsic=None, seen=None, size=SIZE):
     """
     view = view_person(pose2d_norm, intrinsic, seen, size)
     return root_relative(turn_back(lift(view.pose2d), view.rotation))
+
+
+def as_lifted(pose2d_norm, pose3d_rel, intrinsic, camera):
+    """A pair as a lifter trained for this `camera` sees it: (B, J, 2) and root-relative (B, J, 3) -> the same shapes.
+
+    'image': unchanged. 'person': the 2D pose that the virtual camera sees, and the 3D pose in the frame of that camera.
+    """
+    if camera == 'image':
+        return pose2d_norm, pose3d_rel
+    view = view_person(pose2d_norm, intrinsic)
+    return view.pose2d, pose3d_rel @ view.rotation.transpose(-1, -2)
+
+
+def camera_of(lifter):
+    """The camera whose 2D poses a lifter was trained on: 'image', unless its attribute `camera` says 'person'."""
+    return getattr(lifter, 'camera', 'image')
 
 
 def rays_of(pose2d_norm, intrinsic=None):

@@ -5,6 +5,7 @@ import sys
 from common.datasets.h36m_protocol import KEYPOINTS, TRAIN_SUBJECTS
 from common.errors import InputError
 from common.files.paths import add_data_root
+from common.person_camera import CAMERAS
 from models_baseline import LIFTERS, STAGELESS
 from utils.command_line import Parser, boolean, explicit_flags, number, positive
 from utils.device import DEVICES
@@ -79,6 +80,9 @@ def add_lifter_args(parser):
     group.add_argument('--posenet_name', default='videopose', choices=sorted(LIFTERS), metavar='NAME',
                        help=f'{", ".join(sorted(LIFTERS))} (default %(default)s)')
     group.add_argument('--stages', default=4, type=positive, metavar='N', help='residual blocks (does nothing for stgcn)')
+    group.add_argument('--camera', default='image', choices=CAMERAS,
+                       help='image: lift the 2D as they are, as the reference does; person: as a virtual camera that looks '
+                            'at the person sees them (default %(default)s; run_evaluate.py: as the checkpoint was trained)')
     group.add_argument('--dropout', default=0.25, type=dropout_rate, metavar='RATE',
                        help='dropout rate; with stgcn, -1 stands for each layer\'s own rate (default %(default)s)')
     return group

@@ -15,7 +15,7 @@ from common.camera import root_relative
 from common.datasets import TEST_SETS
 from common.product import full_precision
 from common.skeleton import H36M_16
-from function_baseline.evaluate import per_pose_errors
+from function_baseline.evaluate import per_pose_errors, predict
 from utils.pictures.sheets import Lifted, hardness_figure
 from utils.runs.score_names import SCORE_COLUMNS, TAGS
 
@@ -87,7 +87,7 @@ def hardest_and_easiest(lifter, pose2d, pose3d_cam):
     `pose2d` (B, 16, 2) normalised, `pose3d_cam` (B, 16, 3) metres, camera frame.
     """
     lifter.eval()
-    truth, predicted = root_relative(pose3d_cam), root_relative(lifter(pose2d))
+    truth, predicted = root_relative(pose3d_cam), predict(lifter, pose2d)
     errors_mm = 1000 * metrics.mpjpe(predicted, truth)
     order = errors_mm.argsort(descending=True)
     return tuple(Lifted(*(part[index].cpu().numpy() for part in (pose2d, truth, predicted, errors_mm)))

@@ -6,13 +6,12 @@ import torch
 
 from common import metrics
 from common.camera import root_relative
-from common.person_camera import lift_person
+from common.person_camera import camera_of, lift_person
 from common.product import full_precision
 from common.skeleton import H36M_16, official_14
 from utils import interrupts
 
 CHUNK, GPU_CHUNK = 1024, 16384     # poses at once; more do not fit into a CPU's cache and are slower there
-CAMERAS = ('image', 'person')          # whose 2D are lifted: see `evaluate`
 
 
 class PoseErrors(NamedTuple):
@@ -31,12 +30,13 @@ class PoseErrors(NamedTuple):
     groups: dict
 
 
-def evaluate(lifter, poses, device, flip, camera='image'):
+def evaluate(lifter, poses, device, flip, camera=None):
     """PoseErrors of `lifter` on a PoseSet.
 
     `flip`: test-time flip, the average with the prediction for the mirrored image (the protocol of MPI-INF-3DHP). The
     root is subtracted from the average, so it has no error and counts as a hit. `camera`: 'image' lifts the 2D poses as
-    they are, like the reference; 'person' lifts what a virtual camera that looks at the person would see.
+    they are, like the reference; 'person' lifts what a virtual camera that looks at the person would see; None means
+    whichever the lifter was trained on.
     """
     errors = per_pose_errors(lifter, poses, device, flip, camera)
     figures = _figures(*errors, official_14(poses.skeleton))
@@ -55,7 +55,7 @@ def scoring_device(device):
 
 @torch.no_grad()
 @full_precision()
-def per_pose_errors(lifter, poses, device, flip, camera='image'):
+def per_pose_errors(lifter, poses, device, flip, camera=None):
     """Joint errors (N, 16) and Procrustes-aligned mean errors (N,), metres, on `scoring_device(device)`."""
     lifter.eval()
     scored_on = scoring_device(device)
@@ -71,11 +71,12 @@ def per_pose_errors(lifter, poses, device, flip, camera='image'):
     return torch.cat(errors), torch.cat(aligned)
 
 
-def predict(lifter, pose2d, flip=False, camera='image', intrinsic=None, skeleton=H36M_16):
+def predict(lifter, pose2d, flip=False, camera=None, intrinsic=None, skeleton=H36M_16):
     """(B, 16, 2) normalised -> (B, 16, 3) root-relative metres, camera frame. See `evaluate` for `flip` and `camera`.
 
     `intrinsic` (B, 9): the cameras' intrinsic vectors, for camera='person' (None: unknown, see `view_person`).
     """
+    camera = camera or camera_of(lifter)
     lift = partial(predict_flipped, lifter, skeleton=skeleton) if flip else lifter
     return lift_person(lift, pose2d, intrinsic) if camera == 'person' else root_relative(lift(pose2d))
 

@@ -132,7 +132,7 @@ def _train_epoch(state, args, training, device):
     seed_everything(args.random_seed, state.epoch, 'dropout')
     order = generator(device, args.random_seed, state.epoch, 'order')
     return train_lifter(state.lifter, state.optimizer, shuffled_batches(len(training), args.batch_size, order),
-                        supervised_pairs(training, device), task=f'epoch {state.epoch}',
+                        supervised_pairs(training, device, args.camera), task=f'epoch {state.epoch}',
                         max_norm=1.0 if args.max_norm else None, before_step=state.schedule.advance, graphs=args.graphs)
 
 

@@ -2,6 +2,7 @@
 from common.datasets import TEST_SETS
 from common.datasets.h36m_protocol import GT
 from common.datasets.pw3d import OPENPOSE
+from common.person_camera import camera_of
 from function_baseline.data import load_test
 from function_baseline.evaluate import evaluate
 from function_baseline.scores import score
@@ -11,7 +12,7 @@ _NAME_WIDTH = 28       # the longest name of a sequence, in 3DPW
 _HEADER = f'{"":<{_NAME_WIDTH}}{"poses":>9}{"MPJPE":>9}{"P-MPJPE":>9}{"PCK16":>8}{"AUC16":>8}{"PCK14":>8}{"AUC14":>8}'
 
 
-def report_checkpoint(args, device, camera='image'):
+def report_checkpoint(args, device, camera=None):
     """Score the checkpoint args.evaluate on the test sets of args.dataset and print the tables.
 
     Dataset 'h36m': returns the PoseErrors on Human3.6M and on MPI-INF-3DHP, and also prints 3DPW if it is prepared. '3dpw':
@@ -23,6 +24,7 @@ def report_checkpoint(args, device, camera='image'):
     tests = None if args.dataset == '3dpw' else load_test(args, device)
     epoch = weights.epoch if weights.epoch >= 0 else 'unknown'
     print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages, epoch {epoch}')
+    camera = camera or camera_of(lifter)
     if camera == 'person':
         print('The 2D poses are lifted as a virtual camera that looks at the person would see them (--camera person).')
     if args.dataset == '3dpw':
@@ -38,7 +40,7 @@ def report_checkpoint(args, device, camera='image'):
     return h36m, dhp
 
 
-def report_3dpw(lifter, data_root, device, camera='image'):
+def report_3dpw(lifter, data_root, device, camera=None):
     """Print 3DPW's tables per sequence, with test-time flip (DATASETS.md has the protocol).
 
     Returns the PoseErrors with projected 2D and with the data set's detections.

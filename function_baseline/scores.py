@@ -4,7 +4,7 @@ from function_baseline.evaluate import evaluate
 from utils.runs.score_names import TAGS
 
 
-def score(lifter, tests, device, camera='image'):
+def score(lifter, tests, device, camera=None):
     """PoseErrors on both EvaluationSets, each with or without test-time flip as its protocol says."""
     return (evaluate(lifter, tests.h36m, device, TEST_SETS['h36m'].flip, camera),
             evaluate(lifter, tests.dhp, device, TEST_SETS['3dhp'].flip, camera))

@@ -1,17 +1,19 @@
 """The lifter that a run starts with."""
+from common.errors import InputError
 from common.skeleton import H36M_16
 from models_baseline import build_lifter
 from utils.runs.checkpoint import find_pretrained, load_lifter
 
 
 def starting_lifter(args, pretrained, skeleton=H36M_16):
-    """A new or a pretrained lifter on the CPU; a pretrained one writes its own name and stages into `args`.
+    """A new or a pretrained lifter on the CPU; a pretrained one writes its name, stages and camera into `args`.
 
     A resumed run gets a new one, because its own checkpoint is loaded into it afterwards. With --compile, the
     lifter's forward and backward pass are compiled when they first run; its weights keep their names.
     """
     lifter = _pretrained_lifter(args, skeleton) if pretrained and not args.resume else build_lifter(
         args.posenet_name, args.stages, args.dropout, skeleton)
+    lifter.camera = args.camera
     if args.compile:
         lifter.compile()
     return lifter
@@ -20,6 +22,9 @@ def starting_lifter(args, pretrained, skeleton=H36M_16):
 def _pretrained_lifter(args, skeleton):
     path = find_pretrained(args.posenet_name, args.keypoints, args.pretrain_path)
     lifter, weights = load_lifter(path, args, skeleton)
-    args.posenet_name, args.stages = weights.posenet_name, weights.stages
+    if 'camera' in args.explicit and args.camera != weights.camera:
+        raise InputError(f'{path} was trained with --camera {weights.camera}, not {args.camera}; leave the flag out, or '
+                         'pretrain another lifter')
+    args.posenet_name, args.stages, args.camera = weights.posenet_name, weights.stages, weights.camera
     print(f'pretrained lifter: {path} (epoch {weights.epoch})')
     return lifter

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from common.camera import root_relative
+from common.person_camera import as_lifted
 from utils import interrupts
 from utils.gradients import descend
 from utils.graphs import Replayed
@@ -45,11 +46,14 @@ def train_lifter(lifter, optimizer, batches, take, task, max_norm=1.0, before_st
     return sum(loss * size for loss, size in zip(losses, sizes)) / max(sum(sizes), 1)
 
 
-def supervised_pairs(poses, device):
-    """The `take` of `train_lifter` for a PoseSet: index (B,) -> pose2d (B, 16, 2), pose3d_rel (B, 16, 3), on `device`."""
+def supervised_pairs(poses, device, camera='image'):
+    """The `take` of `train_lifter` for a PoseSet: index (B,) -> pose2d (B, 16, 2), pose3d_rel (B, 16, 3), on `device`.
+
+    `camera`: see `as_lifted`.
+    """
     def take(index):
         batch = poses.take(index, device)
-        return batch.pose2d, root_relative(batch.pose3d_cam)
+        return as_lifted(batch.pose2d, root_relative(batch.pose3d_cam), batch.camera, camera)
     return take
 
 

@@ -5,6 +5,7 @@ import torch
 from tqdm import tqdm
 
 from common.camera import root_relative
+from common.person_camera import as_lifted, camera_of
 from common.poses import PoseBatch
 from common.skeleton import H36M_16
 from function_baseline.batches import shuffled_batches
@@ -71,7 +72,7 @@ def adversarial_epoch(game, optimizers, pools, poses, settings, log, picture):
                        poses.take_only('pose2d', target2d_index, device))
             figures = {**figures, **critics_step(updates, pools, targets, fake, pool_draws, settings.weights.critics)}
         keep = inside_image(fake.rt_pose2d, settings.symmetric_filter)
-        kept.add(fake, keep)
+        kept.add(fake, keep, batch.camera, camera_of(game.lifter))
         log.add({**figures, KEPT_SHARE: keep.float().mean()}, iteration)
         if iteration % PICTURE_EVERY == 0:
             picture(batch, fake, iteration)
@@ -118,11 +119,10 @@ class KeptPairs:
         self.mask = torch.zeros(capacity, dtype=torch.bool, device=device)
         self.count = 0
 
-    def add(self, fake, keep):
-        """Append the RT poses of a GeneratorOutput; `keep` (B,) bool marks those to be kept."""
+    def add(self, fake, keep, intrinsic=None, camera='image'):
+        """Append the RT poses of a GeneratorOutput as the lifter sees them; `keep` (B,) bool marks those to be kept."""
         span = slice(self.count, self.count + len(keep))
-        self.pose3d_rel[span] = root_relative(fake.poses.rt)
-        self.pose2d[span] = fake.rt_pose2d
+        self.pose2d[span], self.pose3d_rel[span] = as_lifted(fake.rt_pose2d, root_relative(fake.poses.rt), intrinsic, camera)
         self.mask[span] = keep
         self.count += len(keep)
 

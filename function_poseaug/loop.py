@@ -128,7 +128,7 @@ def train_and_score(run, state, args, fakes, training, tests, device):
         return state.epoch0_scores
     _train_on(state, args, len(fakes.pose2d), lambda index: (fakes.pose2d[index], fakes.pose3d_rel[index]), 'fake')
     evaluate(run, state, tests, device, '_fake')
-    _train_on(state, args, len(training), supervised_pairs(training, device), 'real')
+    _train_on(state, args, len(training), supervised_pairs(training, device, args.camera), 'real')
     return evaluate(run, state, tests, device, '_real')
 
 

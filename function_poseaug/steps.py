@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from common.camera import project, root_relative
+from common.person_camera import as_lifted, camera_of
 from common.skeleton import H36M_16
 from function_poseaug.losses import (FAKE, FEEDBACKS, REAL, HardnessBand, accuracy, discriminator_loss,
                                      generator_adversarial_loss, group_errors, limit_loss, range_loss)
@@ -137,8 +138,9 @@ def lifter_feedback(game, source, poses, rt_pose2d, feedback):
 
     PoseAug: the lifter runs in train mode, on source, BA and RT in this order, in every iteration, also in the warm-up.
     """
-    errors = [group_errors(game.lifter(pose2d), root_relative(pose3d), game.augmentor.skeleton) for pose2d, pose3d in
-              ((source.pose2d, source.pose3d_cam), (project(poses.ba, source.camera), poses.ba), (rt_pose2d, poses.rt))]
+    pairs = [as_lifted(pose2d, root_relative(pose3d), source.camera, camera_of(game.lifter)) for pose2d, pose3d in
+             ((source.pose2d, source.pose3d_cam), (project(poses.ba, source.camera), poses.ba), (rt_pose2d, poses.rt))]
+    errors = [group_errors(game.lifter(pose2d), pose3d_rel, game.augmentor.skeleton) for pose2d, pose3d_rel in pairs]
     form = FEEDBACKS[feedback.form]
     hardness = dict(ba=form(errors[1], errors[0], feedback.ba), rt=form(errors[2], errors[0], feedback.rt))
     names = ('1) pos_pair_loss_origin', '2) pos_pair_loss_ba', '3) pos_pair_loss_rt')

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from common.bones import bone_lengths, bone_vectors, pose_from_bones, scale_by_group, unit_bones
 from common.camera import project, root_relative
+from common.person_camera import as_lifted
 from common.shifts import cameras_of, uniform
 from common.views import filmed, kept_inside, seen
 from function_poseaug.adversarial import FakePairs
@@ -22,7 +23,9 @@ ELEVATION, ROLL, DISTANCE = 30., 10., (2.5, 8.)
 
 def real_pairs_again(state, args, training, templates, draws):
     """FakePairs that are the real pairs themselves."""
-    return FakePairs(root_relative(training.pose3d_cam), training.pose2d)
+    intrinsics = training.intrinsics.index_select(0, training.camera)
+    pose2d, pose3d_rel = as_lifted(training.pose2d, root_relative(training.pose3d_cam), intrinsics, args.camera)
+    return FakePairs(pose3d_rel, pose2d)
 
 
 @torch.no_grad()
@@ -37,7 +40,9 @@ def random_pairs(state, args, training, templates, draws):
         upright, views = random_bodies(upright, args, draws, poses.skeleton), random_views(views, draws, args.augment)
         views, fits = kept_inside(upright, views)
         pose3d_cam = seen(upright, views)
-        pairs.append((root_relative(pose3d_cam)[fits], project(pose3d_cam, views.intrinsics)[fits]))
+        pose2d, pose3d_rel = as_lifted(project(pose3d_cam, views.intrinsics), root_relative(pose3d_cam), views.intrinsics,
+                                       args.camera)
+        pairs.append((pose3d_rel[fits], pose2d[fits]))
     fakes = FakePairs(*map(torch.cat, zip(*pairs)))
     print(f'epoch {state.epoch}: kept {len(fakes.pose2d):,} of {len(poses):,} random poses')
     return fakes

@@ -24,9 +24,11 @@ POSEAUG = {**SHARED, '--snapshot': 2, '--pretrain': True, '--resume': '', '--dec
            '--gloss_factorblr': 1, '--gloss_factorfeedback_ba': .1, '--gloss_factordiv_ba': 0, '--gloss_factorfeedback_rt': .01,
            '--gloss_factordiv_rt': 0}
 # ours, beyond the reference's
-NEW = {'--data_root', '--device', '--pretrain_path', '--graphs', '--compile', '--tf32'}
-NEW_BASELINE, NEW_POSEAUG = NEW | {'--resume'}, NEW | {
-    '--bl_templates', '--symmetric_filter', '--feedback', '--on_collapse', '--max_restarts'}
+NEW = {'--data_root', '--device', '--pretrain_path', '--graphs', '--compile', '--tf32', '--camera', '--train_subjects',
+       '--validate_on'}
+NEW_BASELINE, NEW_POSEAUG = NEW | {'--resume', '--schedule'}, NEW | {
+    '--bl_templates', '--symmetric_filter', '--feedback', '--on_collapse', '--max_restarts', '--augmentor', '--augment',
+    '--discriminators', '--kcs'}
 
 TRAINERS = {'baseline': (baseline_parser, BASELINE, NEW_BASELINE), 'poseaug': (poseaug_parser, POSEAUG, NEW_POSEAUG)}
 BOTH = pytest.mark.parametrize('trainer', TRAINERS)

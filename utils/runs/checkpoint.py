@@ -201,6 +201,7 @@ def load_lifter(path, args, skeleton=H36M_16):
             raise InputError(f'{path} holds a lifter with {flag} {found}, but --{flag} says {getattr(args, flag)}; '
                              'leave the flag out or give another checkpoint')
     lifter = build_lifter(weights.posenet_name, weights.stages, args.dropout, skeleton)
+    lifter.camera = weights.camera
     _fit(lifter, weights.state, path)
     return lifter, weights
 
