@@ -20,6 +20,7 @@ from function_baseline.evaluate import CHUNK, evaluate, mirror, per_pose_errors,
 from function_baseline.report import table
 from models_baseline import build_lifter
 from places import SHARED
+from trainers import baseline
 
 CPU = torch.device('cpu')
 SWAPPED = [0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 13, 14, 15, 10, 11, 12]
@@ -297,3 +298,23 @@ def test_run_evaluate_scores_the_released_weights_better_on_3dhp_with_the_person
     _, person = run_evaluate.main([*flags, '--camera', 'person'])
     assert '--camera person' in capsys.readouterr().out
     assert image.mpjpe_mm == pytest.approx(119.33, abs=.05) and person.mpjpe_mm == pytest.approx(90.60, abs=.05)
+
+
+# a run directory: the three selections
+
+def test_a_run_directory_gives_a_column_for_each_selection(tiny_root, tmp_path, capsys):
+    run = baseline(tiny_root, tmp_path, 'gcn', '--epochs', 2, '--validate_on', 'S8', '--train_subjects', 'S1,S8')
+    found = run_evaluate.main(['--data_root', str(tiny_root), '--device', 'cpu', '--actions', 'Walking',
+                               '--evaluate', str(run)])
+    assert list(found) == ['oracle', 'last', 'held-out']
+    rows = [line.split('\t') for line in (run / 'log.txt').read_text().splitlines() if line.startswith(('1.0', '2.0'))]
+    h36m = [float(row[3]) for row in rows]
+    assert found['last'][0].mpjpe_mm == pytest.approx(h36m[-1], abs=1e-3)
+    assert found['oracle'][0].mpjpe_mm == pytest.approx(min(h36m), abs=1e-3)
+    assert 'held-out' in capsys.readouterr().out
+
+
+def test_an_empty_directory_is_no_run(tiny_root, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run_evaluate.main(['--data_root', str(tiny_root), '--device', 'cpu', '--evaluate', str(tmp_path)])
+    assert 'holds no checkpoint of a run' in capsys.readouterr().err
