@@ -5,12 +5,13 @@ import shlex
 
 import pytest
 
+import run_benchmark
 import run_demo
 import run_export
 import run_inference
 import run_results
 import run_visualize
-from benchmarks import side_by_side
+from benchmarks import ablation, side_by_side
 from common.datasets.h36m_protocol import KEYPOINTS
 from data import prepare_data_2d_h36m, prepare_data_h36m
 from data_extra import prepare_data_3dhp, prepare_data_3dpw
@@ -51,6 +52,8 @@ def parser_of(script):
         'run_visualize.py': run_visualize.parser().parse_args,
         'run_export.py': run_export.parser().parse_args,
         'run_results.py': run_results.main,
+        'run_benchmark.py': run_benchmark.parser().parse_args,
+        'benchmarks/ablation.py': ablation.parser().parse_args,
         'benchmarks/side_by_side.py': side_by_side.parse_args}
     return parsers[script]
 
@@ -115,7 +118,7 @@ def test_commands_are_what_the_scripts_take(document, monkeypatch):
     ('docs/extending.md', ['run_baseline.py', 'run_poseaug.py', 'run_evaluate.py', 'run_inference.py']),
     ('docs/poseaug.md', ['run_demo.py', 'run_visualize.py']),
     ('docs/faq.md', ['run_evaluate.py', 'run_inference.py']),
-    ('docs/performance.md', ['benchmarks/side_by_side.py'])])
+    ('docs/benchmark.md', ['run_benchmark.py']), ('docs/performance.md', ['benchmarks/side_by_side.py'])])
 def test_a_document_shows_the_commands_of_its_scripts(document, scripts):
     assert {script for script, _ in commands_in(document)} == {*scripts}
 
