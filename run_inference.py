@@ -16,6 +16,8 @@ from function_inference.lifting import follow_people, lift_people, smoothing_win
 from function_inference.motion_files import write_bvh, write_json, write_npz
 from function_inference.page import write_page
 from function_inference.readers.frames_or_people import CHOICES
+from function_inference.room import straightened
+from function_inference.root import with_roots
 from function_inference.tracks import EVERYONE
 from utils.command_line import Parser, boolean, exits_cleanly, explicit_flags, number, whole
 from utils.device import DEVICES, choose_device
@@ -41,17 +43,29 @@ def main(argv=None):
     warn_of_idle(args, FILE_FLAGS if clip else DETECTOR_FLAGS)
     found = find_people(args, clip, device)
     fps, time = timing(found, args.fps, clip and frame_times(clip))
-    people = follow_people(found, args.head, args.person, args.min_confidence,
-                           smoothing_window(args.smooth, fps, len(found.people)))
+    window = smoothing_window(args.smooth, fps, len(found.people))
+    people = follow_people(found, args.head, args.person, args.min_confidence, window)
     focal_px = focal_length(args, found.width, found.height)
     motions = lift_people(lifter, people, found, fps, time, device, args.flip, args.camera, focal_px)
+    motions = place_people(args, motions, people, focal_px, window)
     write_all(args, motions, clip)
+    return motions
+
+
+def place_people(args, motions, people, focal_px, window):
+    """The Motions with their places, as --root says, and the angles of the camera, given or guessed."""
+    if args.root == 'fit':
+        motions = with_roots(motions, people, focal_px, window)
+    motions = straightened(motions, args.tilt, args.roll)
+    if None in (args.tilt, args.roll):
+        print(f'the camera is taken to look down by {motions[0].tilt_deg:g} and to lean by {motions[0].roll_deg:g} degrees; '
+              'correct it with --tilt and --roll')
     return motions
 
 
 def focal_length(args, width, height):
     """The focal length in pixels that --focal or --fov says; None if neither was given."""
-    if args.camera == 'image':
+    if args.camera == 'image' and args.root == 'centre':
         warn_of_idle(args, ('fov', 'focal'))
     return max(width, height) / 2 / math.tan(math.radians(args.fov) / 2) if args.fov else args.focal
 
@@ -102,13 +116,13 @@ def write_all(args, motions, clip):
         npz, data, bvh = own = [args.output / f'{name}.{kind}' for kind in KINDS]
         write_npz(npz, motion)
         write_json(data, motion)
-        write_bvh(bvh, motion, args.tilt)
+        write_bvh(bvh, motion)
         paths += own
     paths.append(args.output / 'motion.html')
-    write_page(paths[-1], motions, args.tilt)
+    write_page(paths[-1], motions)
     if args.video in VIDEOS:
         paths.append(args.output / f'motion.{args.video}')
-        write_video(paths[-1], motions, clip and clip.read(), args.tilt)
+        write_video(paths[-1], motions, clip and clip.read())
     print('\n'.join(map(str, paths)))
     for path in outputs_in(args.output):
         if path not in paths:
@@ -136,7 +150,7 @@ def inference_parser():
                             'small or stand aside do not lean; image: lift the 2D as they are (default %(default)s)')
     lens = group.add_mutually_exclusive_group()
     lens.add_argument('--fov', type=field_of_view, metavar='DEGREES',
-                      help="the camera's field of view along the longer side of the image, for --camera person")
+                      help="the camera's field of view along the longer side of the image, for --camera person and --root fit")
     lens.add_argument('--focal', type=positive_number, metavar='PIXELS',
                       help='its focal length (default: the longer side of the image, a field of view of 53 degrees)')
     group.add_argument('--device', default='auto', metavar='NAME', help=f'{", ".join(DEVICES)} (default %(default)s)')
@@ -145,8 +159,12 @@ def inference_parser():
                        help='folder for motion.npz, .json, .bvh (motion_0.npz, ... with --person all), .html and video')
     group.add_argument('--video', choices=(*VIDEOS, 'none'),
                        help='kind of video (default: mp4, or gif without imageio-ffmpeg)')
-    group.add_argument('--tilt', default=0.0, type=degrees, metavar='DEGREES',
-                       help='how far the camera looked down: puts the person upright in BVH, page and video')
+    group.add_argument('--root', default='fit', choices=('fit', 'centre'),
+                       help='place of the hip: the one that best explains the 2D, or always the centre (default %(default)s)')
+    group.add_argument('--tilt', type=degrees, metavar='DEGREES', help='how far the camera looked down: puts people upright in '
+                       'BVH, page and video (default: guessed from people who stand or walk)')
+    group.add_argument('--roll', type=degrees, metavar='DEGREES',
+                       help='how far upright people lean to the right in the image (default: guessed likewise)')
     group.add_argument('--overwrite', action='store_true', help='replace existing files')
     return parser
 
@@ -227,10 +245,10 @@ def field_of_view(text):
 
 
 def degrees(text):
-    """A tilt from -90 (the camera looked straight up) to 90 (straight down)."""
+    """An angle from -90 to 90; as a tilt, the camera looked straight up or straight down."""
     value = number(text.removeprefix('-'))
     if value > 90:
-        raise argparse.ArgumentTypeError(f'{text!r}: give from -90 (straight up) to 90 (straight down) degrees')
+        raise argparse.ArgumentTypeError(f'{text!r}: give from -90 to 90 degrees')
     return -value if text.startswith('-') else value
 
 

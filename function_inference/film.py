@@ -15,7 +15,8 @@ from tqdm import tqdm
 from common.errors import InputError
 from common.files.atomic import written_whole
 from function_inference.motion import at_constant_rate, in_sight, nearest_frames
-from function_inference.motion_files import require_motion, upright
+from function_inference.motion_files import require_motion
+from function_inference.room import upright
 from utils.pictures.drawing import LEFT, RIGHT, bone_colours, bone_segments, joint_colours, new_figure
 
 DPI = 100
@@ -38,12 +39,12 @@ def require_encoder(path):
         raise InputError(f'{path} is not the name of a video; choose a name that ends in .mp4 or .gif')
 
 
-def write_video(path, motions, frames=None, tilt_deg=0.0):
+def write_video(path, motions, frames=None):
     """Write an .mp4 (with ffmpeg) or a .gif (with Pillow, at most 600 frames), depending on the name of `path`.
 
     `motions`: those of the people in one clip; `frames`: an iterable over its images, RGB uint8 (height, width, 3), read
-    once and in order (None: an empty image); `tilt_deg`: how far the camera looked down. InputError if a motion or the
-    name is not valid, if there are too few frames, or if ffmpeg fails. Uneven frames are shown at a constant rate: poses
+    once and in order (None: an empty image). InputError if a motion or the name is not valid, if there are too few frames, or
+    if ffmpeg fails. Uneven frames are shown at a constant rate: poses
     interpolated, images repeated or left out. Shows a progress bar.
     """
     for motion in motions:
@@ -53,7 +54,7 @@ def write_video(path, motions, frames=None, tilt_deg=0.0):
     height_px, save = (GIF_HEIGHT_PX, _save_gif) if is_gif else (MP4_HEIGHT_PX, _save_mp4)
     nearest, motions = nearest_frames(motions[0]), [*map(at_constant_rate, motions)]
     shown, fps = _schedule(motions[0], is_gif)
-    film = _Film(motions, tilt_deg, height_px)
+    film = _Film(motions, height_px)
     images = itertools.repeat(None) if frames is None else _images(iter(frames), nearest[shown], film.input_px)
     with (written_whole(path) as partial,
           tqdm(shown, desc=f'drawing {path}', unit='frame', leave=False, disable=None) as bar):
@@ -166,7 +167,7 @@ class _InImage:
 class _Film:
     """The figure: static parts, drawn once as the background, and moving parts."""
 
-    def __init__(self, motions, tilt_deg, height):
+    def __init__(self, motions, height):
         self.motions, self.clip, self.height = motions, motions[0], height
         self.shown, self.several, self.words_pt = in_sight(motions), len(motions) > 1, height / 44
         self.input_width = 2 * round(np.clip(self.clip.width / self.clip.height, *INPUT_SHAPES) * height / 2)
@@ -175,7 +176,7 @@ class _Film:
         self.width = self.input_width + self.columns * self.side      # a square for each person
         self.input_px = self._size_of_input()
         self.figure = new_figure(figsize=(self.width / DPI, height / DPI), dpi=DPI)
-        self.in_image, self.floors = self._add_input(), self._add_floors(tilt_deg)
+        self.in_image, self.floors = self._add_input(), self._add_floors()
         self._add_words()
         self.moving = [artist for part in (*self.in_image, *self.floors) for artist in part.artists]
         for artist in self.moving:
@@ -204,9 +205,9 @@ class _Film:
         return [_InImage(axes, motion, shown, motion.person.split()[-1] if self.several else '', self.words_pt)
                 for motion, shown in zip(self.motions, self.shown)]
 
-    def _add_floors(self, tilt_deg):
+    def _add_floors(self):
         """A _Floor for each person, all at the one scale at which every pose fits in from every side."""
-        poses3d = [upright(motion.pose3d_rel, tilt_deg) for motion in self.motions]
+        poses3d = [_centred(upright(motion)) for motion in self.motions]
         seen = np.concatenate([pose3d[shown] for pose3d, shown in zip(poses3d, self.shown)])
         tallest = seen[..., 1].max()
         widest = np.linalg.norm(seen[..., ::2], axis=-1).max()
@@ -242,6 +243,12 @@ class _Film:
         for artist in self.moving:
             artist.draw(canvas.renderer)
         return pixels
+
+
+def _centred(pose3d):
+    """(T, 16, 3), upright frame, moved sideways such that the middle of the hip's path is at the origin."""
+    path = pose3d[:, 0]
+    return pose3d - (path.min(axis=0) + path.max(axis=0)) / 2 * (1, 0, 1)
 
 
 def _floor():

@@ -19,10 +19,11 @@ LEAST_FPS, MOST_FPS = 0.01, 10_000      # the range that video encoders accept
 
 
 class FollowedPerson(NamedTuple):
-    """One person in all T frames: a label, pose2d_px (T, 16, 2) float32, guessed (T, 16) bool as in Motion."""
+    """One person in all T frames: a label, pose2d_px (T, 16, 2) float32, guessed and weights (T, 16) as in `Completed`."""
     label: str
     pose2d_px: np.ndarray
     guessed: np.ndarray
+    weights: np.ndarray
 
 
 def follow_people(found, head, number, least_confidence, window):
@@ -53,12 +54,12 @@ def _large_enough(tracks, numbers):
 
 
 def _follow(tracks, number, num_frames, least_confidence, window):
-    pose2d_px, guessed = complete(tracks[number], num_frames, least_confidence)
+    pose2d_px, guessed, weights = complete(tracks[number], num_frames, least_confidence)
     if names := never_found(tracks[number]):
         print(f'warning: no frame shows {", ".join(names)} of person {number}; guessed from the other joints', file=sys.stderr)
     print(f'{describe(tracks, number, num_frames)}; {guessed.mean():.1%} of the joints were missing or uncertain '
           'and are guessed')
-    return FollowedPerson(f'person {number}', smooth(pose2d_px, window) if window else pose2d_px, guessed)
+    return FollowedPerson(f'person {number}', smooth(pose2d_px, window) if window else pose2d_px, guessed, weights)
 
 
 def timing(found, fps=None, time=None):
@@ -96,9 +97,13 @@ def _rate(time, stated):
 
 
 def lift_people(lifter, people, found, fps, time, device, flip=False, camera='person', focal_px=None):
-    """A Motion for each FollowedPerson; for `fps` and `time` see `timing`, for the last three arguments `lift`."""
+    """A Motion for each FollowedPerson, whose place is not known yet.
+
+    For `fps` and `time` see `timing`, for the last three arguments `lift`.
+    """
     return [Motion(lift(lifter, person.pose2d_px, found.width, found.height, device, flip, camera, focal_px),
-                   person.pose2d_px, person.guessed, fps, found.width, found.height, person.label, time)
+                   person.pose2d_px, person.guessed, fps, found.width, found.height, person.label, time,
+                   np.zeros((len(time), 3), np.float32))
             for person in people]
 
 
@@ -112,7 +117,13 @@ def lift(lifter, pose2d_px, width, height, device, flip=False, camera='person', 
     """
     lifter.eval().to(device)
     pose2d_norm = torch.from_numpy(pixels_to_padded(pose2d_px, width, height)).to(device)
-    intrinsic = pose2d_norm.new_zeros(1, 9)
-    intrinsic[:, :2] = 2 * (focal_px or max(width, height)) / padded_side(width, height)
+    intrinsic = camera_of(width, height, focal_px).to(pose2d_norm)
     predicted = [predict(lifter, chunk, flip, camera, intrinsic) for chunk in pose2d_norm.split(CHUNK)]
     return torch.cat(predicted).cpu().numpy()
+
+
+def camera_of(width, height, focal_px=None):
+    """(1, 9) the intrinsic vector of a camera without distortion for `pixels_to_padded`; `focal_px` as in `lift`."""
+    intrinsic = torch.zeros(1, 9, dtype=torch.float64)
+    intrinsic[:, :2] = 2 * (focal_px or max(width, height)) / padded_side(width, height)
+    return intrinsic

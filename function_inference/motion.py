@@ -10,7 +10,9 @@ class Motion(NamedTuple):
     pose3d_rel (T, 16, 3) float32 metres, root-relative, camera frame (x right, y down, z forward); pose2d_px (T, 16, 2)
     float32 pixels of the original image; guessed (T, 16) bool: the joint was missing or had a low confidence in this
     frame, and was interpolated, or taken as detected if its confidence was low in every frame; frames per second; width
-    and height of the image in pixels; person: a label like 'person 0'; time (T,) seconds from the first frame.
+    and height of the image in pixels; person: a label like 'person 0'; time (T,) seconds from the first frame; root_cam
+    (T, 3) float32 metres, camera frame: the place of the hip (all zero: unknown); tilt_deg and roll_deg: how far the camera
+    looked down, and how far upright people lean to the right in its image.
     """
     pose3d_rel: np.ndarray
     pose2d_px: np.ndarray
@@ -20,6 +22,14 @@ class Motion(NamedTuple):
     height: int
     person: str
     time: np.ndarray
+    root_cam: np.ndarray
+    tilt_deg: float = 0.0
+    roll_deg: float = 0.0
+
+    @property
+    def is_placed(self):
+        """Whether the person's place in the room is known."""
+        return bool(self.root_cam.any())
 
 
 def in_sight(motions):
@@ -56,9 +66,8 @@ def at_constant_rate(motion):
     if is_even(motion.time, motion.fps):
         return motion
     time = _constant_times(motion)
-    return motion._replace(pose3d_rel=_interpolated(motion.pose3d_rel, motion.time, time), time=time,
-                           pose2d_px=_interpolated(motion.pose2d_px, motion.time, time),
-                           guessed=motion.guessed[nearest_frames(motion)])
+    fields = {name: _interpolated(getattr(motion, name), motion.time, time) for name in ('pose3d_rel', 'pose2d_px', 'root_cam')}
+    return motion._replace(**fields, time=time, guessed=motion.guessed[nearest_frames(motion)])
 
 
 def _constant_times(motion):

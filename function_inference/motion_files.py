@@ -1,12 +1,6 @@
 """Writing a person's motion: npz and json in the camera frame, BVH for Blender and other animation programs.
 
-Frames and units
-    camera   metres, x right, y down, z forward, the hip at the origin: the lifter's output (npz, json)
-    upright  metres, x right, y up, z towards the camera; the lowest joint of each frame is on the floor y = 0
-    BVH      the upright frame in centimetres
-The upright frame is the camera frame rotated by 180 degrees about x, so nothing is mirrored. The person's place in the
-room is unknown, so the person stays on the spot. The camera's tilt is unknown too: if the camera looked down, the person
-leans towards it unless the angle is given (`tilt_deg`).
+npz and json hold the camera frame in metres, BVH the upright frame (function_inference.room) in centimetres.
 """
 import json
 import warnings
@@ -19,11 +13,11 @@ from common.files.atomic import written_whole
 from common.files.npz import save_npz
 from common.skeleton import H36M_16
 from function_inference.motion import at_constant_rate
+from function_inference.room import level, on_floor
 
 CENTIMETRES = 100
 END_CM = 5               # length of the end sites, so that programs can draw the last bones
 TINY = 1e-9
-_UP = np.array([0, 1, 0])
 
 # BVH's rest pose is a T-pose that faces along z, left arm along x: the direction of the bone that ends in each joint
 _REST = {name: np.array(direction) for direction, names in {
@@ -40,32 +34,12 @@ def require_motion(motion):
     """InputError unless the Motion has frames, finite coordinates, a valid frame rate and increasing times."""
     if not len(motion.pose3d_rel):
         raise InputError(f'{motion.person} has no frames, so there is nothing to write')
-    if not (np.isfinite(motion.pose3d_rel).all() and np.isfinite(motion.pose2d_px).all()):
+    if not all(np.isfinite(each).all() for each in (motion.pose3d_rel, motion.pose2d_px, motion.root_cam)):
         raise InputError(f'{motion.person} has joints that are NaN or inf; give finite keypoints')
     if not 0 < motion.fps < np.inf:
         raise InputError(f'{motion.person} has {motion.fps} frames per second; give the true frame rate')
     if not (np.isfinite(motion.time).all() and (np.diff(motion.time) > 0).all()):
         raise InputError(f'{motion.person} has frames whose times do not increase; give the frame rate with --fps')
-
-
-def level(pose3d_rel, tilt_deg=0.0):
-    """(T, 16, 3) metres, camera frame -> root-relative, on the axes of the upright frame.
-
-    `tilt_deg`: how far the camera looked down, in degrees.
-    """
-    sine, cosine = np.sin(np.radians(tilt_deg)), np.cos(np.radians(tilt_deg))
-    return pose3d_rel @ np.array([[1, 0, 0], [0, -cosine, -sine], [0, sine, -cosine]]).T
-
-
-def upright(pose3d_rel, tilt_deg=0.0):
-    """(T, 16, 3) metres, camera frame -> metres, upright frame, the lowest joint of each frame on the floor."""
-    pose3d = level(pose3d_rel, tilt_deg)
-    return pose3d + _UP * height_of_hip(pose3d)[:, None]
-
-
-def height_of_hip(pose3d):
-    """(T, 16, 3) with y up and the hip at the origin -> (T, 1) height of the hip above the lowest joint."""
-    return -pose3d[..., 1].min(axis=-1, keepdims=True)
 
 
 def write_npz(path, motion):
@@ -80,14 +54,18 @@ def write_json(path, motion):
     content = dict(
         person=motion.person, fps=float(motion.fps), width=int(motion.width), height=int(motion.height),
         frames=len(motion.pose3d_rel), joints=H36M_16.names, parents=H36M_16.parents,
+        tilt_deg=float(motion.tilt_deg), roll_deg=float(motion.roll_deg),
         units=dict(pose3d_rel='metres, relative to the hip; x right, y down, z forward, as the camera sees it',
                    pose2d_px='pixels; x right, y down, from the upper left corner of the image',
                    guessed='true where the joint was missing or unsure in the frame: interpolated, or the guess of the '
                            'detector',
-                   time='seconds from the first frame'),
+                   time='seconds from the first frame',
+                   root_cam='metres; place of the hip in the same frame, from the camera; all zero: unknown',
+                   tilt_deg='degrees by which the camera looked down',
+                   roll_deg='degrees by which upright people lean to the right in the image'),
         time=_rounded(motion.time, 6),
-        pose3d_rel=_rounded(motion.pose3d_rel, 4), pose2d_px=_rounded(motion.pose2d_px, 2),
-        guessed=np.asarray(motion.guessed, dtype=bool).tolist())
+        pose3d_rel=_rounded(motion.pose3d_rel, 4), root_cam=_rounded(motion.root_cam, 4),
+        pose2d_px=_rounded(motion.pose2d_px, 2), guessed=np.asarray(motion.guessed, dtype=bool).tolist())
     with written_whole(path) as partial:
         partial.write_text(json.dumps(content, allow_nan=False), encoding='utf-8')
 
@@ -96,17 +74,17 @@ def _rounded(array, digits):
     return np.asarray(array, dtype=np.float64).round(digits).tolist()
 
 
-def write_bvh(path, motion, tilt_deg=0.0):
-    """Write BVH in centimetres, y up; `tilt_deg`: how far the camera looked down.
+def write_bvh(path, motion):
+    """Write BVH in centimetres, y up, the person upright on the floor.
 
     Bones keep their median lengths: their directions are exact, the joints' positions approximate. Uneven frames are
     interpolated at a constant rate. In Blender: File > Import > Motion Capture, with scale 0.01 for metres.
     """
     require_motion(motion)
     motion = at_constant_rate(motion)
-    directions, lengths = _bones(level(motion.pose3d_rel, tilt_deg))
+    directions, lengths = _bones(level(motion.pose3d_rel, motion.tilt_deg, motion.roll_deg))
     offsets = {name: lengths[bone] * _REST[name] * CENTIMETRES for bone, name in enumerate(H36M_16.names[1:])}
-    table = np.hstack([_root_cm(directions, lengths), *_local_angles(directions)])
+    table = np.hstack([_root_cm(directions, lengths, motion), *_local_angles(directions)])
     with written_whole(path) as partial, open(partial, 'w', encoding='ascii') as file:
         file.write('\n'.join(['HIERARCHY', *_joint_lines('Hip', offsets), 'MOTION', f'Frames: {len(table)}',
                               f'Frame Time: {1 / motion.fps:.9f}']) + '\n')
@@ -120,10 +98,10 @@ def _bones(pose3d):
     return vectors / np.maximum(lengths, TINY), np.median(lengths, axis=0).squeeze(-1)
 
 
-def _root_cm(directions, lengths):
-    """(T, 3) centimetres: position of the hip above the floor, for bones of median length."""
-    pose3d = -H36M_16.chain_matrix @ (directions * lengths[:, None])
-    return height_of_hip(pose3d) * _UP * CENTIMETRES
+def _root_cm(directions, lengths, motion):
+    """(T, 3) centimetres: position of the hip, for bones of median length."""
+    root = level(motion.root_cam, motion.tilt_deg, motion.roll_deg)[:, None]
+    return on_floor(root - H36M_16.chain_matrix @ (directions * lengths[:, None]), motion)[:, 0] * CENTIMETRES
 
 
 @cache

@@ -29,9 +29,14 @@ class Track(NamedTuple):
 
 
 class Completed(NamedTuple):
-    """A track without gaps: pose2d_px (T, 16, 2) float32; guessed (T, 16) bool, true if missing or of low confidence."""
+    """A track without gaps.
+
+    pose2d_px (T, 16, 2) float32; guessed (T, 16) bool, true if missing or of low confidence; weights (T, 16) float32, the
+    confidence of the joints that are taken as detected and 0 for those that are interpolated.
+    """
     pose2d_px: np.ndarray
     guessed: np.ndarray
+    weights: np.ndarray
 
 
 def track_people(people):
@@ -149,7 +154,7 @@ def complete(track, num_frames, least_confidence):
         relative[:, joint] = _interpolated(positions[:, joint] - root[:, 0], seen[:, joint])
     if not ever.all():
         relative = with_guessed_joints(relative, ever)
-    return Completed((relative + root).astype(np.float32), ~sure)
+    return Completed((relative + root).astype(np.float32), ~sure, joints[..., 2] * seen)
 
 
 def never_found(track):

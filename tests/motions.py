@@ -12,13 +12,13 @@ FACING = (STANDING - STANDING[0])[H36M_16_IN_17] @ np.array([[1, 0, 0], [0, 0, 1
 BONES = H36M_16.names[1:]
 
 
-def motion_of(pose3d_rel, fps=25.0, person='person 0'):
-    """Motion of (T, 16, 3); its 2D are those of a camera far away, some joints are guessed."""
+def motion_of(pose3d_rel, fps=25.0, person='person 0', root_cam=(0, 0, 0)):
+    """Motion of (T, 16, 3) at `root_cam` (3,) or (T, 3); its 2D are those of a camera far away, some joints are guessed."""
     pose3d_rel = np.asarray(pose3d_rel, dtype=np.float32)
     guessed = np.zeros(pose3d_rel.shape[:2], dtype=bool)
     guessed[::3, H36M_16.joints('RWrist', 'Head')] = True
     return Motion(pose3d_rel, pose3d_rel[..., :2] * 200 + np.float32([320, 240]), guessed, fps, 640, 480, person,
-                  np.arange(len(pose3d_rel)) / fps)
+                  np.arange(len(pose3d_rel)) / fps, np.zeros((len(pose3d_rel), 3), np.float32) + np.float32(root_cam))
 
 
 def random_motion(frames=12, seed=0):

@@ -150,7 +150,7 @@ def test_a_single_pose_is_shown_for_one_turn(tmp_path, monkeypatch):
 
 def test_tilt_puts_the_skeleton_upright(tmp_path):
     lying, standing = motion_of([FACING @ [[1, 0, 0], [0, 0, 1], [0, -1, 0]]] * 2), motion_of([FACING] * 2)
-    films = [halves(written(tmp_path / f'{tilt}' / 'it.gif', motion, tilt_deg=tilt)[0])[1][0, 60:]
+    films = [halves(written(tmp_path / f'{tilt}' / 'it.gif', motion._replace(tilt_deg=tilt))[0])[1][0, 60:]
              for motion, tilt in ((lying, 90), (standing, 0), (lying, 0))]
     assert (near(films[0], LEFT) == near(films[1], LEFT)).mean() > .999 > (near(films[2], LEFT) == near(films[1], LEFT)).mean()
 

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 import builders
 import run_inference
@@ -17,8 +18,10 @@ from function_inference.detections import Detections
 from function_inference.keypoint_formats import COCO_17
 from function_inference.lifting import ASSUMED_FPS, lift, smoothing_window, timing
 from models_baseline import LIFTERS, build_lifter
+from places import SHARED
 
 FRAMES = 6
+UNTURNED = np.eye(3)
 # a standing person who faces the camera, in pixels, in the order of COCO's joints
 STANDING = np.array([(200, 60), (205, 55), (195, 55), (212, 58), (188, 58), (230, 100), (170, 100), (240, 150), (160, 150),
                      (245, 200), (155, 200), (220, 210), (180, 210), (222, 290), (178, 290), (224, 370), (176, 370)], float)
@@ -93,10 +96,10 @@ def test_chunks_and_flip_give_what_the_lifter_gives(lifter, flip, camera):
     assert not np.allclose(found[0], found[-1])
 
 
-def person_before_the_camera(focal_px, width, height, place=(1.5, -.3, 6.)):
-    """(1, 16, 2) pixels of a standing person at `place`, metres in the camera frame, seen by a pinhole camera."""
+def person_before_the_camera(focal_px, width, height, place=(1.5, -.3, 6.), turn=UNTURNED):
+    """(1, 16, 2) pixels of a standing person, turned by `turn` (3, 3), at `place`, metres in the frame of a pinhole camera."""
     standing = (builders.STANDING - builders.STANDING[0])[H36M_16_IN_17]
-    pose3d_cam = np.stack([standing[:, 0], -standing[:, 2], standing[:, 1]], axis=1) + np.array(place)
+    pose3d_cam = np.stack([standing[:, 0], -standing[:, 2], standing[:, 1]], axis=1) @ turn.T + np.array(place)
     pixels = pose3d_cam[:, :2] / pose3d_cam[:, 2:] * focal_px + np.array([width, height]) / 2
     return pixels[None].astype(np.float32)
 
@@ -127,7 +130,8 @@ def test_the_lens_may_be_told_as_an_angle_or_in_pixels(capsys):
     assert run_inference.focal_length(args, 1080, 1920) == pytest.approx(960)
     args = run_inference.parse_args(['--input', 'x', '--evaluate', 'x', '--output', 'x', '--focal', '1234'])
     assert run_inference.focal_length(args, 1920, 1080) == 1234
-    args = run_inference.parse_args(['--input', 'x', '--evaluate', 'x', '--output', 'x', '--camera', 'image', '--fov', '60'])
+    args = run_inference.parse_args(['--input', 'x', '--evaluate', 'x', '--output', 'x', '--camera', 'image', '--fov', '60',
+                                     '--root', 'centre'])
     run_inference.focal_length(args, 1920, 1080)
     assert 'warning: --fov has no effect' in capsys.readouterr().err
 
@@ -256,7 +260,7 @@ def test_the_2d_is_smoothed_by_default(run, tmp_path):
 
 def test_nothing_is_overwritten_unless_asked_for(run, refusal, tmp_path):
     path = clip_json(tmp_path)
-    run(path)
+    run(path, '--root', 'centre')
     before = (tmp_path / 'out' / 'motion.npz').stat().st_mtime_ns
     assert 'motion.bvh exists already; give another --output, or --overwrite' in refusal(path)
     assert (tmp_path / 'out' / 'motion.npz').stat().st_mtime_ns == before
@@ -265,9 +269,52 @@ def test_nothing_is_overwritten_unless_asked_for(run, refusal, tmp_path):
 
 
 def test_flags_without_effect_on_this_input_are_named(run, tmp_path, capsys):
-    run(clip_json(tmp_path), '--weights', 'x', '--detector', 'rtmpose')
+    run(clip_json(tmp_path), '--weights', 'x', '--detector', 'rtmpose', '--root', 'centre')
     assert capsys.readouterr().err.splitlines() == ['warning: --detector has no effect on this input',
                                                     'warning: --weights has no effect on this input']
+
+
+# the person's place
+
+@pytest.fixture
+def walker_json(tmp_path):
+    """A clip of a person who goes from 4 to 6 m before a camera of 1,500 px focal length."""
+    def write(tilt_deg=0, frames=20):
+        turn = Rotation.from_euler('x', tilt_deg, degrees=True).as_matrix()
+        poses = [person_before_the_camera(1500, 1920, 1080, (.5, .2, depth), turn)[0].tolist()
+                 for depth in np.linspace(4, 6, frames)]
+        path = tmp_path / f'walker_{tilt_deg}.json'
+        path.write_text(json.dumps(dict(width=1920, height=1080, fps=10, frames=[[pose] for pose in poses])))
+        return path
+    return write
+
+
+@pytest.fixture
+def released():
+    """The path of the released SemGCN; skips where it is missing."""
+    path = SHARED / 'official' / 'semgcn_gt_poseaug.pth.tar'
+    if not path.is_file():
+        pytest.skip(f'{path} is not here: the released weights are not part of the project')
+    return path
+
+
+def test_the_place_of_a_person_is_found_and_written(run, released, tmp_path, walker_json):
+    motion = run(walker_json(), '--evaluate', released, '--focal', '1500')
+    error = motion.root_cam - np.stack([np.full(20, .5), np.full(20, .2), np.linspace(4, 6, 20)], axis=1)
+    assert np.abs(error[:, :2]).max() < .1 and np.abs(error[:, 2]).max() < .4
+    with np.load(tmp_path / 'out' / 'motion.npz') as arrays:
+        np.testing.assert_array_equal(arrays['root_cam'], motion.root_cam)
+        assert (arrays['tilt_deg'], arrays['roll_deg']) == (motion.tilt_deg, motion.roll_deg) == (0, 0)
+    centred = run(walker_json(), '--evaluate', released, '--root', 'centre', '--overwrite')
+    assert not centred.root_cam.any() and not centred.is_placed
+
+
+def test_the_tilt_of_the_camera_is_guessed_or_given(run, released, walker_json, capsys):
+    guessed = run(walker_json(25), '--evaluate', released, '--focal', '1500')
+    assert 8 < guessed.tilt_deg < 35 and guessed.roll_deg == 0
+    assert f'the camera is taken to look down by {guessed.tilt_deg:g} and to lean by 0 degrees' in capsys.readouterr().out
+    given = run(walker_json(25), '--evaluate', released, '--tilt', '-3', '--roll', '4', '--overwrite')
+    assert (given.tilt_deg, given.roll_deg) == (-3, 4) and 'is taken to' not in capsys.readouterr().out
 
 
 # all people
@@ -290,7 +337,7 @@ def crossing_json(folder, frames=30):
 @pytest.mark.slow
 def test_all_people_are_lifted_and_two_who_cross_keep_their_numbers(run, tmp_path, lifter, capsys):
     path = crossing_json(tmp_path)
-    motions = run(path, '--person', 'all', '--video', 'gif')
+    motions = run(path, '--person', 'all', '--video', 'gif', '--root', 'centre')
     out, said = tmp_path / 'out', capsys.readouterr()
     own = [f'motion_{number}.{kind}' for number in (0, 1) for kind in ('npz', 'json', 'bvh')]
     assert sorted(each.name for each in out.iterdir()) == sorted([*own, 'motion.html', 'motion.gif'])
@@ -308,8 +355,9 @@ def test_all_people_are_lifted_and_two_who_cross_keep_their_numbers(run, tmp_pat
 
 def test_a_persons_files_with_all_are_those_of_this_person_alone(run, tmp_path):
     path = crossing_json(tmp_path)
-    run(path, '--person', 'all')
-    run(path, '--person', '1', '--output', tmp_path / 'one')
+    level = ('--tilt', '0', '--roll', '0')      # else the angles are guessed from both people
+    run(path, '--person', 'all', *level)
+    run(path, '--person', '1', '--output', tmp_path / 'one', *level)
     for kind in ('npz', 'json', 'bvh'):
         assert (tmp_path / 'out' / f'motion_1.{kind}').read_bytes() == (tmp_path / 'one' / f'motion.{kind}').read_bytes()
 
@@ -319,7 +367,7 @@ def test_files_of_one_person_and_of_all_are_not_mixed(run, refusal, tmp_path, ca
     run(path, '--person', 'all')
     capsys.readouterr()
     assert 'exists already' in refusal(path)
-    run(path, '--overwrite')
+    run(path, '--overwrite', '--root', 'centre')
     warnings = capsys.readouterr().err.splitlines()
     assert len(warnings) == 6 and warnings[0] == f'warning: {tmp_path / "out" / "motion_0.bvh"} is from an earlier run'
 
@@ -360,7 +408,8 @@ REFUSED = [(['--fov', '0'], "'0': give from 1 to 170 degrees"), (['--focal', '0'
            (['--size', '640x481'], 'clip.json says 640x480'), (['--fps', '0'], '0 frames per second is not a frame rate'),
            (['--fps', '1e-5'], 'give --fps from 0.01 to 10,000'), (['--fps', '1e9'], 'is not a valid frame rate'),
            (['--min_confidence', 'much'], "'much' is not a finite number"),
-           (['--tilt', '91'], "'91': give from -90 (straight up) to 90 (straight down)"),
+           (['--tilt', '91'], "'91': give from -90 to 90 degrees"), (['--roll', '-91'], "'-91': give from -90 to 90"),
+           (['--root', 'middle'], "invalid choice: 'middle'"),
            (['--evaluate', 'none.tar'], 'none.tar is no file'),
            (['--input', 'none.json'], 'none.json is neither a file nor a folder'),
            (['--format', 'coco19'], "invalid choice: 'coco19'"), (['--output', __file__], 'is a file; give a folder')]

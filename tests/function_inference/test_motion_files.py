@@ -10,7 +10,8 @@ from common.errors import InputError
 from common.files.atomic import written_whole
 from common.skeleton import H36M_16
 from function_inference.motion import Motion, at_constant_rate, in_sight, nearest_frames
-from function_inference.motion_files import level, require_motion, upright, write_bvh, write_json, write_npz
+from function_inference.motion_files import require_motion, write_bvh, write_json, write_npz
+from function_inference.room import upright
 from motions import BONES, FACING, motion_of, posed, random_motion, turned
 
 WRITERS = pytest.mark.parametrize('write', [write_npz, write_json, write_bvh])
@@ -84,51 +85,28 @@ def test_npz_holds_the_motion_and_the_skeleton_without_pickles(tmp_path):
 
 
 def test_json_holds_the_motion_and_its_units(tmp_path):
-    motion = random_motion()
+    path = np.random.default_rng(1).normal(0, 3, (12, 3)).astype(np.float32)
+    motion = random_motion()._replace(root_cam=path, tilt_deg=12., roll_deg=-3.)
     write_json(tmp_path / 'it.json', motion)
     read = json.loads((tmp_path / 'it.json').read_text())
     assert (read['joints'], read['parents']) == (list(H36M_16.names), list(H36M_16.parents))
     assert (read['fps'], read['width'], read['height'], read['person'], read['frames']) == (25, 640, 480, 'person 0', 12)
     assert np.abs(np.array(read['pose3d_rel']) - motion.pose3d_rel).max() < 5.1e-5
     assert np.abs(np.array(read['pose2d_px']) - motion.pose2d_px).max() < 5.1e-3
-    assert np.allclose(read['time'], np.arange(12) / 25)
+    assert np.allclose(read['time'], np.arange(12) / 25) and (read['tilt_deg'], read['roll_deg']) == (12, -3)
+    assert np.abs(np.array(read['root_cam']) - motion.root_cam).max() < 5.1e-5 and 'hip' in read['units']['root_cam']
     assert np.array_equal(read['guessed'], motion.guessed) and read['guessed'][0][0] is False
     assert 'metres' in read['units']['pose3d_rel'] and 'y down' in read['units']['pose3d_rel']
 
 
-# The upright frame
-
-def test_upright_is_up_on_the_floor_and_not_mirrored():
-    pose3d = dict(zip(H36M_16.names, upright(np.stack([FACING, turned(90)])).swapaxes(0, 1)))
-    assert (pose3d['Head'][:, 1] > 1.5).all() and np.allclose(pose3d['LFoot'][:, 1], 0, atol=1e-6)
-    assert pose3d['LWrist'][0, 0] > .1 > pose3d['RWrist'][0, 0]            # the person faces us: their left is on our right
-    assert pose3d['LWrist'][1, 2] < -.1 < pose3d['RWrist'][1, 2]           # turned to their left: the left hand is away from us
-    assert np.isclose(np.linalg.det(level(np.eye(3))), 1)
-
-
-def test_every_frame_stands_on_the_floor():
-    pose3d = random_motion().pose3d_rel
-    assert np.allclose(upright(pose3d)[..., 1].min(axis=1), 0, atol=1e-7)
-    assert np.allclose(np.ptp(upright(pose3d)[..., 1], axis=1), np.ptp(pose3d[..., 1], axis=1))
-
-
-@pytest.mark.parametrize('tilt_deg', [-20, 35])
-def test_a_tilted_camera_is_levelled(tilt_deg):
-    """A camera that looks down by an angle sees the vertical lean towards it by the same angle."""
-    axis_up = np.array([0, -np.cos(np.radians(tilt_deg)), -np.sin(np.radians(tilt_deg))])
-    assert np.allclose(level(axis_up, tilt_deg), [0, 1, 0])
-    seen = FACING @ Rotation.from_euler('x', tilt_deg, degrees=True).as_matrix().T
-    assert np.allclose(upright(seen[None], tilt_deg), upright(FACING[None]), atol=1e-9)
-
-
 # BVH
 
-@pytest.mark.parametrize('tilt_deg', [0, 15])
-def test_bvh_keeps_every_direction_and_the_median_lengths(tmp_path, tilt_deg):
-    motion = random_motion(frames=30)
-    write_bvh(tmp_path / 'it.bvh', motion, tilt_deg)
+@pytest.mark.parametrize('angles', [(0, 0), (15, -8)])
+def test_bvh_keeps_every_direction_and_the_median_lengths(tmp_path, angles):
+    motion = random_motion(frames=30)._replace(tilt_deg=angles[0], roll_deg=angles[1])
+    write_bvh(tmp_path / 'it.bvh', motion)
     places, _ = played(tmp_path / 'it.bvh')
-    expected = -H36M_16.bone_matrix @ upright(motion.pose3d_rel, tilt_deg)
+    expected = -H36M_16.bone_matrix @ upright(motion)
     lengths_cm = 100 * np.median(np.linalg.norm(expected, axis=-1), axis=0)
     for number, (name, vectors) in enumerate(bones_of(places).items()):
         assert np.abs(unit(vectors) - unit(expected[:, number])).max() < 2e-5, name
@@ -136,13 +114,13 @@ def test_bvh_keeps_every_direction_and_the_median_lengths(tmp_path, tilt_deg):
 
 
 def test_bvh_of_constant_bones_is_the_motion_itself_in_centimetres(tmp_path):
-    motion = motion_of([turned(angle) for angle in range(0, 90, 10)], fps=50)
+    path = np.linspace((0, .2, 5), (1, .2, 4), 9)
+    motion = motion_of([turned(angle) for angle in range(0, 90, 10)], fps=50, root_cam=path)
     write_bvh(tmp_path / 'it.bvh', motion)
     places, _ = played(tmp_path / 'it.bvh')
-    expected_cm = 100 * upright(motion.pose3d_rel)
+    expected_cm = 100 * upright(motion)
     for number, name in enumerate(H36M_16.names):
-        expected = expected_cm[:, number] - expected_cm[:, 0] * [1, 0, 1]
-        assert np.abs(places[name] - expected).max() < 2e-3, name
+        assert np.abs(places[name] - expected_cm[:, number]).max() < 2e-3, name
     assert read_bvh(tmp_path / 'it.bvh')[-1] == pytest.approx(.02)
 
 
@@ -199,7 +177,7 @@ def test_degenerate_poses_keep_their_directions(tmp_path, pose):
         warnings.simplefilter('error')
         write_bvh(tmp_path / 'it.bvh', motion_of([pose, pose]))
     places, _ = played(tmp_path / 'it.bvh')
-    expected = unit(-H36M_16.bone_matrix @ upright(pose[None]))
+    expected = unit(-H36M_16.bone_matrix @ upright(motion_of([pose])))
     for number, (name, vectors) in enumerate(bones_of(places).items()):
         assert np.abs(unit(vectors) - expected[:, number]).max() < 2e-5, name
 
@@ -209,7 +187,7 @@ def test_a_frame_in_which_all_joints_coincide_leaves_the_others_intact(tmp_path)
     write_bvh(tmp_path / 'it.bvh', motion)
     places, _ = played(tmp_path / 'it.bvh')
     assert all(np.isfinite(place).all() for place in places.values())
-    assert np.abs(places['LFoot'][[0, 2]] - 100 * upright(motion.pose3d_rel)[[0, 2], H36M_16.joints('LFoot')[0]]).max() < 2e-3
+    assert np.abs(places['LFoot'][[0, 2]] - 100 * upright(motion)[[0, 2], H36M_16.joints('LFoot')[0]]).max() < 2e-3
 
 
 # Uneven frames
@@ -217,7 +195,8 @@ def test_a_frame_in_which_all_joints_coincide_leaves_the_others_intact(tmp_path)
 def uneven():
     """A person who turns by 90 degrees a second; at 10 frames per second, the frames 2 to 4 and 7 are missing."""
     time = np.array([0, 1, 5, 6, 8, 9]) / 10
-    return motion_of([turned(90 * each) for each in time], fps=10.)._replace(time=time)
+    path = time[:, None] * [1, 0, .5] + [0, 0, 5]
+    return motion_of([turned(90 * each) for each in time], fps=10., root_cam=path)._replace(time=time)
 
 
 def test_uneven_frames_are_interpolated_at_a_constant_rate():
@@ -225,7 +204,7 @@ def test_uneven_frames_are_interpolated_at_a_constant_rate():
     assert np.allclose(found.time, np.arange(10) / 10)
     assert nearest_frames(uneven()).tolist() == [0, 1, 1, 1, 2, 2, 3, 3, 4, 5]
     assert np.array_equal(found.guessed, uneven().guessed[nearest_frames(uneven())])
-    for field in ('pose3d_rel', 'pose2d_px'):
+    for field in ('pose3d_rel', 'pose2d_px', 'root_cam'):
         before, after = getattr(uneven(), field), getattr(found, field)
         assert after.dtype == np.float32 and np.allclose(after[[0, 1, 5, 6, 8, 9]], before, atol=1e-6)
         assert np.allclose(after[3], (before[1] + before[2]) / 2, atol=1e-6)
@@ -268,7 +247,8 @@ def test_one_frame_is_enough(tmp_path, write):
 @WRITERS
 @pytest.mark.parametrize('broken', [dict(fps=0.), dict(fps=float('nan')), dict(pose3d_rel=np.full((2, 16, 3), np.nan)),
                                     dict(pose2d_px=np.full((2, 16, 2), np.inf)), dict(pose3d_rel=np.zeros((0, 16, 3))),
-                                    dict(time=np.array([0., 0.])), dict(time=np.array([0., np.nan]))],
+                                    dict(time=np.array([0., 0.])), dict(time=np.array([0., np.nan])),
+                                    dict(root_cam=np.full((2, 3), np.nan))],
                          ids=str)
 def test_an_invalid_motion_is_refused_and_an_older_file_is_kept(tmp_path, write, broken):
     (tmp_path / 'it').write_text('as it was')

@@ -11,12 +11,15 @@ import pytest
 
 from common.errors import InputError
 from common.skeleton import H36M_16
-from function_inference.motion_files import upright
+from function_inference.room import upright
 from function_inference.page import write_page
 from motions import FACING, motion_of, random_motion
 from utils.pictures.drawing import LEFT, RIGHT, bone_colours
 
 BROWSER = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
+
+
+PATH = np.linspace((-1, .3, 5), (1, .5, 4), 12).astype(np.float32)
 
 
 class Scripts(HTMLParser):
@@ -40,24 +43,25 @@ class Scripts(HTMLParser):
             self.scripts[-1] += data
 
 
-def page_of(tmp_path, *motions, tilt_deg=0.0):
+def page_of(tmp_path, *motions):
     """(the page, the content of its JSON)."""
-    write_page(tmp_path / 'it.html', motions, tilt_deg)
+    write_page(tmp_path / 'it.html', motions)
     page = (tmp_path / 'it.html').read_text(encoding='utf-8')
     data, _ = Scripts(page).scripts
     return page, json.loads(data)
 
 
 def test_the_page_holds_the_motion(tmp_path):
-    motion = random_motion()
-    _, data = page_of(tmp_path, motion, tilt_deg=12)
-    expected_mm = 1000 * motion.pose3d_rel * [1, -1, -1]
+    motion = random_motion()._replace(tilt_deg=12., roll_deg=-5., root_cam=PATH)
+    _, data = page_of(tmp_path, motion)
+    expected_mm = 1000 * (motion.pose3d_rel + PATH[:, None])
     person, = data['people']
     assert np.abs(np.reshape(person['pose3d_mm'], (12, 16, 3)) - expected_mm).max() <= .501
     assert np.abs(np.reshape(person['pose2d_px'], (12, 16, 2)) - motion.pose2d_px).max() <= .0501
     assert [set(joints) for joints in person['guessed']] == [set(np.flatnonzero(joints)) for joints in motion.guessed]
     assert (person['name'], person['first'], person['last']) == ('person 0', 0, 11)
-    assert (data['fps'], data['width'], data['height'], data['title'], data['tilt']) == (25, 640, 480, 'person 0', 12)
+    assert (data['fps'], data['width'], data['height'], data['title']) == (25, 640, 480, 'person 0')
+    assert (data['tilt'], data['roll'], person['placed']) == (12, -5, True)
 
 
 def test_the_page_holds_all_people_and_when_they_are_in_sight(tmp_path):
@@ -112,11 +116,11 @@ def test_an_invalid_motion_is_refused(tmp_path):
 
 # In a browser
 
-def in_browser(tmp_path, motions, program, tilt_deg=0.0):
+def in_browser(tmp_path, motions, program):
     """Return value, in headless Chromium, of `program`: the body of a JavaScript function that runs after the page's own."""
     if not BROWSER:
         pytest.skip('no Chromium here')
-    page, _ = page_of(tmp_path, *motions, tilt_deg=tilt_deg)
+    page, _ = page_of(tmp_path, *motions)
     program = ('<script>document.body.dataset.result = JSON.stringify((() => {'
                f'try {{ {program} }} catch (error) {{ return String(error); }} }})());</script></body>')
     (tmp_path / 'it.html').write_text(page.replace('</body>', program), encoding='utf-8')
@@ -128,9 +132,9 @@ def in_browser(tmp_path, motions, program, tilt_deg=0.0):
 
 def test_in_a_browser_all_controls_work(tmp_path):
     """Drawing, keys, mouse, sliders and buttons, in one test as a browser takes seconds to start."""
-    motion = random_motion()
-    seen = in_browser(tmp_path, [motion], tilt_deg=20, program='''
-        const seen = {playing: player.playing, title: document.title, tilt: tilt.value, pose: uprightPose(people[0], 3, 20)};
+    motion = random_motion()._replace(tilt_deg=20., roll_deg=-5., root_cam=PATH)
+    seen = in_browser(tmp_path, [motion], program='''
+        const seen = {playing: player.playing, title: document.title, tilt: tilt.value, poses: scene.poses[0]};
         const key = (key, options) =>
             document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, ...options}));
         const frame = () => { const text = element('time').value; return Number(text.match(/frame (\\d+) of 12/)[1]); };
@@ -157,17 +161,17 @@ def test_in_a_browser_all_controls_work(tmp_path):
         seen.turned = [view.yaw - before.yaw, view.pitch - before.pitch];
         space.dispatchEvent(new WheelEvent('wheel', {deltaY: -300, cancelable: true})); seen.zoom = view.zoom;
         element('camera').click(); seen.camera = [view.yaw, view.pitch];
-        const [right, , near] = [[1000, 0, 0], [0, 0, 0], [0, 0, 1000]].map(projection(400, 400));
+        const [right, , near] = [[1000, 0, 0], [0, 0, 0], [0, 0, 1000]].map(projection(400, 400, 3));
         seen.right = right[0]; seen.nearness = near[2];
         element('play').click(); seen.again = player.playing;
         return seen;''')
     assert isinstance(seen, dict), seen
     assert seen['playing'] and seen['paused'] and seen['again'] and seen['title'] == 'person 0' and seen['tilt'] == '20'
-    assert np.abs(np.array(seen['pose']) - 1000 * upright(motion.pose3d_rel, 20)[3]).max() < 2
+    assert np.abs(np.array(seen['poses']) - 1000 * upright(motion)).max() < 2
     assert seen['frames'] == [1, 2, 12, 12, 11, 12, 12, 5]
     assert seen['colours'] == [[True, True], [True, True]]
     assert seen['turned'] == pytest.approx([.5, .1]) and seen['zoom'] == pytest.approx(np.exp(.5))
-    assert seen['camera'] == pytest.approx([0, np.radians(20)]) and seen['right'] > 200 and seen['nearness'] > 0
+    assert seen['camera'] == pytest.approx([0, np.radians(20)]) and seen['right'] > 0 and seen['nearness'] > 0
 
 
 def test_in_a_browser_a_single_pose_can_be_turned_but_not_played(tmp_path):

@@ -107,7 +107,7 @@ def test_the_description_of_a_person():
 
 def test_joints_that_are_seen_are_kept():
     joints = walker((0, 0), (3, 1))
-    pose2d_px, guessed = complete(track(joints), FRAMES, .3)
+    pose2d_px, guessed, _ = complete(track(joints), FRAMES, .3)
     assert pose2d_px.dtype == np.float32 and not guessed.any()
     np.testing.assert_allclose(pose2d_px, joints[..., :2], rtol=1e-6, atol=1e-4)
 
@@ -117,7 +117,8 @@ def test_missing_and_uncertain_joints_are_interpolated_in_time_and_marked():
     damaged = joints.copy()
     damaged[10:20, WRIST] = 0
     damaged[25, WRIST] = 999, 999, .29
-    pose2d_px, guessed = complete(track(damaged), FRAMES, .3)
+    pose2d_px, guessed, weights = complete(track(damaged), FRAMES, .3)
+    np.testing.assert_array_equal(weights, np.where(guessed, 0, joints[..., 2]))
     assert sorted(zip(*np.nonzero(guessed))) == [(frame, WRIST) for frame in (*range(10, 20), 25)]
     np.testing.assert_allclose(pose2d_px, joints[..., :2], atol=1e-3)      # the wrist moved with constant velocity
 
@@ -127,14 +128,14 @@ def test_a_hidden_hand_moves_with_the_hip():
     joints[..., 0] += 30 * np.sin(np.arange(FRAMES) / 5)[:, None]          # with changing velocity
     damaged = joints.copy()
     damaged[30:, WRIST] = 0
-    pose2d_px, _ = complete(track(damaged), FRAMES, .3)
+    pose2d_px, _, _ = complete(track(damaged), FRAMES, .3)
     np.testing.assert_allclose(pose2d_px, joints[..., :2], atol=1e-3)
 
 
 def test_missing_frames_are_interpolated_and_the_ends_are_held():
     joints = walker((100, 100), (3, 1))
     kept = np.array([5, 6, 7, 20, 30])
-    pose2d_px, guessed = complete(Track(kept, joints[kept]), FRAMES, .3)
+    pose2d_px, guessed, _ = complete(Track(kept, joints[kept]), FRAMES, .3)
     np.testing.assert_array_equal(guessed, ~np.isin(np.arange(FRAMES), kept)[:, None].repeat(16, 1))
     np.testing.assert_allclose(pose2d_px[5:31], joints[5:31, :, :2], atol=1e-3)
     np.testing.assert_allclose(pose2d_px[:5], joints[[5] * 5, :, :2], atol=1e-3)
@@ -144,8 +145,9 @@ def test_missing_frames_are_interpolated_and_the_ends_are_held():
 def test_a_joint_of_low_confidence_in_every_frame_is_taken_as_detected():
     joints = walker((100, 100), (1, 1))
     joints[:, WRIST, 2] = .1
-    pose2d_px, guessed = complete(track(joints), FRAMES, .3)
+    pose2d_px, guessed, weights = complete(track(joints), FRAMES, .3)
     np.testing.assert_allclose(pose2d_px, joints[..., :2], atol=1e-3)
+    np.testing.assert_array_equal(weights, joints[..., 2])
     assert guessed[:, WRIST].all() and guessed.sum() == FRAMES
     assert not complete(track(joints), FRAMES, 0)[1].any()
 
@@ -159,7 +161,7 @@ def test_a_joint_that_is_never_found_is_named():
 def test_a_wrist_that_is_never_found_gets_a_place_and_is_marked():
     joints = walker((0, 0), (1, 1))
     joints[:, WRIST] = 0
-    pose2d_px, guessed = complete(track(joints), FRAMES, .3)
+    pose2d_px, guessed, _ = complete(track(joints), FRAMES, .3)
     assert guessed[:, WRIST].all() and guessed.sum() == FRAMES and np.isfinite(pose2d_px).all()
     np.testing.assert_allclose(np.delete(pose2d_px, WRIST, 1), np.delete(joints[..., :2], WRIST, 1), atol=1e-3)
 
