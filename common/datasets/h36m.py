@@ -35,9 +35,9 @@ def pose2d_h36m_path(data_root, keypoints):
 
 
 def make_2d_h36m(keypoints):
-    """The command that makes the file of 2D poses; ground-truth 2D is made together with the 3D poses."""
+    """The command that makes the file of 2D poses where the file of 3D poses is there."""
     if keypoints == GT:
-        return MAKE_3D_H36M
+        return 'python3 data/prepare_data_h36m.py --from-prepared'
     return f'python3 data/prepare_data_2d_h36m.py --keypoints {keypoints}'
 
 

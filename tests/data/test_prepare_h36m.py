@@ -6,10 +6,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 from scipy.io import savemat
 
 import builders
 from builders import positions
+from common.datasets.h36m import load_h36m_test
 from data import prepare_data_h36m
 from refusals import refused
 
@@ -43,6 +45,104 @@ def test_the_original_files_give_what_the_archive_gives(tiny_sources, tiny_root,
         np.testing.assert_equal(positions(tmp_path, name, key), positions(tiny_root, name, key))
 
 
+def prepared(tmp_path, *arguments):
+    """What a command writes into a data root of its own."""
+    prepare_data_h36m.main([*map(str, arguments), '--data_root', str(tmp_path / 'root')])
+    return tmp_path / 'root'
+
+
+def require_same(root, tiny_root):
+    for name, key in (('3d_h36m', 'positions_3d'), ('2d_h36m_gt', 'positions_2d')):
+        np.testing.assert_equal(positions(root, name, key), positions(tiny_root, name, key))
+
+
+def test_an_unpacked_archive_is_read(tiny_sources, tiny_root, tmp_path):
+    with zipfile.ZipFile(tiny_sources / 'h36m.zip') as archive:
+        archive.extractall(tmp_path / 'unpacked')
+    (tmp_path / 'unpacked' / WALKING).with_name('._Walking 1.h5').write_bytes(b'of a Mac')
+    require_same(prepared(tmp_path, '--from-archive', tmp_path / 'unpacked' / 'h36m'), tiny_root)
+
+
+@pytest.mark.parametrize('before', ['h36m/', '', 'Downloads/h36m copy/'])
+def test_an_archive_made_on_a_mac_is_read(tiny_sources, tiny_root, tmp_path, before):
+    """It has a hidden twin of each file, and holds whatever folder the user had selected."""
+    with zipfile.ZipFile(tiny_sources / 'h36m.zip') as old, zipfile.ZipFile(tmp_path / 'mac.zip', 'w') as new:
+        new.writestr(f'{before}.DS_Store', b'Mac OS X')
+        for info in old.infolist():
+            if info.filename.endswith('.h5'):
+                name = Path(before) / info.filename.removeprefix('h36m/')
+                new.writestr(str(name), old.read(info))
+                new.writestr(f'__MACOSX/{name.parent}/._{name.name}', b'Mac OS X')
+        new.writestr(f'{before}S5/MyPoses/3D_positions/._Walking 1.h5', b'Mac OS X')
+    require_same(prepared(tmp_path, '--from-archive', tmp_path / 'mac.zip'), tiny_root)
+
+
+# Ground truth from 3D that was prepared before
+
+def changed_3d(tiny_root, path, change):
+    """data_3d_h36m.npz in which `change` was applied to the table."""
+    table = positions(tiny_root, '3d_h36m', 'positions_3d')
+    change(table)
+    np.savez_compressed(path, positions_3d=table)
+    return path
+
+
+def test_2d_is_made_of_the_3d_in_place(tiny_root, tmp_path):
+    root = builders.with_3d(tiny_root, tmp_path / 'root')
+    before = (root / 'data' / 'data_3d_h36m.npz').read_bytes()
+    require_same(prepared(tmp_path, '--from-prepared'), tiny_root)
+    assert (root / 'data' / 'data_3d_h36m.npz').read_bytes() == before
+
+
+def test_videopose3ds_file_of_another_place_is_copied_too(tiny_root, tmp_path):
+    """It may lack the corrupted recording, and have more subjects."""
+    def as_videopose3d(table):
+        del table['S11']['Directions']
+        table['S2'] = {'Walking': np.zeros((5, 32, 3), np.float32)}
+    path = changed_3d(tiny_root, tmp_path / 'theirs.npz', as_videopose3d)
+    root, table = prepared(tmp_path, '--from-prepared', path), positions(tiny_root, '2d_h36m_gt', 'positions_2d')
+    del table['S11']['Directions']
+    np.testing.assert_equal(positions(root, '2d_h36m_gt', 'positions_2d'), table)
+    assert 'Directions' not in positions(root, '3d_h36m', 'positions_3d')['S11']
+    read = load_h36m_test(root)
+    assert torch.equal(read.pose2d, load_h36m_test(tiny_root).pose2d)
+
+
+def _without_walking(table):
+    del table['S9']['Walking']
+
+
+def _in_millimetres(table):
+    table['S5']['Photo'] *= 1000
+
+
+def _with_17_joints(table):
+    table['S5']['Photo'] = table['S5']['Photo'][:, :17]
+
+
+def _flat(table):
+    table['S5'] = table['S5']['Photo']
+
+
+def _as_lists(table):
+    table['S5']['Photo'] = table['S5']['Photo'].tolist()
+
+
+@pytest.mark.parametrize('change, message', [
+    (_without_walking, 'holds 29 sequences of S9 where 30 are needed (Walking 1 of 2)'),
+    (_in_millimetres, 'S5 Photo holds coordinates up to'), (_as_lists, 'S5 Photo holds no poses'),
+    (_flat, 'holds no dict subject'), (_with_17_joints, 'S5 Photo holds no poses of shape (frames, 32, 3)')])
+def test_another_table_of_3d_is_refused(tiny_root, tmp_path, capsys, change, message):
+    path = changed_3d(tiny_root, tmp_path / 'other.npz', change)
+    line = refused(capsys, prepare_data_h36m, '--from-prepared', path, '--data_root', tmp_path / 'root')
+    assert message in line and str(path) in line and not (tmp_path / 'root').exists()
+
+
+def test_without_prepared_3d_the_missing_file_is_named(tmp_path, capsys):
+    line = refused(capsys, prepare_data_h36m, '--from-prepared', '--data_root', tmp_path)
+    assert f'{tmp_path / "data" / "data_3d_h36m.npz"} is missing' in line
+
+
 def test_ground_truth_2d_is_the_projection(tiny_root):
     positions_3d = positions(tiny_root, '3d_h36m', 'positions_3d')
     positions_2d = positions(tiny_root, '2d_h36m_gt', 'positions_2d')
@@ -62,7 +162,8 @@ def test_output_that_cannot_be_written(tiny_sources, tmp_path, capsys):
     assert f'data_3d_h36m.npz cannot be written: {tmp_path / "data"} is not a folder' in line
 
 
-@pytest.mark.parametrize('arguments', [[], ['--from-archive', 'a.zip', '--from-source', 'b']])
+@pytest.mark.parametrize('arguments', [[], ['--from-archive', 'a.zip', '--from-source', 'b'],
+                                       ['--from-prepared', '--from-source', 'b']])
 def test_exactly_one_of_archive_and_source_must_be_given(capsys, arguments):
     with pytest.raises(SystemExit) as stopped:
         prepare_data_h36m.main(arguments)
@@ -177,6 +278,9 @@ def test_a_mat_file_of_another_layout_is_named(source_tree, tmp_path, capsys):
 def test_a_missing_or_incomplete_source_folder_is_refused(source_tree, tmp_path, capsys):
     line = refused(capsys, prepare_data_h36m, '--from-source', tmp_path / 'absent', '--data_root', tmp_path)
     assert 'absent is not a folder' in line
+    (tmp_path / 'other').mkdir()
+    line = refused(capsys, prepare_data_h36m, '--from-source', tmp_path / 'other', '--data_root', tmp_path)
+    assert 'other is a folder without S1/MyPoseFeatures/D3_Positions/*.cdf.mat' in line
     (source_tree / 'S6' / 'MyPoseFeatures' / 'D3_Positions' / 'Eating.cdf.mat').unlink()
     line = refused(capsys, prepare_data_h36m, '--from-source', source_tree, '--data_root', tmp_path)
     assert 'holds 29 sequences of S6 where 30 are needed (Eating 1 of 2)' in line

@@ -37,6 +37,8 @@ def test_the_commands_as_typed(tiny_sources, tmp_path):
 @pytest.mark.parametrize('command, arguments, output', [
     (prepare_data_h36m, ['--from-archive', 'h36m.zip'], 'data/data_3d_h36m.npz'),
     (prepare_data_h36m, ['--from-archive', 'h36m.zip'], 'data/data_2d_h36m_gt.npz'),
+    (prepare_data_h36m, ['--from-prepared', 'data_3d_h36m.npz'], 'data/data_3d_h36m.npz'),
+    (prepare_data_h36m, ['--from-prepared'], 'data/data_2d_h36m_gt.npz'),
     (prepare_data_2d_h36m, ['--keypoints', 'hr'], 'data/data_2d_h36m_hr.npz'),
     (prepare_data_3dhp, [], 'data_extra/test_set/test_3dhp.npz')])
 def test_existing_output_is_not_overwritten(tmp_path, capsys, command, arguments, output):
@@ -48,7 +50,7 @@ def test_existing_output_is_not_overwritten(tmp_path, capsys, command, arguments
 
 
 @pytest.mark.parametrize('command, flags, message', [
-    (prepare_data_h36m, ['--from-archive'], 'is a folder; --from-archive takes the path of h36m.zip'),
+    (prepare_data_h36m, ['--from-archive'], 'is a folder without S1/MyPoses/3D_positions/*.h5'),
     (prepare_data_2d_h36m, ['--keypoints', 'cpn_ft_h36m_dbb', '--source'], 'is a folder where VideoPose3D'),
     (prepare_data_3dhp, ['--source'], 'is a folder where SPIN')])
 def test_a_folder_where_a_file_belongs(tiny_root, tmp_path, capsys, command, flags, message):

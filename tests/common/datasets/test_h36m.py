@@ -139,7 +139,8 @@ def test_a_missing_2d_file_names_its_command(tmp_path, tiny_root, keypoints):
     path = 'data/data_3d_h36m.npz'
     (tmp_path / 'data').mkdir()
     (tmp_path / path).symlink_to(tiny_root / path)
-    command = MAKE_3D if keypoints == 'gt' else f'python3 data/prepare_data_2d_h36m.py --keypoints {keypoints}'
+    command = ('python3 data/prepare_data_h36m.py --from-prepared' if keypoints == 'gt' else
+               f'python3 data/prepare_data_2d_h36m.py --keypoints {keypoints}')
     message = refusal(read_h36m, tmp_path, keypoints)
     assert f'data_2d_h36m_{keypoints}.npz is missing' in message and message.endswith(f'{command} --data_root {tmp_path}')
 
