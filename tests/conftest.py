@@ -14,6 +14,7 @@ from data import prepare_data_2d_h36m, prepare_data_h36m
 from data_extra import prepare_data_3dhp, prepare_data_3dpw
 from places import ROOT, SHARED
 from sequences_3dpw import two_records, write_record
+from trainers import few_poses
 
 
 def pytest_collection_modifyitems(items):
@@ -53,6 +54,18 @@ def tiny_root(tiny_sources, tmp_path_factory):
 @pytest.fixture(scope='session')
 def records_3dpw():
     return two_records()
+
+
+@pytest.fixture(scope='session')
+def training(tiny_root):
+    """A PoseSet: a third of S1's tiny poses."""
+    return few_poses(tiny_root)[0]
+
+
+@pytest.fixture(scope='session')
+def tests(tiny_root):
+    """EvaluationSets: S9's tiny poses of walking, and 3DHP's."""
+    return few_poses(tiny_root)[1]
 
 
 @pytest.fixture(scope='session')

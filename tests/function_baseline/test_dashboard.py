@@ -12,7 +12,6 @@ from function_baseline.arguments import baseline_parser
 from function_poseaug.arguments import poseaug_parser
 from models_baseline import build_lifter
 from run_reading import values
-from trainers import few_poses
 from utils.runs.run_directory import plain_arguments
 from utils.runs.score_names import SCORE_COLUMNS
 
@@ -30,16 +29,6 @@ class Offset(nn.Module):
     def forward(self, pose2d):
         return self.answers[torch.cdist(pose2d.flatten(1), self.questions,
                                         compute_mode='donot_use_mm_for_euclid_dist').argmin(1)]
-
-
-@pytest.fixture(scope='module')
-def training(tiny_root):
-    return few_poses(tiny_root)[0]
-
-
-@pytest.fixture(scope='module')
-def tests(tiny_root):
-    return few_poses(tiny_root)[1]
 
 
 def test_an_epoch_of_the_baseline_looks_at_its_lifter(training, tests):

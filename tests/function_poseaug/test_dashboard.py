@@ -25,21 +25,10 @@ from models_baseline import build_lifter
 from models_poseaug.augmentor import Augmentor, draw_noise
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from run_reading import values
-from trainers import few_poses
 from utils.gradients import adam
 from utils.seeding import generator
 
 ROW = (50., 40., 80., 60.)
-
-
-@pytest.fixture(scope='module')
-def training(tiny_root):
-    return few_poses(tiny_root)[0]
-
-
-@pytest.fixture(scope='module')
-def tests(tiny_root):
-    return few_poses(tiny_root)[1]
 
 
 @pytest.fixture(scope='module')
