@@ -3,6 +3,7 @@ import math
 
 from common.skeleton import H36M_16
 from function_baseline import dashboard, scores
+from function_baseline.arguments import baseline_parser
 from function_baseline.batches import shuffled_batches
 from function_baseline.held_out import NO_SCORE, keep_best_held_out
 from function_baseline.start import starting_lifter
@@ -11,7 +12,7 @@ from utils import interrupts
 from utils.gradients import adam, set_learning_rate
 from utils.pictures.drawing import save_curves
 from utils.runs.checkpoint import BASELINE_BEST, BASELINE_KEY, load_adam, load_network, snapshot_name, take_over
-from utils.runs.run_directory import RunDirectory, baseline_stamp, trained_bytes, weight_bytes
+from utils.runs.run_directory import RunDirectory, baseline_stamp, plain_arguments, trained_bytes, weight_bytes
 from utils.runs.score_names import SCORE_COLUMNS
 from utils.seeding import generator, seed_everything
 
@@ -101,7 +102,7 @@ def train_baseline(args, training, tests, device, resumed=None):
         run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'], _room(state, args))
     else:
         run = RunDirectory(args, baseline_stamp(), COLUMNS, room=_room(state, args))
-        run.summary(dashboard.start_summary(run.args), state.epoch)
+        run.summary(dashboard.start_summary(run.args, plain_arguments(baseline_parser('').parse_args([]))), state.epoch)
     while state.epoch < args.epochs:
         state.epoch += 1
         loss = _train_epoch(state, args, training, device)

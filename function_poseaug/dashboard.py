@@ -5,7 +5,7 @@ from function_baseline.dashboard import (ERRORS, JOINTS, SAMPLE, SCORES, SET_NAM
                                          joint_errors, merged, scalars)
 from function_poseaug.statistics import captions, quantities, sample_augmentations
 from function_poseaug.steps import HEALTH, KEPT_SHARE, inside_image
-from utils.pictures.sheets import augmentation_figure
+from utils.pictures.sheets import NARROW, augmentation_figure
 from utils.runs.score_names import TAGS
 
 SHOWN = 2          # poses whose augmentation is drawn
@@ -52,7 +52,7 @@ def augmentation_image(sample):
     pose3d_cam, pose2d = ({stage: poses[:SHOWN].cpu().numpy() for stage, poses in stages.items()}
                           for stages in (sample.pose3d_cam, sample.pose2d))
     return figure_summary('augmentation/source_BA_BL_RT',
-                          augmentation_figure(pose3d_cam, pose2d, captions(sample)[:SHOWN], skeleton=sample.skeleton))
+                          augmentation_figure(pose3d_cam, pose2d, captions(sample)[:SHOWN], 1, NARROW, sample.skeleton))
 
 
 def histograms(sample):

@@ -9,7 +9,7 @@ from function_baseline.held_out import keep_best_held_out
 from function_baseline.train import supervised_pairs, train_lifter
 from function_poseaug import dashboard
 from function_poseaug.adversarial import FLUSH_EVERY, AdversarialEpoch, adversarial_epoch
-from function_poseaug.arguments import LEARNED, feedback_terms, loss_weights
+from function_poseaug.arguments import LEARNED, feedback_terms, loss_weights, poseaug_parser
 from function_poseaug.monitor import Collapsed, GameMonitor
 from function_poseaug.refresh import swapped_bones, templates_for
 from function_poseaug.restarts import go_back, heed, keep_last
@@ -18,7 +18,7 @@ from function_poseaug.without_game import SUBSTITUTES
 from utils import interrupts
 from utils.pictures.drawing import save_augmentation
 from utils.runs.checkpoint import POSEAUG_KEY, snapshot_name, take_over
-from utils.runs.run_directory import RunDirectory, poseaug_stamp
+from utils.runs.run_directory import RunDirectory, plain_arguments, poseaug_stamp
 from utils.runs.scalar_log import ScalarLog
 from utils.runs.score_names import SCORE_COLUMNS
 from utils.seeding import generator, seed_everything
@@ -58,7 +58,7 @@ def train_poseaug(args, training, tests, device, resumed=None):
 def _begun(state, args, tests, device, iterations):
     """Create the directory of a new run and evaluate the pretrained lifter; returns the RunDirectory."""
     run = RunDirectory(args, poseaug_stamp(), COLUMNS, preamble=str(state.game.lifter), room=room(state, args, iterations))
-    run.summary(start_summary(run.args, dashboard.LAYOUT), state.epoch)
+    run.summary(start_summary(run.args, plain_arguments(poseaug_parser('').parse_args([])), dashboard.LAYOUT), state.epoch)
     evaluate_pretrained(run, state, tests, device)
     return run
 

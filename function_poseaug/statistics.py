@@ -182,7 +182,7 @@ def captions(sample):
     turns = _turned(pose3d_cam['source'], pose3d_cam['BA'], sample.skeleton).mean(1).tolist()
     lengths = [(100 * sample.length_ratio).aminmax(dim=1)[place].tolist() for place in (0, 1)]
     depths = [root_depth_m(pose3d_cam[stage]).tolist() for stage in ('source', 'RT')]
-    return [dict(zip(STAGES, (f'{near:.1f} m away', f'bones turn {turn:.0f}°', f'{low:+.0f} to {high:+.0f} %',
+    return [dict(zip(STAGES, (f'{near:.1f} m away', f'turn {turn:.0f}°', f'{low:+.0f} to {high:+.0f} %',
                               f'{far:.1f} m away')))
             for near, turn, low, high, far in zip(depths[0], turns, *lengths, depths[1])]
 

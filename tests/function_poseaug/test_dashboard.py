@@ -1,5 +1,6 @@
 """What goes into PoseAug's event files beside scalars: read back, and made without touching the training."""
 import io
+import itertools
 import re
 import time
 
@@ -26,9 +27,11 @@ from models_poseaug.augmentor import Augmentor, draw_noise
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from run_reading import values
 from utils.gradients import adam
+from utils.pictures.sheets import NARROW, Lifted, augmentation_figure, hardness_figure
 from utils.seeding import generator
 
 ROW = (50., 40., 80., 60.)
+CAP_HEIGHT = .73     # of a capital letter, as a share of the font size
 
 
 @pytest.fixture(scope='module')
@@ -63,6 +66,23 @@ def test_images_are_drawn_in_colour_and_of_the_size_they_say(of_epoch):
         assert (pixels == 255).mean() > .5
         for colour in ((0, 0x72, 0xB2), (0xD5, 0x5E, 0)):
             assert (pixels == colour).all(-1).sum() > 20, tag
+
+
+def test_images_are_legible_400_pixels_wide_as_tensorboard_shows_them():
+    """No letter is lower than 9 pixels, none overlaps another, and none is cut off."""
+    stages, poses = ('source', 'BA', 'BL', 'RT'), np.zeros((4, 16, 3))
+    texts = [dict(source='10.6 m away', BA='turn 160°', BL='-17 to +116 %', RT='10.0 m away')] * 2
+    lifted = Lifted(poses[..., :2], poses, poses, np.full(4, 1340.))
+    spaces, images = dict.fromkeys(stages, poses[:2]), dict.fromkeys(stages, poses[:2, :, :2])
+    for figure in (augmentation_figure(spaces, images, texts, 1, NARROW), hardness_figure(lifted, lifted)):
+        figure.set_dpi(400 / figure.get_figwidth())
+        figure.canvas.draw()
+        drawn = [text for axes in figure.axes for text in axes.texts if text.get_text()]
+        drawn += [*figure.legends[0].get_texts(), figure.legends[0].get_title()]
+        boxes = [text.get_window_extent() for text in drawn]
+        assert min(text.get_fontsize() * figure.dpi / 72 for text in drawn) >= 9 / CAP_HEIGHT
+        assert all(0 <= box.x0 and box.x1 <= 400 and 0 <= box.y0 for box in boxes)
+        assert not [texts for texts in itertools.combinations(zip(boxes, drawn), 2) if texts[0][0].overlaps(texts[1][0])]
 
 
 def test_histograms_count_every_value_of_the_sample(of_epoch):
@@ -111,7 +131,7 @@ def test_every_chart_shows_scalars_that_are_written(training):
     torch.manual_seed(0)
     tags = written_tags(Game(Augmentor(), Discriminator3D(), Discriminator2D(), build_lifter('mlp', 1, 0.)), training)
     for layout in (baseline_dashboard.LAYOUT, poseaug_dashboard.LAYOUT):
-        summary = baseline_dashboard.start_summary({}, layout)
+        summary = baseline_dashboard.start_summary({}, {}, layout)
         value, = (value for value in summary.value if value.tag == 'custom_scalars__config__')
         categories = Layout.FromString(value.tensor.string_val[0]).category
         charts = [chart for category in categories for chart in category.chart]
@@ -128,7 +148,7 @@ def test_every_chart_shows_scalars_that_are_written(training):
 def test_tensorboard_reads_it_all_back(of_epoch, tmp_path):
     accumulator = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
     writer = EventsWriter(str(tmp_path / 'events'))
-    for step, summary in enumerate((baseline_dashboard.start_summary({'lr': 1e-3}), of_epoch,
+    for step, summary in enumerate((baseline_dashboard.start_summary({'lr': 1e-3}, {}), of_epoch,
                                     baseline_dashboard.end_summary())):
         writer.write_event(Event(wall_time=time.time(), step=step, summary=summary))
     writer.close()

@@ -230,4 +230,4 @@ def test_captions_say_what_each_stage_did(augmentor, poses, templates):
     low, high = (100 * sample.length_ratio[5]).aminmax()
     assert caption['BL'] == f'{low:+.0f} to {high:+.0f} %'
     assert caption['source'] == f'{sample.pose3d_cam["source"][5, 0, 2]:.1f} m away'
-    assert caption['BA'].startswith('bones turn ') and list(caption) == list(STAGES)
+    assert caption['BA'].startswith('turn ') and list(caption) == list(STAGES)

@@ -50,12 +50,13 @@ def save_figure(figure, folder, name, formats, dpi=150):
     return paths
 
 
-def side_legend(figure, ghost='', note='', loc='lower center'):
+def side_legend(figure, ghost='', note='', loc='lower center', fontsize=8):
     """Add a legend of the sides' colours, of the grey pose in the background (if `ghost` names it), and a `note`."""
     from matplotlib.lines import Line2D
     meanings = {**SIDE_NAMES, GHOST: ghost} if ghost else SIDE_NAMES
     lines = [Line2D([], [], color=colour, linewidth=2.5, label=name) for colour, name in meanings.items()]
-    figure.legend(handles=lines, loc=loc, ncols=len(lines), frameon=False, fontsize=8, title=note, title_fontsize=8)
+    figure.legend(handles=lines, loc=loc, ncols=len(lines), frameon=False, fontsize=fontsize, title=note,
+                  title_fontsize=fontsize, handlelength=1.4, columnspacing=1.4)
 
 
 def draw_3d(axes, pose3d_cam, title, skeleton=H36M_16):

@@ -5,6 +5,7 @@ poses are scaled to the image window, the smallest square of the image that cont
 tiles of a sheet are lines in the same axes: this takes milliseconds, fast enough during training, where one axes per
 tile takes a second.
 """
+import textwrap
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +15,12 @@ from utils.pictures.drawing import GHOST, bone_colours, bone_segments, new_figur
 
 CELL = 2.3          # width and height of a tile: 2 m, or the image window from -1 to 1, plus a margin
 BAR_METRES = .5
-VIEWS = ('camera view', 'side view,\ncamera at left', 'image, {:.0f} %\nof its width')
+VIEWS = ('camera view', 'side view,\ncamera left', 'image, {:.0f} %\nof its width')
 WINDOW_MARGIN = 1.1
-LEGEND_INCHES = .55
+TEXT = 9            # points of all texts
+TEXT_INCHES = .17   # height of a line
+LETTERS_PER_INCH = 14
+NARROW = 4          # inches: the width of a figure that stays legible 400 pixels wide, as TensorBoard shows it
 BLOCK_TILES = len(VIEWS) + .6    # height of a block in tiles: its views and the titles
 LINE_WIDTHS = (1.8, 1.8, 1.4)     # in points, per view: people are smaller in the image
 TILE_EDGES = (CELL / 2, CELL / 2, 1)
@@ -59,31 +63,33 @@ def image_window(flat):
     return np.clip((low + high) / 2, half - 1, 1 - half), half
 
 
-def augmentation_figure(pose3d_cam, pose2d, captions, blocks_across=2, cell_inches=1.1, skeleton=H36M_16):
+def augmentation_figure(pose3d_cam, pose2d, captions, blocks_across=2, width=None, skeleton=H36M_16):
     """Figure of N poses through the stages of augmentation: a block per pose, a column per stage.
 
     `pose3d_cam`: {stage: (N, 16, 3) camera frame, metres}; `pose2d`: {stage: (N, 16, 2) normalised}; `captions`: N dicts
-    {stage: text} from function_poseaug.statistics. A column shows two views in 3D above the image. Behind each 3D pose
-    the previous stage is drawn in grey.
+    {stage: text} from function_poseaug.statistics; `width`: of the figure, inches (default: 1.1 a column). A column shows two
+    views in 3D above the image. Behind each 3D pose the previous stage is drawn in grey.
     """
     across = min(blocks_across, len(captions))
-    down = -(-len(captions) // across)
-    figure = _sheet_figure(across * (len(pose3d_cam) + .5), down * BLOCK_TILES, cell_inches, 'previous stage',
-                           'm: distance from the camera to the hip; °: mean over the bones; %: smallest and largest '
-                           'change of a bone length')
+    figure, blocks = _sheet_figure(
+        len(captions), across, len(pose3d_cam), width, 'previous stage',
+        'm: distance from the camera to the hip; °: turn of the bones, mean over the bones; %: smallest and largest change of '
+        'a bone length')
     stages3d, stages2d = (np.stack(list(stages.values()), axis=1) for stages in (pose3d_cam, pose2d))
     nothing = np.full_like(stages3d[0, :1], np.nan)
-    for axes, poses, images, texts in zip(_grid(figure, len(captions), across), stages3d, stages2d, captions):
+    for axes, poses, images, texts in zip(blocks, stages3d, stages2d, captions):
         draw_sheet(axes, poses, np.concatenate([nothing, poses[:-1]]), images,
                    [(stage, texts[stage]) for stage in pose3d_cam], skeleton)
     return figure
 
 
-def hardness_figure(hardest, easiest, cell_inches=1.1, skeleton=H36M_16):
-    """Figure of two sets of Lifted poses, one above the other, with the MPJPE of each pose; predictions in grey."""
-    figure = _sheet_figure(len(hardest.errors_mm) + .5, 2 * BLOCK_TILES, cell_inches, 'predicted',
-                           'mm: error, mean over the joints (MPJPE)')
-    for axes, lifted, name in zip(_grid(figure, 2, across=1), (hardest, easiest), ('hardest', 'easiest')):
+def hardness_figure(hardest, easiest, width=NARROW, skeleton=H36M_16):
+    """Figure of two sets of Lifted poses, one above the other, with the MPJPE of each pose; predictions in grey.
+
+    `width`: of the figure, inches.
+    """
+    figure, blocks = _sheet_figure(2, 1, len(hardest.errors_mm), width, 'predicted', 'mm: error, mean over the joints (MPJPE)')
+    for axes, lifted, name in zip(blocks, (hardest, easiest), ('hardest', 'easiest')):
         draw_sheet(axes, lifted.pose3d, lifted.predicted, lifted.pose2d,
                    [('' if place else name, f'{error:.0f} mm') for place, error in enumerate(lifted.errors_mm)],
                    skeleton)
@@ -129,29 +135,30 @@ def clipped(segments, edge):
 def _label_tiles(axes, titles, window):
     """Write titles above the columns and view names beside the rows, with the size of the `window`; draw a scale bar."""
     for column, (title, caption) in enumerate(titles):
-        axes.text(CELL * column, .72 * CELL, title, ha='center', fontsize=9, weight='bold')
-        axes.text(CELL * column, .56 * CELL, caption, ha='center', fontsize=8)
+        axes.text(CELL * column, .78 * CELL, title, ha='center', fontsize=TEXT, weight='bold')
+        axes.text(CELL * column, .57 * CELL, caption, ha='center', fontsize=TEXT)
     for row, name in enumerate(VIEWS):
-        axes.text(-.55 * CELL, -CELL * row, name.format(100 * window), ha='right', va='center', rotation=90, fontsize=8,
-                  multialignment='center')
+        axes.text(-.55 * CELL, -CELL * row, name.format(100 * window), ha='right', va='center', rotation=90,
+                  fontsize=TEXT, multialignment='center')
     _scale_bar(axes, -CELL / 2, -1.45 * CELL)
 
 
 def _scale_bar(axes, x, y):
     axes.plot([x, x + BAR_METRES], [y, y], color='black', linewidth=1.2)
-    axes.text(x + BAR_METRES / 2, y + .05, f'{BAR_METRES:g} m', ha='center', va='bottom', fontsize=6)
+    axes.text(x, y + .05, f'{BAR_METRES:g} m', va='bottom', fontsize=TEXT)
 
 
-def _sheet_figure(columns, rows, cell_inches, ghost, note):
-    """A figure for this many columns and rows of tiles, with a legend of the colours and captions at the bottom."""
-    figure = new_figure(figsize=(columns * cell_inches, rows * cell_inches + LEGEND_INCHES))
-    side_legend(figure, ghost, note)
-    return figure
+def _sheet_figure(count, across, columns, width, ghost, note):
+    """(A figure, its `count` axes, row by row) for blocks of this many columns, above a legend of the colours and a note.
 
-
-def _grid(figure, count, across):
-    """`count` axes, row by row, that fill the figure above the legend (placed by hand: matplotlib's layout is slow)."""
-    legend = LEGEND_INCHES / figure.get_figheight()
-    width, height = 1 / across, (1 - legend) / -(-count // across)
-    return [figure.add_axes((place % across * width, 1 - (place // across + 1) * height, width, height))
-            for place in range(count)]
+    `width` in inches, or None. The axes are placed by hand, because matplotlib's layout is slow.
+    """
+    width = width or 1.1 * across * (columns + .5)
+    down, note = -(-count // across), textwrap.fill(note, int(LETTERS_PER_INCH * width))
+    blocks_inches = down * BLOCK_TILES * width / (across * (columns + .5))
+    legend_inches = TEXT_INCHES * (note.count('\n') + 3)
+    figure = new_figure(figsize=(width, blocks_inches + legend_inches))
+    side_legend(figure, ghost, note, fontsize=TEXT)
+    share, height = 1 / across, blocks_inches / (blocks_inches + legend_inches) / down
+    return figure, [figure.add_axes((place % across * share, 1 - (place // across + 1) * height, share, height))
+                    for place in range(count)]
