@@ -21,6 +21,7 @@ from function_inference.readers import joint_names
 HEAD_RULES = ('joint', 'thorax', 'eyes', 'nose')
 NEAR = 0.12                 # in lengths of the person's diagonal
 MOST_COMPARED = 1000        # frames
+CLEARLY_SHORTER = 0.9       # mean length of the bones in the right order of joints, relative to another order
 HEAD_BEYOND_THORAX = 0.4    # in lengths of the vector from hip to thorax
 
 
@@ -93,12 +94,18 @@ COCO_17 = KeypointFormat('coco17', joint_names.COCO_17, _limbs('Ankle') | _MIDDL
 COCO_18 = KeypointFormat('coco18', joint_names.COCO_18, _limbs('Ankle') | _NECK, _FACE_HEADS)
 BODY_25 = KeypointFormat(
     'body25', joint_names.BODY_25,
-    _limbs('Ankle') | dict(Hip=('MidHip',), Spine=('Neck', 'MidHip'), Thorax=('Neck',)), _FACE_HEADS)
+    _limbs('Ankle') | dict(Hip=('MidHip',), Spine=('Neck', 'MidHip'), Thorax=('Neck',)), _FACE_HEADS, layout='coco')
+# Its Neck is the upper neck, too high for Thorax.
+BODY_25B = KeypointFormat('body25b', joint_names.BODY_25B, _limbs('Ankle') | _MIDDLES, _OWN_HEAD | _FACE_HEADS,
+                          layout='body25b')
 MEDIAPIPE_33 = KeypointFormat('mediapipe33', joint_names.MEDIAPIPE_33, _limbs('Ankle') | _MIDDLES, _FACE_HEADS)
 HALPE_26 = KeypointFormat('halpe26', joint_names.HALPE_26, _limbs('Ankle') | _NECK_AND_HIP, _OWN_HEAD | _FACE_HEADS)
 # Their first joints are those of the body; feet, face and hands are not used.
 WHOLEBODY_133 = COCO_17._replace(name='wholebody133', joints=joint_names.WHOLEBODY_133)
 HALPE_136 = HALPE_26._replace(name='halpe136', joints=joint_names.HALPE_136)
+
+MPII_16 = KeypointFormat('mpii16', joint_names.MPII_16, _limbs('Ankle') | dict(
+    Hip=('Hip',), Spine=('Hip', 'Thorax'), Thorax=('Thorax',)), _OWN_HEAD, layout='mpii')
 
 _TORSO = dict(Hip=('Hip',), Spine=('Spine',), Thorax=('Thorax',))
 H36M_16_FORMAT = KeypointFormat('h36m16', H36M_16.names, _limbs('Foot') | _TORSO, _OWN_HEAD, layout='h36m')
@@ -107,7 +114,16 @@ H36M_17_FORMAT = KeypointFormat('h36m17', H36M_17.names, _limbs('Foot') | _TORSO
                                 near=((('Hip',), _BOTH_HIPS), (('Thorax',), _BOTH_SHOULDERS)))
 
 FORMATS = {keypoint_format.name: keypoint_format for keypoint_format in
-           (COCO_17, COCO_18, BODY_25, MEDIAPIPE_33, HALPE_26, WHOLEBODY_133, HALPE_136, H36M_16_FORMAT, H36M_17_FORMAT)}
+           (COCO_17, COCO_18, BODY_25, BODY_25B, MEDIAPIPE_33, HALPE_26, WHOLEBODY_133, HALPE_136, MPII_16, H36M_16_FORMAT,
+            H36M_17_FORMAT)}
+
+# Bones by the names of their ends, in any format: those that a format lacks are left out.
+_SIDES = (('Shoulder', 'Elbow'), ('Elbow', 'Wrist'), ('Hip', 'Knee'), ('Knee', 'Ankle'), ('Knee', 'Foot'),
+          ('Ankle', 'BigToe'), ('Ankle', 'Heel'), ('Eye', 'Ear'))
+_TO_SIDES = (('Nose', 'Eye'), ('Neck', 'Shoulder'), ('Thorax', 'Shoulder'), ('MidHip', 'Hip'), ('Hip', 'Hip'))
+_BONES = (('Spine', 'Hip'), ('Spine', 'Thorax'), ('Thorax', 'Neck'), ('Neck', 'Head'), _BOTH_HIPS, _BOTH_SHOULDERS,
+          *((side + one, side + other) for one, other in _SIDES for side in 'LR'),
+          *((one, side + other) for one, other in _TO_SIDES for side in 'LR'))
 
 
 def format_of(num_joints, where, name=None, layout=None, people=()):
@@ -120,8 +136,7 @@ def format_of(num_joints, where, name=None, layout=None, people=()):
         raise InputError(f'{where} holds people of {num_joints} joints, but --format {name} has '
                          f'{len(FORMATS[name].joints)}; leave --format out or choose another')
     fitting = [FORMATS[name]] if name else [each for each in FORMATS.values() if len(each.joints) == num_joints]
-    told = len(fitting) > 1 and [each for each in fitting if people and _has_near_joints(each, people)]
-    told = told if told and len(told) == 1 else [each for each in fitting if layout and each.layout == layout] or fitting
+    told = _told_by_places(fitting, people) or [each for each in fitting if layout and each.layout == layout] or fitting
     if not told:
         known = ', '.join(f'{each.name} ({len(each.joints)})' for each in FORMATS.values())
         raise InputError(f'{where} holds people of {num_joints} joints; the known formats are {known}')
@@ -129,6 +144,40 @@ def format_of(num_joints, where, name=None, layout=None, people=()):
         raise InputError(f'{where} holds people of {num_joints} joints, which may be '
                          f'{" or ".join(each.name for each in told)}; say which with --format')
     return told[0]
+
+
+def _told_by_places(fitting, people):
+    """A list of the one among several formats in whose order `people` look like people; empty if this cannot be told."""
+    if len(fitting) < 2 or not people:
+        return []
+    if all(each.near for each in fitting):
+        told = [each for each in fitting if _has_near_joints(each, people)]
+        return told if len(told) == 1 else []
+    lengths = {_bone_length(each, people): each for each in fitting}
+    shortest, second, *_ = *sorted(lengths), np.inf
+    return [lengths[shortest]] if shortest < CLEARLY_SHORTER * second < np.inf else []
+
+
+def _bone_length(keypoint_format, people):
+    """Median over the `people`, a list of (P, J, 3), of the mean length of their bones, relative to their extents.
+
+    A bone is counted if both its ends are seen. Infinite if no bone is.
+    """
+    people = np.concatenate(people[:MOST_COMPARED])
+    ends = np.array([[keypoint_format.joints.index(name) for name in bone] for bone in _BONES
+                     if set(bone) <= set(keypoint_format.joints)])
+    seen = people[..., 2] > 0
+    both = seen[:, ends].all(-1)
+    lengths = np.linalg.norm(people[:, ends[:, 0], :2] - people[:, ends[:, 1], :2], axis=-1)
+    means = (lengths * both).sum(1)[both.any(1)] / both.sum(1)[both.any(1)]
+    return float(np.median(means / np.maximum(_extents(people, seen)[both.any(1)], 1e-9))) if len(means) else np.inf
+
+
+def _extents(people, seen):
+    """(P,) diagonals of the boxes around the joints of `people` (P, J, 3) that are `seen` (P, J)."""
+    seen = seen[..., None]
+    return np.linalg.norm(np.max(people[..., :2], axis=1, initial=-np.inf, where=seen)
+                          - np.min(people[..., :2], axis=1, initial=np.inf, where=seen), axis=-1)
 
 
 def _has_near_joints(keypoint_format, people):
@@ -139,8 +188,6 @@ def _has_near_joints(keypoint_format, people):
     whole = people[(people[:, needed, 2] > 0).all(1)]
     if not len(whole):
         return False
-    seen = whole[..., 2:] > 0
-    extent = np.linalg.norm(np.max(whole[..., :2], axis=1, initial=-np.inf, where=seen)
-                            - np.min(whole[..., :2], axis=1, initial=np.inf, where=seen), axis=-1)
+    extent = _extents(whole, whole[..., 2] > 0)
     centres = ([whole[:, group, :2].mean(1) for group in pair] for pair in groups)
     return all(np.median(np.linalg.norm(one - other, axis=-1) / np.maximum(extent, 1e-9)) < NEAR for one, other in centres)

@@ -1,6 +1,6 @@
 """The joints of the detectors in their orders, and joints that a file names -> one of these orders.
 
-The orders are those that COCO, OpenPose, MediaPipe and AlphaPose document.
+The orders are those that COCO, OpenPose, MediaPipe, AlphaPose and MPII document.
 """
 import re
 
@@ -13,6 +13,9 @@ COCO_17 = ('Nose', 'LEye', 'REye', 'LEar', 'REar', 'LShoulder', 'RShoulder', 'LE
 COCO_18 = ('Nose', 'Neck', 'RShoulder', 'RElbow', 'RWrist', 'LShoulder', 'LElbow', 'LWrist', 'RHip', 'RKnee', 'RAnkle',
            'LHip', 'LKnee', 'LAnkle', 'REye', 'LEye', 'REar', 'LEar')
 BODY_25 = COCO_18[:8] + ('MidHip',) + COCO_18[8:] + ('LBigToe', 'LSmallToe', 'LHeel', 'RBigToe', 'RSmallToe', 'RHeel')
+BODY_25B = COCO_17 + ('Neck', 'Head', 'LBigToe', 'LSmallToe', 'LHeel', 'RBigToe', 'RSmallToe', 'RHeel')
+MPII_16 = ('RAnkle', 'RKnee', 'RHip', 'LHip', 'LKnee', 'LAnkle', 'Hip', 'Thorax', 'Neck', 'Head', 'RWrist', 'RElbow',
+           'RShoulder', 'LShoulder', 'LElbow', 'LWrist')
 HALPE_26 = COCO_17 + ('Head', 'Neck', 'Hip', 'LBigToe', 'RBigToe', 'LSmallToe', 'RSmallToe', 'LHeel', 'RHeel')
 HALPE_136 = HALPE_26 + tuple(f'FaceOrHand{number}' for number in range(110))
 WHOLEBODY_133 = COCO_17 + tuple(f'FootFaceOrHand{number}' for number in range(116))

@@ -6,7 +6,7 @@ from function_inference.keypoint_formats import FORMATS
 from keypoint_clips import SIZE, assert_same, crowd, malformed, refusal, results, write
 
 
-@pytest.mark.parametrize('name', ['body25', 'halpe26', 'mediapipe33', 'h36m16'])
+@pytest.mark.parametrize('name', ['body25', 'halpe26', 'mediapipe33', 'coco18'])
 def test_the_number_of_joints_tells_the_format(name, tmp_path):
     people = crowd(name)
     found = read_keypoints(write(tmp_path / 'clip.json', results(people)), size=SIZE)

@@ -14,11 +14,12 @@ TABLE = dict(
     mediapipe33=[(23, 24), 24, 26, 28, 23, 25, 27, (11, 12, 23, 24), (11, 12), None, 11, 13, 15, 12, 14, 16],
     coco18=[(8, 11), 8, 9, 10, 11, 12, 13, (1, 1, 8, 11), 1, None, 5, 6, 7, 2, 3, 4],
     halpe26=[19, 12, 14, 16, 11, 13, 15, (18, 19), 18, None, 5, 7, 9, 6, 8, 10],
+    mpii16=[6, 2, 1, 0, 3, 4, 5, (6, 7), 7, None, 13, 14, 15, 12, 11, 10],
     h36m16=[0, 1, 2, 3, 4, 5, 6, 7, 8, None, 10, 11, 12, 13, 14, 15],
     h36m17=[0, 1, 2, 3, 4, 5, 6, 7, 8, None, 11, 12, 13, 14, 15, 16])
-TABLE |= dict(wholebody133=TABLE['coco17'], halpe136=TABLE['halpe26'])
+TABLE |= dict(wholebody133=TABLE['coco17'], body25b=TABLE['coco17'], halpe136=TABLE['halpe26'])
 HEADS = dict(coco17=dict(eyes=(1, 2), nose=0), coco18=dict(eyes=(14, 15), nose=0), body25=dict(eyes=(15, 16), nose=0),
-             mediapipe33=dict(eyes=(2, 5), nose=0),
+             mediapipe33=dict(eyes=(2, 5), nose=0), body25b=dict(joint=18, eyes=(1, 2), nose=0), mpii16=dict(joint=9),
              halpe26=dict(joint=17, eyes=(1, 2), nose=0), h36m16=dict(joint=9), h36m17=dict(joint=10))
 HEADS |= dict(wholebody133=HEADS['coco17'], halpe136=HEADS['halpe26'])
 EVERY = pytest.mark.parametrize('name', FORMATS)
@@ -101,8 +102,8 @@ def test_a_frame_without_people_stays_empty():
     assert to_h36m_16(np.zeros((0, 17, 3)), matrix_of(FORMATS['coco17'])).shape == (0, 16, 3)
 
 
-@pytest.mark.parametrize('joints,name', [(18, 'coco18'), (25, 'body25'), (136, 'halpe136'), (133, 'wholebody133'),
-                                         (33, 'mediapipe33'), (26, 'halpe26'), (16, 'h36m16')])
+@pytest.mark.parametrize('joints,name', [(18, 'coco18'), (136, 'halpe136'), (133, 'wholebody133'), (33, 'mediapipe33'),
+                                         (26, 'halpe26')])
 def test_a_format_is_told_by_its_number_of_joints(joints, name):
     assert format_of(joints, 'a file').name == name
 
@@ -126,6 +127,7 @@ def people_in_order_of(name):
     """(1, J, 3): someone who stands."""
     places = dict(Hip=(0, 0), Spine=(0, -30), Thorax=(0, -60), Neck=(0, -68), Head=(0, -80), Nose=(0, -75), Eye=(4, -78),
                   Ear=(8, -76),
+                  MidHip=(0, 0), BigToe=(16, 96), SmallToe=(19, 96), Heel=(10, 95),
                   Shoulder=(20, -60), Elbow=(25, -30), Wrist=(25, 0), Knee=(10, 45), Foot=(10, 90), Ankle=(10, 90))
     joints = []
     for joint in FORMATS[name].joints:
@@ -144,3 +146,23 @@ def test_formats_of_seventeen_joints_are_told_by_their_places(name):
     people[0][:, 1] = 0
     with pytest.raises(InputError, match='say which with --format'):
         format_of(17, 'a file', people=[np.zeros((0, 17, 3)), people[0] * 0])
+
+
+@pytest.mark.parametrize('name', ['mpii16', 'h36m16', 'body25', 'body25b'])
+@pytest.mark.parametrize('unseen', ['nothing', 'face', 'left arm', 'feet'])
+def test_other_formats_with_as_many_joints_are_told_by_the_lengths_of_the_bones(name, unseen):
+    parts = dict(nothing=(), face=('Nose', 'Eye', 'Ear'), feet=('Toe', 'Heel', 'Ankle', 'Foot'))
+    parts['left arm'] = ('LElbow', 'LWrist')
+    people, joints = people_in_order_of(name), FORMATS[name].joints
+    people[:, [any(part in joint for part in parts[unseen]) for joint in joints]] = 0
+    assert format_of(len(joints), 'a file', layout='coco', people=[people]).name == name
+
+
+def test_in_doubt_about_sixteen_joints_the_user_is_asked():
+    """A detector with 25 joints nearly always means BODY_25."""
+    for people in ([some_people('h36m16') * 0], [np.zeros((0, 16, 3))], ()):
+        with pytest.raises(InputError, match='a file .* 16 joints, which may be mpii16 or h36m16; say which with --format'):
+            format_of(16, 'a file', layout='coco', people=people)
+    assert format_of(16, 'a file', 'mpii16', people=[people_in_order_of('h36m16')]).name == 'mpii16'
+    assert format_of(16, 'a file', layout='h36m').name == 'h36m16'
+    assert format_of(25, 'a file', layout='coco', people=[some_people('body25') * 0]).name == 'body25'

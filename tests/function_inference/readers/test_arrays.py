@@ -12,7 +12,7 @@ def test_an_array_of_one_person(key, tmp_path):
     pose2d_px = np.random.default_rng(2).uniform(1, 480, (5, 16, 2))
     pose2d_px[3, 4] = np.nan
     beside = dict(width=640, height=np.array([480]), fps=np.array([[50.]]))
-    found = read_keypoints(write_npz(tmp_path / 'clip.npz', **{key: pose2d_px}, **beside))
+    found = read_keypoints(write_npz(tmp_path / 'clip.npz', **{key: pose2d_px}, **beside), 'h36m16')
     assert (found.format.name, found.width, found.height, found.fps) == ('h36m16', 640, 480, 50)
     for frame, people in enumerate(found.people):
         seen = np.ones(16)

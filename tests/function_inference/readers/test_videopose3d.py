@@ -35,5 +35,5 @@ def test_a_table_without_sequences_is_refused(tmp_path):
 
 
 def test_a_table_needs_no_metadata(tmp_path):
-    table = np.array({'S1': {'Walking': [np.full((3, 16, 2), 5.)]}}, dtype=object)
-    assert read_keypoints(write_npz(tmp_path / 'clip.npz', positions_2d=table)).format.name == 'h36m16'
+    table = np.array({'S1': {'Walking': [np.full((3, 26, 2), 5.)]}}, dtype=object)
+    assert read_keypoints(write_npz(tmp_path / 'clip.npz', positions_2d=table)).format.name == 'halpe26'
