@@ -44,6 +44,7 @@ FORMS = (
     Form('plain array', 'numpy.save', '.npy', arrays.is_array, arrays.read_array),
     Form('joints in columns', 'MocapNET; scripts of your own with MediaPipe', '.csv', tables.is_joints_in_columns,
          tables.read_joints_in_columns),
+    Form('numbers in columns', 'numpy.savetxt', '.csv', tables.is_without_header, tables.read_without_header),
     Form('people in rows', 'scripts of your own', '.csv', tables.is_people_in_rows, tables.read_people_in_rows),
     Form('joints in rows', 'scripts of your own with MediaPipe', '.csv', tables.is_joints_in_rows, tables.read_joints_in_rows),
     Form('markers', 'Sports2D, in pixels', '.trc', trc.is_trc, trc.read_trc))

@@ -2,15 +2,19 @@
 
 The columns of a joint have its name or number and x, y and perhaps a confidence, in any order: nose_x, x0, 0_X, LEFT_HIP.y,
 2DX_hip. A column for the frame and one for the person are recognised by their names.
+
+A table of numbers without a header has all joints of a person in a row, x0, y0, c0, x1, ... or x0, x1, ..., y0, y1, ...
+Before them there may be the number of the frame, or those of the frame and the person.
 """
 import csv
 import json
 import re
+import warnings
 
 import numpy as np
 
 from function_inference.readers.images import frames_in_order
-from function_inference.readers.joint_names import are_joint_names, in_known_order
+from function_inference.readers.joint_names import NUMBERS_OF_JOINTS, are_joint_names, in_known_order
 from function_inference.readers.people import person_of
 from function_inference.readers.raw import RawDetections, size_and_rate
 
@@ -20,6 +24,8 @@ PERSON_COLUMNS = ('person', 'personid', 'trackid', 'id', 'personindex', 'poseind
 KEYPOINTS_COLUMNS = ('keypoints', 'landmarks')
 JOINT_COLUMNS = ('landmark', 'landmarkid', 'landmarkindex', 'landmarkname', 'joint', 'jointid', 'jointname', 'keypoint',
                  'keypointid', 'keypointname', 'landmarkidx', 'jointidx', 'keypointidx', 'name', 'bodypart', 'index')
+MAX_SKIP = 100               # frames that may be missing between two rows of a table without a header
+CLEARLY_LESS = 0.9           # spread of x and y in the right order of the columns, relative to another order
 FEWEST_JOINTS = 12           # whose columns make a table of people
 NO_JOINTS = ('min', 'max', 'center', 'centre', 'box', 'bbox')
 AXES = dict(x='x', y='y', z='z', visibility='c', visible='c', confidence='c', conf='c', score='c', likelihood='c', prob='c',
@@ -43,6 +49,62 @@ def read_joints_in_columns(source):
     if are_joint_names(names):
         people = [in_known_order(dict(zip(names, person))) for person in people]
     return _detections(header, rows, people)
+
+
+def is_without_header(source):
+    return _are_numbers(_header(source.content))
+
+
+def read_without_header(source):
+    """One row per frame, or per person if several rows have the same frame."""
+    rows = [row for row in _cells(source.content) if any(cell.strip() for cell in row)]
+    width = len(rows[0])
+    if len(rows) > 1 and len(rows[-1]) < width:
+        rows.pop()      # half written
+    numbers = np.array([[_number(row, place) for place in range(width)] for row in rows])
+    fitting = [(before, joints) for before in (0, 1, 2) if _are_keys(numbers[:, :before])
+               for joints in NUMBERS_OF_JOINTS if width - before in (2 * joints, 3 * joints, 4 * joints)]
+    if not fitting or len(fitting) > 1 and len(rows) == 1:
+        raise ValueError(f'its {width} columns have no header, and {"fit several" if fitting else "fit no"} numbers of joints; '
+                         'write one: frame,x0,y0,c0,x1,y1,c1,...')
+    before, joints = max(fitting)
+    return _detections(['frame', 'person'][:before], rows, _unflattened(numbers[:, before:], joints))
+
+
+def _are_numbers(cells):
+    """Whether a line of a table is full of numbers, some of which may be missing."""
+    try:
+        return len(cells) >= 2 * FEWEST_JOINTS and np.isfinite([_number(cells, place) for place in range(len(cells))]).any()
+    except ValueError:
+        return False
+
+
+def _are_keys(columns):
+    """Whether columns (rows, 0 to 2) of numbers may be those of the frames, in order, and of a few persons."""
+    if not np.isfinite(columns).all() or (columns != columns.round()).any():
+        return False
+    if not columns.shape[1]:
+        return True
+    steps, persons = np.diff(columns[:, 0]), np.unique(columns[:, 1:])
+    _, rows_of_frame = np.unique(columns[:, 0], return_counts=True)
+    return bool((steps >= 0).all() and (steps <= MAX_SKIP).all() and len(persons) <= 2 * rows_of_frame.max())
+
+
+def _unflattened(numbers, joints):
+    """(rows, J C) -> (rows, J, C), for the x and y of a joint side by side, or all x before all y.
+
+    x and y of a person usually lie in other ranges. In the right order their values therefore spread less.
+    """
+    beside = numbers.reshape(len(numbers), joints, -1)
+    apart = numbers.reshape(len(numbers), -1, joints).swapaxes(1, 2)
+    return apart if _spread(apart) < CLEARLY_LESS * _spread(beside) else beside
+
+
+def _spread(people):
+    """How much x and y vary within a person; of (P, J, C)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')      # of people without a joint
+        return np.nanmedian(np.nanstd(people[..., :2], axis=1).sum(-1))
 
 
 def is_people_in_rows(source):

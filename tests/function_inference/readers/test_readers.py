@@ -38,6 +38,9 @@ SAMPLES = {
     'MHFormer': lambda folder, people: write_npz(folder / 'clip.npz', reconstruction=padded(people).swapaxes(0, 1)),
     'plain array': lambda folder, people: write_npy(folder / 'clip.npy', padded(people)),
     'joints in columns': lambda folder, people: write_text(folder / 'clip.csv', columns(people)),
+    'numbers in columns': lambda folder, people: write_text(folder / 'clip.csv', [
+        ','.join(map(str, (frame, number, *person.ravel()))) for frame, found in enumerate(people)
+        for number, person in enumerate(found)]),
     'people in rows': lambda folder, people: write_text(folder / 'clip.csv', ['frame;track_id;keypoints', *(
         f'{frame};{number};{person.ravel().tolist()}' for frame, found in enumerate(people)
         for number, person in enumerate(found))]),

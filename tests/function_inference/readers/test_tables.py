@@ -48,3 +48,35 @@ def test_markers_that_are_no_pixels_are_refused(change, reason, tmp_path):
 
 def test_a_trc_states_its_rate(tmp_path):
     assert read_keypoints(write_text(tmp_path / 'clip.trc', markers(crowd('coco17'))), size=SIZE).fps == 30
+
+
+# Without a header
+
+STANDING = np.random.default_rng(4).uniform((300, 100, .5), (340, 220, 1), (5, 17, 3)).round(3)
+
+
+@pytest.mark.parametrize('before', [lambda row: (), lambda row: (row,), lambda row: (30 + row, 7)],
+                         ids=['none', 'frame', 'person'])
+@pytest.mark.parametrize('flat', [lambda person: person.ravel(), lambda person: person.T.ravel(),
+                                  lambda person: person[:, :2].ravel(), lambda person: person[:, :2].T.ravel()],
+                         ids=['x0 y0 c0', 'x0 x1 ... y0', 'x0 y0', 'x0 x1'])
+@pytest.mark.parametrize('comma', [',', ';', '\t'])
+def test_numbers_without_a_header(before, flat, comma, tmp_path):
+    lines = [comma.join(map(str, (*before(row), *flat(person)))) for row, person in enumerate(STANDING)]
+    found = read_keypoints(write_text(tmp_path / 'clip.csv', [*lines, lines[0][:20]]), 'coco17', SIZE)
+    with_scores = flat(STANDING[0]).size == 51
+    expected = STANDING if with_scores else np.insert(STANDING[..., :2], 2, 1, axis=-1)
+    np.testing.assert_array_equal(np.concatenate(found.people), expected.astype(np.float32))
+
+
+def test_integer_pixels_are_not_taken_for_numbers_of_persons(tmp_path):
+    people = np.random.default_rng(5).integers((300, 100), (340, 220), (6, 26, 2))
+    lines = [','.join(map(str, (row, *person.ravel()))) for row, person in enumerate(people)]      # 53 = 2 + 3 * 17
+    found = read_keypoints(write_text(tmp_path / 'clip.csv', lines), size=SIZE)
+    np.testing.assert_array_equal(np.concatenate(found.people)[..., :2], people)
+
+
+@pytest.mark.parametrize('count,reason', [(52, 'fit several numbers of joints'), (40, 'fit no numbers of joints')])
+def test_numbers_that_may_be_anything_are_refused(count, reason, tmp_path):
+    line = refusal(write_text(tmp_path / 'clip.csv', [','.join(map(str, range(count)))]))
+    assert f'its {count} columns have no header, and {reason}; write one: frame,x0,y0,c0' in line
