@@ -12,14 +12,16 @@ from typing import NamedTuple
 import torch
 
 from common.bones import bone_lengths, bone_vectors, scale_by_group, unit_bones, with_bone_lengths
-from common.camera import project
+from common.camera import project, root_relative
 from common.errors import InputError
+from common.root_fit import fit_root
 from common.skeleton import H36M_16
 from common.views import filmed, kept_inside, seen, up_in
 
 PIXEL = 2 / 1000                     # one pixel of a Human3.6M image, normalised
 LEAST_POSES = 20                     # fewer poses do not determine a camera
-PINHOLE_RESIDUAL = .02               # largest plausible distance of a projection by a fitted camera, normalised
+PINHOLE_RESIDUAL = .02               # largest plausible distance of a projection by an estimated camera, normalised
+FOCALS = [.8 * 1.05 ** step for step in range(38)]     # normalised focal lengths, 0.8 to 4.9
 RARE_SHARE = .25
 # The spread of a detector's errors: standard deviations relative to the mean over the joints. Joints that are far from the
 # trunk are found less exactly.
@@ -46,8 +48,8 @@ def shifted(poses, shift, draws):
 
     Every kept pose has its own row of intrinsics.
     """
-    intrinsics, up = cameras_of(poses)
-    upright, views = filmed(poses.pose3d_cam, up, intrinsics)
+    pose3d_cam, intrinsics, up = filmed_by(poses)
+    upright, views = filmed(pose3d_cam, up, intrinsics)
     fits = torch.ones(len(poses), dtype=torch.bool, device=poses.device)
     if shift.choose:
         fits &= shift.choose(upright, poses.skeleton)
@@ -69,40 +71,49 @@ def shifted(poses, shift, draws):
     return whole.subset(fits.nonzero().squeeze(1))
 
 
-def cameras_of(poses):
-    """(intrinsics (N, 9), up (N, 3) against gravity in the camera frame) of a PoseSet's poses.
+def filmed_by(poses):
+    """(pose3d_cam (N, J, 3), intrinsics (N, 9), up (N, 3) against gravity in the camera frame) of a PoseSet's poses.
 
-    Where the cameras are not known, a pinhole is fitted to the poses of each group. Where the vertical is not known, the
-    cameras are taken to be level.
+    Where the cameras are not known, a pinhole for each group, and the place of each person, are estimated. Where the
+    vertical is not known, the cameras are taken to be level.
     """
     if poses.camera is None:
-        intrinsics = fitted_pinholes(poses)
+        pose3d_cam, intrinsics = estimated_pinholes(poses)
     else:
-        intrinsics = poses.intrinsics.index_select(0, poses.camera)
+        pose3d_cam, intrinsics = poses.pose3d_cam, poses.intrinsics.index_select(0, poses.camera)
     if poses.up is None or poses.camera is None:
-        return intrinsics, intrinsics.new_tensor([0., -1., 0.]).expand(len(poses), 3)
-    return intrinsics, poses.up.index_select(0, poses.camera)
+        return pose3d_cam, intrinsics, intrinsics.new_tensor([0., -1., 0.]).expand(len(poses), 3)
+    return pose3d_cam, intrinsics, poses.up.index_select(0, poses.camera)
 
 
-def fitted_pinholes(poses):
-    """(N, 9) intrinsics of pinhole cameras, the same for all poses of a group, by least squares from 3D and 2D.
+def estimated_pinholes(poses):
+    """(pose3d_cam (N, J, 3), intrinsics (N, 9)): a pinhole for the poses of each group, and the places of the people.
 
-    InputError if a group is too small, or if no pinhole explains it.
+    The centre is that of the image. The focal length is the one of FOCALS with which the projections of the poses, put
+    where they fit best (common/root_fit.py), lie nearest to the 2D. InputError if a group is too small, or if no pinhole
+    explains its poses.
     """
-    intrinsics = poses.pose2d.new_zeros(len(poses), 9)
+    pose3d_cam, intrinsics = poses.pose3d_cam.clone(), poses.pose2d.new_zeros(len(poses), 9)
     for number in poses.group.unique().tolist():
         rows = (poses.group == number).nonzero().squeeze(1)
-        plane = (poses.pose3d_cam[rows, :, :2] / poses.pose3d_cam[rows, :, 2:]).flatten(0, 1).double()
-        image = poses.pose2d[rows].flatten(0, 1).double()
-        off = plane - plane.mean(0)
-        focal = (off * image).sum(0) / off.square().sum(0)
-        centre = image.mean(0) - focal * plane.mean(0)
-        residual = (plane * focal + centre - image).norm(dim=-1)
-        if len(rows) < LEAST_POSES or not residual.median() < PINHOLE_RESIDUAL:
+        rel, pose2d = root_relative(poses.pose3d_cam[rows]), poses.pose2d[rows]
+        fits = [_fit(rel, pose2d, focal) for focal in FOCALS]
+        best = min(range(len(FOCALS)), key=lambda place: fits[place][1])
+        if len(rows) < LEAST_POSES or not fits[best][1] < PINHOLE_RESIDUAL:
             raise InputError(f'{poses.group_names[number]}: no pinhole camera explains its 2D poses by its 3D poses, so it '
-                             'cannot be seen from elsewhere; leave this test set out of the shifts')
-        intrinsics[rows, :4] = torch.cat([focal, centre]).to(intrinsics)
-    return intrinsics
+                             'cannot be seen from elsewhere; choose another --shift_dataset')
+        pose3d_cam[rows] = rel + fits[best][0][:, None]
+        intrinsics[rows, :2] = FOCALS[best]
+    return pose3d_cam, intrinsics
+
+
+def _fit(pose3d_rel, pose2d, focal):
+    """(roots (N, 3), median distance of the projections from `pose2d`) for a pinhole of this focal length."""
+    plane = pose2d / focal
+    root = fit_root(pose3d_rel, torch.cat([plane, torch.ones_like(plane[..., :1])], dim=-1))
+    placed = pose3d_rel + root[:, None]
+    distance = (placed[..., :2] / placed[..., 2:] * focal - pose2d).norm(dim=-1).nan_to_num(torch.inf)
+    return root, float(distance.median())
 
 
 def uniform(low, high, count, draws):
@@ -245,6 +256,6 @@ CURVES = {'elevation': (Shift('elevation', _angle('elevation', -50, 75)), 'eleva
 
 def views_of(poses):
     """What the cameras of a PoseSet see of each person: {'elevation': (N,) degrees, 'distance': (N,) metres}."""
-    intrinsics, up = cameras_of(poses)
-    _, views = filmed(poses.pose3d_cam, up, intrinsics)
+    pose3d_cam, intrinsics, up = filmed_by(poses)
+    _, views = filmed(pose3d_cam, up, intrinsics)
     return {'elevation': views.elevation.rad2deg(), 'distance': views.distance}

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from common.bones import bone_lengths, bone_vectors, pose_from_bones, scale_by_group, unit_bones
 from common.camera import project, root_relative
 from common.person_camera import as_lifted
-from common.shifts import cameras_of, uniform
+from common.shifts import filmed_by, uniform
 from common.views import filmed, kept_inside, seen
 from function_poseaug.adversarial import FakePairs
 from function_poseaug.refresh import CHUNK, swapped_bones
@@ -32,7 +32,7 @@ def real_pairs_again(state, args, training, templates, draws):
 def random_pairs(state, args, training, templates, draws):
     """FakePairs of randomly changed poses; those that cannot be moved into the image are left out."""
     poses = swapped_bones(training, templates, draws)
-    intrinsics, up = cameras_of(poses)
+    _, intrinsics, up = filmed_by(poses)
     pairs = []
     for rows in tqdm(torch.arange(len(poses), device=poses.device).split(CHUNK), desc=f'epoch {state.epoch}: random poses',
                      unit='batch', leave=False, disable=None):

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from common.bones import bone_lengths, bone_vectors
-from common.camera import project
+from common.camera import project, root_relative
 from common.datasets.h36m import h36m_poses, read_h36m
 from common.errors import InputError
-from common.shifts import AS_FILMED, CURVES, RARE_SHARE, SHIFTS, cameras_of, fitted_pinholes, shifted, views_of
+from common.shifts import AS_FILMED, CURVES, FOCALS, RARE_SHARE, SHIFTS, filmed_by, shifted, views_of
 from common.views import filmed
 
 ANGLES = {'below 20-40': ('elevation', -40, -20), 'below 0-20': ('elevation', -20, 0), 'above 0-20': ('elevation', 0, 20),
@@ -27,8 +27,8 @@ def draws(seed=0):
 
 def terms(poses):
     """The Views of a PoseSet."""
-    intrinsics, up = cameras_of(poses)
-    return filmed(poses.pose3d_cam, up, intrinsics)
+    pose3d_cam, intrinsics, up = filmed_by(poses)
+    return filmed(pose3d_cam, up, intrinsics)
 
 
 def lengths(poses):
@@ -141,12 +141,16 @@ def test_the_curves_know_their_axes(poses):
 
 # test sets without cameras
 
-def test_a_pinhole_is_recovered_from_2d_and_3d(poses):
-    lens = torch.tensor([1.7, 1.7, .05, -.03, 0, 0, 0, 0, 0])
-    unknown = replace(poses, camera=None, intrinsics=None, pose2d=project(poses.pose3d_cam, lens.expand(len(poses), 9)))
-    torch.testing.assert_close(fitted_pinholes(unknown), lens.expand(len(poses), 9), rtol=0, atol=1e-3)
-    _, up = cameras_of(unknown)
+def test_a_pinhole_and_the_places_of_people_are_recovered_from_2d_and_3d(poses):
+    lens = torch.tensor([FOCALS[16], FOCALS[16], 0, 0, 0, 0, 0, 0, 0])
+    unknown = replace(poses, camera=None, intrinsics=None, pose3d_cam=root_relative(poses.pose3d_cam),
+                      pose2d=project(poses.pose3d_cam, lens.expand(len(poses), 9)))
+    pose3d_cam, intrinsics, up = filmed_by(unknown)
+    torch.testing.assert_close(intrinsics, lens.expand(len(poses), 9))
+    torch.testing.assert_close(pose3d_cam, poses.pose3d_cam, rtol=0, atol=1e-3)
     assert torch.equal(up[0], torch.tensor([0., -1., 0.]))
+    far = shifted(unknown, SHIFTS['far'], draws())
+    assert len(far) == len(poses) and far.pose3d_cam[:, 0].norm(dim=-1).min() >= 8
 
 
 def test_2d_that_no_pinhole_explains_are_refused(poses):
