@@ -14,8 +14,8 @@ from function_baseline.data import load_test, load_training
 from function_baseline.evaluate import per_pose_errors
 from function_poseaug import statistics
 from function_poseaug.refresh import templates_for
-from models_poseaug.augmentor import Augmentor
-from utils.command_line import Parser, exits_cleanly, positive
+from models_poseaug.augmentor import HEADS, Augmentor
+from utils.command_line import Parser, exits_cleanly, positive, whole
 from utils.device import choose_device
 from utils.pictures import bars, sheets, views
 from utils.pictures.drawing import SERIES, save_figure
@@ -23,6 +23,7 @@ from utils.runs.checkpoint import LAST, POSEAUG_KEY, load_lifter, read_checkpoin
 from utils.seeding import generator
 
 FORMATS = ('png', 'pdf', 'svg')
+NEWER = dict(train_subjects='', validate_on='', augment=','.join(HEADS))     # arguments that runs of earlier versions lack
 USED_OF_RUN = {'actions', 'bl_templates', 'blr_tanhlimit', 'data_root', 'downsample', 'keypoints', 's1only'}
 BATCH = 1024      # smallest batch for the augmentor, whose BatchNorm uses the statistics of the batch, as in training
 
@@ -53,6 +54,8 @@ def parser():
     _add_run_kind(kinds, views_figure, 'views', 4096, 'camera directions around the body, with and without PoseAug')
     _add_run_kind(kinds, histograms_figure, 'histograms', 4096, 'histograms of views, depth and bone angles, likewise')
     _add_run_kind(kinds, gallery_figure, 'gallery', 4, 'a few poses after each stage of augmentation (BA, BL, RT)')
+    kinds.choices['gallery'].add_argument('--numbers', nargs='+', type=whole, default=(), metavar='N',
+                                          help='numbers of training poses to draw, from 0, instead of random ones')
     for command in kinds.choices.values():
         command.add_argument('--output', type=Path, metavar='DIR',
                              help='folder for the pictures (default: the one of the run or of the last checkpoint)')
@@ -143,18 +146,21 @@ def sample_of_run(args):
     arguments = content.get('arguments')
     if 'model_g' not in content or not isinstance(arguments, dict) or not USED_OF_RUN <= arguments.keys():
         raise InputError(f'{path} holds no augmentor or no arguments; --run takes the run directory of run_poseaug.py')
-    of_run = SimpleNamespace(**arguments)
+    of_run = SimpleNamespace(**{**NEWER, **arguments})
     of_run.data_root = args.data_root or of_run.data_root
-    augmentor = Augmentor(of_run.blr_tanhlimit)
+    augmentor = Augmentor(of_run.blr_tanhlimit, heads=of_run.augment)
     try:
         augmentor.load_state_dict(content['model_g'])
     except (RuntimeError, TypeError, AttributeError):
         raise InputError(f'{path} holds an augmentor with weights of another shape; train it again') from None
     training, tests = load_training(of_run, 'cpu')
-    draws = generator('cpu', args.random_seed, 0, 'pictures')
+    numbers = getattr(args, 'numbers', ())
+    if any(number >= len(training) for number in numbers):
+        raise InputError(f'--numbers {max(numbers)}: the run has {len(training):,} training poses, numbered from 0')
+    draws, count = generator('cpu', args.random_seed, 0, 'pictures'), len(numbers) or args.poses
     sample = statistics.sample_augmentations(augmentor, training, templates_for(training, of_run.bl_templates),
-                                             max(args.poses, BATCH), draws)
-    return statistics.first(sample, args.poses), tests
+                                             max(count, BATCH), draws, numbers)
+    return statistics.first(sample, count), tests
 
 
 if __name__ == '__main__':

@@ -38,13 +38,14 @@ class AugmentedSample(NamedTuple):
 
 
 @torch.no_grad()
-def sample_augmentations(augmentor, poses, templates, count, draws):
+def sample_augmentations(augmentor, poses, templates, count, draws, numbers=()):
     """AugmentedSample of `count` random poses of a PoseSet, made as in training: bone lengths are swapped first.
 
     `templates` (S, 15) metres; `draws`: the generator of all random numbers, on the augmentor's device. A copy of the
     augmentor runs in train mode, as in the game, so `count` must be at least 2 and the augmentor itself is unchanged.
+    `numbers`: indices of poses that come first, in the place of random ones.
     """
-    source = _random_bodies(poses, templates, count, draws)
+    source = _random_bodies(poses, templates, count, draws, numbers)
     noise = draw_noise(source.pose3d_cam, draws)
     augmented = copy.deepcopy(augmentor).train()(source.pose3d_cam, noise)
     pose3d_cam = dict(zip(STAGES, (source.pose3d_cam, augmented.ba, augmented.bl, augmented.rt)))
@@ -59,10 +60,11 @@ def first(sample, count):
     return AugmentedSample(pose3d_cam, pose2d, sample.length_ratio[:count], sample.skeleton)
 
 
-def _random_bodies(poses, templates, count, draws):
-    """PoseBatch of `count` random poses, each with the bone lengths of a random row of `templates`."""
+def _random_bodies(poses, templates, count, draws, numbers):
+    """PoseBatch of `count` random poses, the first ones those of `numbers`, with bone lengths of random rows of `templates`."""
     index, rows = (torch.randint(size, (count,), generator=draws, device=draws.device)
                    for size in (len(poses), len(templates)))
+    index[:len(numbers)] = torch.tensor(numbers, dtype=torch.int64, device=index.device)
     batch = poses.take(index, draws.device)
     pose3d_cam = swap_bone_lengths(batch.pose3d_cam, templates.to(draws.device), rows, poses.skeleton)
     return PoseBatch(pose3d_cam, project(pose3d_cam, batch.camera), batch.camera)

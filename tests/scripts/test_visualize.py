@@ -3,6 +3,7 @@ import pytest
 import torch
 
 import run_visualize
+from common.bones import bone_vectors, unit_bones
 from function_poseaug.arguments import poseaug_parser
 from models_baseline import build_lifter
 from models_poseaug.augmentor import Augmentor
@@ -86,3 +87,14 @@ def test_what_cannot_be_drawn_is_refused_in_a_line(runs, tiny_root, tmp_path, ca
             visualize(*flags)
         said = capsys.readouterr().err
         assert end.value.code == 2 and message in said and said.count('\n') == 1, said
+
+
+def test_a_gallery_of_chosen_poses_shows_these(runs):
+    """Their captions come from the sample, whose first poses are the chosen ones with other bone lengths."""
+    args = run_visualize.parser().parse_args(['gallery', '--run', str(runs / 'poseaug'), '--numbers', '3', '0'])
+    sample, _ = run_visualize.sample_of_run(args)
+    other, _ = run_visualize.sample_of_run(run_visualize.parser().parse_args(
+        ['gallery', '--run', str(runs / 'poseaug'), '--numbers', '3', '0', '--random_seed', '5']))
+    directions = [unit_bones(bone_vectors(part.pose3d_cam['source'])) for part in (sample, other)]
+    assert len(directions[0]) == 2
+    torch.testing.assert_close(*directions, rtol=0, atol=1e-5)
