@@ -3,6 +3,7 @@
 from function_baseline.arguments import baseline_parser, parse
 from function_baseline.data import load_training
 from function_baseline.loop import train_baseline
+from function_baseline.recipe_v2 import apply_recipe
 from function_baseline.report import report_checkpoint
 from utils.command_line import exits_cleanly
 from utils.device import choose_device
@@ -15,6 +16,7 @@ def main(argv=None):
     """Train and return the run directory; with --evaluate only test and return the PoseErrors of both test sets."""
     parser = baseline_parser(__doc__)
     args = parse(parser, argv, idle=('num_workers', 'action_wise'))
+    apply_recipe(args)
     if args.evaluate:
         return report_checkpoint(args, choose_device(args.device))
     resumed = resume(args, BASELINE_KEY, parser) if args.resume else None

@@ -183,27 +183,35 @@ def _facing_ahead(upright, skeleton):
     return torch.stack([cos * x + sin * z, y, cos * z - sin * x], dim=-1)
 
 
+def detector_noise(pose2d, draws, skeleton):
+    """Random numbers like `pose2d` (N, J, 2) with a detector's spread over the joints, mean deviation 1, and some outliers."""
+    spread = pose2d.new_tensor([NOISE_BY_JOINT.get(name, 1.) for name in skeleton.names])
+    outlier = torch.rand(pose2d.shape[:2], generator=draws, device=draws.device) < OUTLIER_SHARE
+    noise = torch.randn(pose2d.shape, generator=draws, device=draws.device).to(pose2d)
+    return noise * (spread * torch.where(outlier.to(pose2d.device), OUTLIER_FACTOR, 1.))[..., None]
+
+
+def without_joints(pose2d, missing, skeleton):
+    """`pose2d` (N, J, 2), each joint that is `missing` (N, J) put where its parent is; the root is never missing."""
+    filled = pose2d.clone()
+    for joint, parent in skeleton.edges:      # parents precede children, so a whole missing chain falls together
+        filled[:, joint] = torch.where(missing[:, joint, None], filled[:, parent], pose2d[:, joint])
+    return filled
+
+
 def _noise(pixels):
-    """Gaussian noise with a detector's spread over the joints, and some outliers; `pixels` is the mean deviation."""
+    """Errors of a detector; `pixels` is the mean deviation."""
     def change(pose2d, draws, skeleton):
-        spread = torch.tensor([NOISE_BY_JOINT.get(name, 1.) for name in skeleton.names], dtype=pose2d.dtype)
-        outlier = torch.rand(pose2d.shape[:2], generator=draws, device=draws.device) < OUTLIER_SHARE
-        size = pixels * PIXEL * spread.to(pose2d.device) * torch.where(outlier.to(pose2d.device), OUTLIER_FACTOR, 1.)
-        noise = torch.randn(pose2d.shape, generator=draws, device=draws.device).to(pose2d)
-        return pose2d + size[..., None] * noise
+        return pose2d + pixels * PIXEL * detector_noise(pose2d, draws, skeleton)
     return change
 
 
 def _missing(count):
-    """`count` joints of each pose, never the root, are not seen: each lies where its parent is."""
+    """`count` joints of each pose, never the root, are not seen."""
     def change(pose2d, draws, skeleton):
         order = torch.rand(len(pose2d), skeleton.num_bones, generator=draws, device=draws.device).argsort(1).to(pose2d.device)
         missing = torch.zeros(pose2d.shape[:2], dtype=torch.bool, device=pose2d.device)
-        missing.scatter_(1, order[:, :count] + 1, True)
-        filled = pose2d.clone()
-        for joint, parent in skeleton.edges:      # parents precede children, so a whole missing chain falls together
-            filled[:, joint] = torch.where(missing[:, joint, None], filled[:, parent], pose2d[:, joint])
-        return filled
+        return without_joints(pose2d, missing.scatter_(1, order[:, :count] + 1, True), skeleton)
     return change
 
 

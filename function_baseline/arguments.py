@@ -6,8 +6,9 @@ from common.datasets.h36m_protocol import KEYPOINTS, TRAIN_SUBJECTS
 from common.errors import InputError
 from common.files.paths import add_data_root
 from common.person_camera import CAMERAS
+from function_baseline.recipe_v2 import INGREDIENTS
 from models_baseline import LIFTERS, STAGELESS
-from utils.command_line import Parser, boolean, explicit_flags, number, positive
+from utils.command_line import Parser, boolean, explicit_flags, number, positive, some_of
 from utils.device import DEVICES
 
 NO_NOTE = 'debug'
@@ -40,21 +41,13 @@ def batch_size(text):
     return value
 
 
-def training_subjects(text):
-    """A comma-separated list of training subjects, as text in their order."""
-    chosen = set(text.split(','))
-    if text and not chosen <= set(TRAIN_SUBJECTS):
-        raise argparse.ArgumentTypeError(f'{text!r} is not a comma-separated list of {", ".join(TRAIN_SUBJECTS)}')
-    return ','.join(subject for subject in TRAIN_SUBJECTS if subject in chosen)
-
-
 def add_data_args(parser, datasets=('h36m',)):
     """Flags that choose the poses, for scripts that load training poses. Returns their group, for further flags."""
     group = add_test_args(parser)
     group.add_argument('--dataset', default='h36m', choices=datasets,
                        help='h36m: Human3.6M and MPI-INF-3DHP' + '; 3dpw: its test split alone' * ('3dpw' in datasets))
     group.add_argument('--s1only', default=False, type=boolean, metavar='BOOL', help='train on subject S1 alone')
-    group.add_argument('--train_subjects', default='', type=training_subjects, metavar='LIST',
+    group.add_argument('--train_subjects', default='', type=some_of(TRAIN_SUBJECTS), metavar='LIST',
                        help=f'train on these of {", ".join(TRAIN_SUBJECTS)} (comma-separated; default: all)')
     group.add_argument('--validate_on', default='', choices=('', *TRAIN_SUBJECTS), metavar='SUBJECT',
                        help='hold this training subject out, and keep the checkpoint with the lowest error on it')
@@ -135,6 +128,10 @@ def baseline_parser(description, datasets=('h36m',)):
     add_run_args(parser, snapshot=25, pretrain=False)
     group = add_training_args(parser)
     group.add_argument('--lr', default=1e-3, type=number, help='learning rate (default %(default)s)')
+    group.add_argument('--recipe', default='published', choices=('published', 'v2'),
+                       help='v2: random cameras, other bodies, 2D noise, through a virtual camera (docs/recipe_v2.md)')
+    group.add_argument('--without', default='', type=some_of(INGREDIENTS), metavar='LIST',
+                       help=f'take these ingredients out of recipe v2: {", ".join(INGREDIENTS)}')
     group.add_argument('--schedule', default='step', choices=('step', 'cosine'),
                        help='step: --lr_decay and --lr_gamma; cosine: down to zero along half a cosine (default %(default)s)')
     group.add_argument('--lr_decay', default=100000, type=positive, metavar='STEPS', help='steps between decays')

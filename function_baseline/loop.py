@@ -6,6 +6,7 @@ from function_baseline import dashboard, scores
 from function_baseline.arguments import baseline_parser
 from function_baseline.batches import shuffled_batches
 from function_baseline.held_out import NO_SCORE, keep_best_held_out
+from function_baseline.recipe_v2 import recipe_pairs
 from function_baseline.start import starting_lifter
 from function_baseline.train import supervised_pairs, train_lifter
 from utils import interrupts
@@ -132,9 +133,12 @@ def _room(state, args):
 def _train_epoch(state, args, training, device):
     seed_everything(args.random_seed, state.epoch, 'dropout')
     order = generator(device, args.random_seed, state.epoch, 'order')
-    return train_lifter(state.lifter, state.optimizer, shuffled_batches(len(training), args.batch_size, order),
-                        supervised_pairs(training, device, args.camera), task=f'epoch {state.epoch}',
-                        max_norm=1.0 if args.max_norm else None, before_step=state.schedule.advance, graphs=args.graphs)
+    take = supervised_pairs(training, device, args.camera)
+    if args.recipe == 'v2':
+        take = recipe_pairs(training, device, args, generator(device, args.random_seed, state.epoch, 'recipe v2'))
+    return train_lifter(state.lifter, state.optimizer, shuffled_batches(len(training), args.batch_size, order), take,
+                        task=f'epoch {state.epoch}', max_norm=1.0 if args.max_norm else None,
+                        before_step=state.schedule.advance, graphs=args.graphs)
 
 
 def _keep_checkpoints(run, state, args, error_h36m):

@@ -1,13 +1,11 @@
 """Flags of run_poseaug.py: shared ones and those of the adversarial training. Names and defaults are the reference's."""
-from argparse import ArgumentTypeError
-
 from common.errors import InputError
 from function_baseline.arguments import TrainerParser, add_data_args, add_lifter_args, add_run_args, add_training_args
 from function_poseaug.losses import FEEDBACKS, HardnessBand
 from function_poseaug.steps import CRITICS, FeedbackTerms, LossWeights
 from models_poseaug.augmentor import HEADS
 from models_poseaug.discriminator import KCS_FORMS
-from utils.command_line import number, positive, whole
+from utils.command_line import number, positive, some_of, whole
 
 IDLE = ('num_workers', 'decay_epoch', 'max_norm')
 LEARNED, OFF = 'learned', 'off'
@@ -69,27 +67,14 @@ def add_ablation_args(parser):
     group.add_argument('--augmentor', default=LEARNED, choices=(LEARNED, *SUBSTITUTE_NAMES),
                        help='learned: PoseAug; random: random bone angles, bone lengths and views in its place; none: the real '
                             'pairs again, so that the lifter takes as many steps (default %(default)s)')
-    group.add_argument('--augment', default=','.join(HEADS), type=subset_of(HEADS), metavar='LIST',
+    group.add_argument('--augment', default=','.join(HEADS), type=some_of(HEADS, nothing=None), metavar='LIST',
                        help='what the augmentor changes: bone angles, bone lengths, rotation and translation '
                             '(default %(default)s)')
-    group.add_argument('--discriminators', default=','.join(CRITICS), type=subset_of(CRITICS, 'none'), metavar='LIST',
+    group.add_argument('--discriminators', default=','.join(CRITICS), type=some_of(CRITICS, nothing='none'), metavar='LIST',
                        help='those that play: 2d, 3d, both or none (default %(default)s)')
     group.add_argument('--kcs', default=KCS_FORMS[0], choices=KCS_FORMS,
                        help='what the 3D discriminator sees: the angles between the bones of each body part (part), between '
                             'all bones (whole), or the directions of the bones (off) (default %(default)s)')
-
-
-def subset_of(names, nothing=''):
-    """The type of a flag: a comma-separated list of some of `names`, as text in their order; `nothing` for none of them."""
-    def read(text):
-        chosen = set(text.split(','))
-        if nothing and text == nothing:
-            return text
-        if not chosen <= set(names):
-            raise ArgumentTypeError(f'{text!r} is not a comma-separated list of {", ".join(names)}'
-                                    + f', or {nothing}' * bool(nothing))
-        return ','.join(name for name in names if name in chosen)
-    return read
 
 
 def add_loss_args(parser):

@@ -79,6 +79,22 @@ def number(text):
     return value
 
 
+def some_of(names, nothing=''):
+    """The type of a flag: a comma-separated list of some of `names`, as text in their order.
+
+    `nothing`: the text that stands for none of them, or None if there must be one.
+    """
+    def read(text):
+        chosen = set(text.split(','))
+        if text == nothing:
+            return text
+        if not chosen <= set(names):
+            raise argparse.ArgumentTypeError(f'{text!r} is not a comma-separated list of {", ".join(names)}'
+                                             + f', or {nothing}' * bool(nothing))
+        return ','.join(name for name in names if name in chosen)
+    return read
+
+
 def explicit_flags(parser, argv):
     """Names of the flags that appear in `argv`, even if their value equals the default."""
     defaults = {action: action.default for action in parser._actions}

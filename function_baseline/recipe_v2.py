@@ -1,0 +1,96 @@
+"""Recipe v2: a lifter trained on poses seen by random cameras, without an adversarial game (--recipe v2; not the paper's).
+
+Most poses of a batch are filmed anew by random cameras; bones and body size change; the 2D get a detector's errors, and all
+pairs are mirrored at random. The lifter sees them through the virtual camera that looks at the person, so that distance,
+lens and place in the image hardly matter to it. The learning rate falls along a cosine. docs/recipe_v2.md says what each
+ingredient is worth.
+"""
+import torch
+
+from common.bones import bone_lengths, bone_vectors, scale_by_group, with_bone_lengths
+from common.camera import project, root_relative
+from common.camera_sampling import CameraRanges, sample_views
+from common.errors import InputError
+from common.person_camera import as_lifted
+from common.shifts import PIXEL, detector_noise, filmed_by, uniform, without_joints
+from common.views import filmed, seen
+from function_baseline.evaluate import mirror
+
+INGREDIENTS = ('camera', 'views', 'bodies', 'noise', 'mirror', 'cosine')
+RANDOM_SHARE = .75                  # of each batch is filmed anew
+RANGES = CameraRanges()
+BONES, SIZE = .15, (.65, 1.1)       # relative change of each bone length; of the body's size
+NOISE = 10.                         # pixels, the largest mean deviation, for a person who fills 0.7 of the image
+FILLED = .7
+MISSING, SHARE_WITH_MISSING = .15, .3     # in these poses, each joint is missing with this probability
+
+
+def apply_recipe(args):
+    """Set the flags that --recipe v2 stands for, where they were not typed."""
+    if args.recipe == 'v2':
+        for flag, value, ingredient in (('camera', 'person', 'camera'), ('schedule', 'cosine', 'cosine')):
+            if flag not in args.explicit and ingredient not in args.without:
+                setattr(args, flag, value)
+    elif args.without:
+        raise InputError('--without takes an ingredient away from --recipe v2; give that too')
+
+
+def recipe_pairs(poses, device, args, draws):
+    """The `take` of `train_lifter` for a PoseSet: index (B,) -> pose2d (B, 16, 2), pose3d_rel (B, 16, 3), on `device`.
+
+    `draws`: the generator of all random numbers, on the device. `args`: --without and --camera.
+    """
+    used = [name for name in INGREDIENTS if name not in args.without.split(',')]
+    filming = {'views', 'bodies'} & {*used}
+
+    def take(index):
+        pose3d_cam, pose2d, intrinsics = poses.take(index, device)
+        if filming:
+            subset = poses.subset(index.to(poses.device)[:round(RANDOM_SHARE * len(index))]).to(device)
+            anew = filmed_anew(subset, used, draws)
+            pose3d_cam, pose2d, intrinsics = (torch.cat([new, old[len(new):]])
+                                              for new, old in zip(anew, (pose3d_cam, pose2d, intrinsics)))
+        if 'noise' in used:
+            pose2d = with_detector_errors(pose2d, draws, poses.skeleton)
+        pair = as_lifted(pose2d, root_relative(pose3d_cam), intrinsics, args.camera)
+        return mirrored_at_random(*pair, draws, poses.skeleton) if 'mirror' in used else pair
+
+    return take
+
+
+def filmed_anew(poses, used, draws):
+    """(pose3d_cam, pose2d, intrinsics) of a PoseSet's poses with other bodies and other cameras, as `used` says."""
+    pose3d_cam, intrinsics, up = filmed_by(poses)
+    upright, views = filmed(pose3d_cam, up, intrinsics)
+    if 'bodies' in used:
+        upright = other_bodies(upright, draws, poses.skeleton)
+    if 'views' not in used:
+        pose3d_cam = seen(upright, views)
+        return pose3d_cam, project(pose3d_cam, intrinsics), intrinsics
+    x, down, ahead = upright.unbind(-1)
+    return tuple(sample_views(torch.stack([x, ahead, -down], dim=-1), RANGES, draws))
+
+
+def other_bodies(upright, draws, skeleton):
+    """Upright poses (N, J, 3) with other bone lengths, left and right alike, and of another size."""
+    count = len(upright)
+    ratios = torch.stack([uniform(-BONES, BONES, count, draws) for _ in range(skeleton.num_groups)], dim=1)
+    scale = (1 + scale_by_group(ratios, skeleton)) * uniform(*SIZE, count, draws)[:, None]
+    return with_bone_lengths(upright, bone_lengths(bone_vectors(upright, skeleton)) * scale[..., None], skeleton)
+
+
+def with_detector_errors(pose2d, draws, skeleton):
+    """The 2D poses with noise of a random size, relative to the person's, and in some poses with joints missing."""
+    count = len(pose2d)
+    extent = (pose2d.amax(1) - pose2d.amin(1)).amax(-1)
+    size = uniform(0, NOISE, count, draws) * PIXEL * extent / FILLED
+    pose2d = pose2d + size[:, None, None] * detector_noise(pose2d, draws, skeleton)
+    poor = torch.rand(count, 1, generator=draws, device=draws.device) < SHARE_WITH_MISSING
+    missing = torch.rand(pose2d.shape[:2], generator=draws, device=draws.device) < MISSING
+    return without_joints(pose2d, missing & poor, skeleton)
+
+
+def mirrored_at_random(pose2d, pose3d_rel, draws, skeleton):
+    """Half of the pairs are mirrored: x negated, left and right exchanged."""
+    chosen = (torch.rand(len(pose2d), generator=draws, device=draws.device) < .5)[:, None, None]
+    return tuple(torch.where(chosen, mirror(pose, skeleton), pose) for pose in (pose2d, pose3d_rel))

@@ -1,0 +1,112 @@
+"""Recipe v2: what each ingredient does to the pairs, that they remain true pairs, and that resumed runs repeat them."""
+import pytest
+import torch
+
+import run_baseline
+from common.bones import bone_lengths, bone_vectors
+from common.camera import root_relative
+from common.datasets.h36m import h36m_poses, read_h36m
+from common.person_camera import view_person
+from function_baseline.arguments import baseline_parser, parse
+from function_baseline.evaluate import mirror
+from function_baseline.recipe_v2 import INGREDIENTS, RANDOM_SHARE, SIZE, apply_recipe, recipe_pairs
+from function_baseline.train import supervised_pairs
+from trainers import baseline, cut_off
+from utils.runs.checkpoint import LAST, read_checkpoint
+
+BATCH = 200
+FILMED = round(RANDOM_SHARE * BATCH)
+
+
+@pytest.fixture(scope='module')
+def poses(tiny_root):
+    return h36m_poses(read_h36m(tiny_root, 'gt'), ('S1', 'S5'), downsample=2)
+
+
+def parsed(*flags):
+    args = parse(baseline_parser(''), ['--recipe', 'v2', *flags])
+    apply_recipe(args)
+    return args
+
+
+def pairs(poses, *used, seed=0):
+    """(pose2d, pose3d_rel) of one batch with these ingredients only."""
+    without = ','.join(name for name in INGREDIENTS if name not in used)
+    args = parsed(*(['--without', without] if without else []))
+    return recipe_pairs(poses, 'cpu', args, torch.Generator().manual_seed(seed))(torch.arange(BATCH))
+
+
+def lengths(pose3d):
+    return bone_lengths(bone_vectors(pose3d)).squeeze(-1)
+
+
+def test_without_any_ingredient_the_pairs_are_the_published_ones(poses):
+    plain, recipe = supervised_pairs(poses, 'cpu')(torch.arange(BATCH)), pairs(poses)
+    assert torch.equal(recipe[0], plain[0]) and torch.equal(recipe[1], plain[1])
+
+
+def test_equal_generators_give_equal_pairs(poses):
+    first, again, other = (pairs(poses, *INGREDIENTS, seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(first[0], again[0]) and torch.equal(first[1], again[1]) and not torch.equal(first[0], other[0])
+
+
+def test_new_views_keep_the_body_and_leave_the_rest_of_the_batch_alone(poses):
+    plain, (pose2d, pose3d_rel) = supervised_pairs(poses, 'cpu')(torch.arange(BATCH)), pairs(poses, 'views')
+    torch.testing.assert_close(lengths(pose3d_rel), lengths(plain[1]), rtol=0, atol=2e-5)
+    assert torch.equal(pose3d_rel[FILMED:], plain[1][FILMED:]) and torch.equal(pose2d[FILMED:], plain[0][FILMED:])
+    assert ((pose3d_rel - plain[1])[:FILMED].abs().amax((1, 2)) > .01).all() and (pose2d.abs() <= 1 + 1e-5).all()
+
+
+def test_other_bodies_are_seen_by_the_same_cameras(poses):
+    plain, (_, pose3d_rel) = supervised_pairs(poses, 'cpu')(torch.arange(BATCH)), pairs(poses, 'bodies')
+    old, new = (bone_vectors(pose)[:FILMED] for pose in (plain[1], pose3d_rel))
+    torch.testing.assert_close(torch.cosine_similarity(old, new, dim=-1), torch.ones(FILMED, 15), rtol=0, atol=1e-4)
+    ratio = lengths(pose3d_rel)[:FILMED] / lengths(plain[1])[:FILMED]
+    assert .85 * SIZE[0] - .01 <= ratio.min() < .8 and 1 < ratio.max() <= 1.15 * SIZE[1] + .01
+
+
+def test_noise_changes_the_2d_alone(poses):
+    plain, (pose2d, pose3d_rel) = supervised_pairs(poses, 'cpu')(torch.arange(BATCH)), pairs(poses, 'noise')
+    assert torch.equal(pose3d_rel, plain[1]) and (pose2d != plain[0]).any(-1).float().mean() > .9
+
+
+def test_half_of_the_pairs_are_mirrored(poses):
+    plain, (pose2d, pose3d_rel) = supervised_pairs(poses, 'cpu')(torch.arange(BATCH)), pairs(poses, 'mirror')
+    flipped = (pose2d != plain[0]).flatten(1).any(1)
+    assert .3 < flipped.float().mean() < .7
+    assert torch.equal(pose3d_rel[flipped], mirror(plain[1])[flipped]) and torch.equal(pose3d_rel[~flipped], plain[1][~flipped])
+
+
+def test_the_virtual_camera_sees_both(poses):
+    pose2d, pose3d_rel = pairs(poses, 'camera')
+    batch = poses.take(torch.arange(BATCH))
+    view = view_person(batch.pose2d, batch.camera)
+    assert torch.equal(pose2d, view.pose2d)
+    torch.testing.assert_close(pose3d_rel, root_relative(batch.pose3d_cam) @ view.rotation.transpose(1, 2))
+
+
+def test_the_recipe_sets_what_was_not_typed():
+    assert (parsed().camera, parsed().schedule) == ('person', 'cosine')
+    assert (parsed('--camera', 'image').camera, parsed('--schedule', 'step').schedule) == ('image', 'step')
+    assert (parsed('--without', 'camera').camera, parsed('--without', 'cosine').schedule) == ('image', 'step')
+    args = parse(baseline_parser(''), [])
+    apply_recipe(args)
+    assert (args.camera, args.schedule, args.recipe) == ('image', 'step', 'published')
+
+
+def test_an_ingredient_needs_a_recipe(capsys):
+    with pytest.raises(SystemExit) as stop:
+        run_baseline.main(['--without', 'views'])
+    assert stop.value.code == 2 and '--without takes an ingredient away from --recipe v2' in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_resumed_run_ends_like_one_that_was_never_stopped(tiny_root, tmp_path):
+    flags = 'gcn', '--recipe', 'v2', '--epochs', 2, '--random_seed', 3
+    whole = baseline(tiny_root, tmp_path / 'whole', *flags)
+    cut_off('save_last', 1, baseline, tiny_root, tmp_path / 'cut', *flags)
+    cut, = (tmp_path / 'cut').glob('gcn/gt/*')
+    assert read_checkpoint(cut / LAST)['epoch'] == 1
+    run_baseline.main(['--resume', str(cut), '--data_root', str(tiny_root)])
+    states = [read_checkpoint(run / LAST)['state_dict'] for run in (whole, cut)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
