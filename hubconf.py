@@ -51,8 +51,9 @@ def _is_ours(package):
 
 with _ours_alone():       # modules, not functions: torch.hub.list shows every function without an underscore
     import models_baseline
-    from common import errors
+    from common import errors, person_camera
     from utils.runs import checkpoint as checkpoints
+    from utils.runs import shipped
 
 
 def poseaug_mlp(checkpoint=None, stages=None, dropout=0.25, progress=True):
@@ -79,6 +80,12 @@ def poseaug_stgcn(checkpoint=None, stages=None, dropout=0.25, progress=True):
 def poseaug_videopose(checkpoint=None, stages=None, dropout=0.25, progress=True):
     """VideoPose3D (Pavllo et al., CVPR 2019) on a single frame; arguments as for `poseaug_mlp`."""
     return _lifter('videopose', checkpoint, stages, dropout, progress)
+
+
+def poseaug_shipped():
+    """The lifter that comes with the project (docs/model_card.md), for any 2D image coordinates; no download."""
+    lifter, _ = _load(shipped.SHIPPED, 0.)
+    return person_camera.PersonLifter(lifter).eval()
 
 
 def _lifter(name, checkpoint, stages, dropout, progress):

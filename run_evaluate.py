@@ -2,12 +2,12 @@
 """Test a checkpoint: python3 run_evaluate.py --posenet_name videopose --keypoints gt --evaluate PATH (README.md)."""
 from pathlib import Path
 
-from common.errors import InputError
 from function_baseline.arguments import baseline_parser, parse
 from function_baseline.report import report_checkpoint
 from function_baseline.selection import report_run
 from utils.command_line import exits_cleanly
 from utils.device import choose_device
+from utils.runs.shipped import checkpoint_or_shipped
 
 # The other flags of run_baseline.py are accepted, as by the authors' script, but have no effect here.
 USED = ('posenet_name', 'stages', 'keypoints', 'evaluate', 'actions', 'downsample', 'data_root', 'device', 'dataset',
@@ -21,8 +21,7 @@ def main(argv=None):
     parser = baseline_parser(__doc__, datasets=('h36m', '3dpw'))
     idle = OF_H36M if parser.parse_args(argv).dataset == '3dpw' else ()
     args = parse(parser, argv, idle, USED)
-    if not args.evaluate:
-        raise InputError('--evaluate is missing: give the path of the checkpoint or of the run directory to test')
+    args.evaluate = checkpoint_or_shipped(args.evaluate)
     camera = args.camera if 'camera' in args.explicit else None
     report = report_run if Path(args.evaluate).is_dir() and args.dataset == 'h36m' else report_checkpoint
     return report(args, choose_device(args.device), camera)

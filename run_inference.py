@@ -22,6 +22,7 @@ from function_inference.tracks import EVERYONE
 from utils.command_line import Parser, boolean, exits_cleanly, explicit_flags, number, whole
 from utils.device import DEVICES, choose_device
 from utils.runs.checkpoint import load_lifter
+from utils.runs.shipped import checkpoint_or_shipped
 
 KINDS = ('npz', 'json', 'bvh')      # one file of each per person; the page and the video show all people
 VIDEOS = ('mp4', 'gif')
@@ -37,6 +38,7 @@ def main(argv=None):
     args.video = args.video or video_kind()
     require_free(args)
     device = choose_device(args.device)
+    args.evaluate = checkpoint_or_shipped(args.evaluate)
     lifter, weights = load_lifter(args.evaluate, args)
     print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages')
     clip = open_clip(args.input) if is_clip(args.input) else None
@@ -142,7 +144,8 @@ def inference_parser():
     add_input_args(parser.add_argument_group('input'))
     add_person_args(parser.add_argument_group('person'))
     group = parser.add_argument_group('lifter')
-    group.add_argument('--evaluate', required=True, metavar='FILE', help='checkpoint; the lifter is read from it')
+    group.add_argument('--evaluate', default='', metavar='FILE',
+                       help='checkpoint; the lifter is read from it (default: the one that comes with the project)')
     group.add_argument('--flip', default=False, type=boolean, metavar='BOOL',
                        help='test-time flip: average with the flipped prediction (default %(default)s)')
     group.add_argument('--camera', default='person', choices=CAMERAS,

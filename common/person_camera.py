@@ -12,6 +12,7 @@ from the camera frame to the virtual camera's frame.
 from typing import NamedTuple
 
 import torch
+from torch import nn
 
 from common.camera import root_relative, undistort
 
@@ -74,6 +75,20 @@ def as_lifted(pose2d_norm, pose3d_rel, intrinsic, camera):
 def camera_of(lifter):
     """The camera whose 2D poses a lifter was trained on: 'image', unless its attribute `camera` says 'person'."""
     return getattr(lifter, 'camera', 'image')
+
+
+class PersonLifter(nn.Module):
+    """A lifter trained for the virtual camera as one that takes the 2D of the real image: (B, J, 2) -> (B, J, 3).
+
+    The result is root-relative, in metres, in the camera frame. See `view_person` for cameras whose lens is not known.
+    """
+
+    def __init__(self, lifter):
+        super().__init__()
+        self.lifter = lifter
+
+    def forward(self, pose2d_norm):
+        return lift_person(self.lifter, pose2d_norm)
 
 
 def rays_of(pose2d_norm, intrinsic=None):

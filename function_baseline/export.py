@@ -19,6 +19,7 @@ import torch
 
 from common.errors import InputError
 from common.files.atomic import written_whole
+from common.person_camera import PersonLifter
 from common.skeleton import H36M_16
 from utils.runs.checkpoint import load_lifter
 
@@ -55,6 +56,8 @@ def export_lifter(checkpoint, formats, folder=None, overwrite=False, opset=OPSET
     checkpoint = Path(checkpoint)
     lifter, weights = load_lifter(checkpoint, Namespace(dropout=0.0, explicit=()))
     lifter.eval().requires_grad_(False)
+    if weights.camera == 'person':
+        lifter = PersonLifter(lifter).eval()
     if 'onnx' in formats:
         require_onnx()
     folder = checkpoint.parent if folder is None else Path(folder)

@@ -4,7 +4,7 @@ import torch
 
 from common.camera import project, undistort
 from common.datasets.h36m import all_intrinsics
-from common.person_camera import FOCAL, SIZE, lift_person, look_at, rays_of, turn_back, view_person
+from common.person_camera import FOCAL, SIZE, PersonLifter, lift_person, look_at, rays_of, turn_back, view_person
 
 DTYPES = pytest.mark.parametrize('dtype, exact', [(torch.float32, 2e-5), (torch.float64, 1e-12)], ids=['float32', 'float64'])
 COUNT = 32
@@ -142,3 +142,16 @@ def test_gradients_reach_the_image():
     lift_person(lambda view: torch.cat([view, view.square().sum(-1, keepdim=True)], dim=-1), pose2d,
                 pinhole(torch.float64)).square().sum().backward()
     assert pose2d.grad.isfinite().all() and (pose2d.grad.abs().amax((1, 2)) > 0).all()
+
+
+def test_a_lifter_for_the_virtual_camera_takes_the_image_when_wrapped():
+    """As run_inference.py and run_evaluate.py call it, for an unknown lens."""
+    def lift(view):
+        return torch.cat([view, view.square().sum(-1, keepdim=True)], dim=-1)
+
+    class Lifter(torch.nn.Module):
+        def forward(self, view):
+            return lift(view)
+
+    pose2d = project(people(torch.float64), pinhole(torch.float64))
+    assert torch.equal(PersonLifter(Lifter())(pose2d), lift_person(lift, pose2d))
