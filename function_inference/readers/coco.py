@@ -6,7 +6,8 @@ from function_inference.readers.raw import RawDetections, size_and_rate
 
 def is_results(source):
     entries = source.content
-    return isinstance(entries, list) and bool(entries) and isinstance(entries[0], dict) and 'image_id' in entries[0]
+    return isinstance(entries, list) and bool(entries) and all(isinstance(entry, dict) and 'image_id' in entry
+                                                               for entry in entries)
 
 
 def read_results(source):

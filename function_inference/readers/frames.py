@@ -2,14 +2,15 @@
 
 A frame is null, one person, a list of people, or an object with people, as function_inference.readers.people reads it. An
 object in a list may say to which frame it belongs (FRAME_KEYS); then it may be one person of several in this frame, and frames
-without one have no people. The object that holds the list may have width, height and fps too.
+without one have no people. The object that holds the list may have width, height and fps too. Instead, each person may have a
+list of frames.
 """
 import re
 from itertools import zip_longest
 
 import numpy as np
 
-from function_inference.readers.frames_or_people import IMAGE, are_people_of_one_image, first_key_is_person
+from function_inference.readers.frames_or_people import FRAMES, IMAGE, are_people_of_one_image, first_key_is_person
 from function_inference.readers.images import frames_in_order
 from function_inference.readers.people import PEOPLE_KEYS, PERSON_KEYS, depth, is_person, is_person_object, people_of
 from function_inference.readers.raw import HEIGHTS, WIDTHS, RawDetections, size_and_rate
@@ -19,6 +20,7 @@ LIST_KEYS = ('frames', 'instance_info', 'predictions', 'annotations', 'results',
 FRAME_KEYS = ('image_id', 'frame_id', 'frame', 'frame_number', 'frame_index', 'frame_idx', 'frame_num', 'frame_no', 'frameId',
               'frameNumber', 'frameIndex', 'imgname', 'img_name', 'image_name', 'file_name', 'filename', 'image_path', 'image',
               'img')
+CLIP_KEYS = ('frames', 'sequence')        # of LIST_KEYS; others may hold the people of one frame
 ONE_FRAME_KEYS = ('people', 'instances', 'bodies', 'persons', 'objects')      # of PEOPLE_KEYS; others may hold frames
 NUMBERS_KEYS = ('frame_ids', 'frame_numbers', 'frame_indices', 'frames')
 # has a number that is not the one of 2D or 3D, or is the name of an image; and is not that of a video
@@ -64,7 +66,7 @@ def read_keyed(source):
 def is_frames(source):
     content = source.content
     return (isinstance(content, list) or _list_of(content) is not content or _is_single_frame(content)
-            or _inside(content) is not None)
+            or _inside(content) is not None or _clips_of_people(content) is not None)
 
 
 def read_frames(source):
@@ -97,6 +99,8 @@ def frames_in(value, choice, levels=0):
     """List of people for every frame of what holds them; `choice`: what --people says, or None."""
     if levels > MAX_LEVELS:
         raise ValueError('it holds objects in objects in objects')
+    if choice != IMAGE and (clips := _clips_of_people(value)):
+        return _together(clips, levels)
     if isinstance(value, list):
         return _frames_of_list(value, choice)
     if _is_keyed(value):
@@ -139,13 +143,24 @@ def _numbered(entries):
             return None
         return [(int(key) if str(key).isdecimal() else str(key), people_of(entry)) for key, entry in entries.items()
                 if entry is None or isinstance(entry, (list, dict))]
-    objects = [entry for entry in entries if _is_object(entry)]
-    if objects and any(_frame_of(entry) for entry in objects):
-        missing = next((place for place, entry in enumerate(objects) if not _frame_of(entry)), None)
-        if missing is not None:
-            raise ValueError(f'entry {missing} does not say which frame it belongs to, others do')
-        return [(_frame_of(entry)[0], people_of(_without_frame(entry))) for entry in objects]
-    return None
+    places = {place: entry for place, entry in enumerate(entries) if entry}
+    frames = {place: _frame_of(entry)[0] for place, entry in places.items() if isinstance(entry, dict) and _frame_of(entry)}
+    if not frames:
+        return None
+    if len(frames) < len(places):
+        frames = _numbers_by_place(frames, places)
+    return [(frames[place], people_of(_without_frame(entry) if isinstance(entry, dict) else entry))
+            for place, entry in places.items()]
+
+
+def _numbers_by_place(frames, places):
+    """{place: frame} of all `places`, if those in `frames` are numbered one by one; ValueError otherwise."""
+    offsets = {frame - place if isinstance(frame, int) else None for place, frame in frames.items()}
+    if len(frames) < 2 or len(offsets) > 1 or None in offsets:
+        missing = next(place for place in places if place not in frames)
+        raise ValueError(f'entry {missing} does not say which frame it belongs to, others do; give every entry the number of '
+                         'its frame')
+    return {place: place + min(offsets) for place in places}
 
 
 def _frames_by_key(value, choice, levels):
@@ -156,6 +171,32 @@ def _frames_by_key(value, choice, levels):
     if not first_key_is_person(values, choice):
         return frames_in_order(_numbered(value))
     return _together(values.values(), levels)
+
+
+def _clips_of_people(value):
+    """For each person all frames, if a list or object holds people with frames of their own; None otherwise.
+
+    Such as {"people": [{"id": 1, "frames": [...]}, ...]}.
+    """
+    for key, listed in ((None, value), *(value.items() if isinstance(value, dict) else ())):
+        entries = listed.values() if isinstance(listed, dict) else listed if isinstance(listed, list) else ()
+        clips = [entry if key in ONE_FRAME_KEYS and _are_clips([entry]) else _clip_of(entry) for entry in entries]
+        if clips and all(clips):
+            return clips
+    return None
+
+
+def _clip_of(entry):
+    """The frames that an object of one person holds; None if it is one of a frame, or holds none."""
+    if not isinstance(entry, dict) or _frame_of(entry):
+        return None
+    for key in LIST_KEYS:
+        inner = entry.get(key)
+        rows = [*inner.values()] if isinstance(inner, dict) else inner if isinstance(inner, list) else []
+        rows = [row for row in rows if isinstance(row, (dict, list)) and row]
+        if rows and (key in CLIP_KEYS or all(isinstance(row, dict) and _frame_of(row) for row in rows)):
+            return inner
+    return None
 
 
 def _are_clips(entries):
@@ -169,7 +210,7 @@ def _together(entries, levels):
     numbered = [_numbered(entry) for entry in entries]
     if all(numbered):
         return frames_in_order(pair for pairs in numbered for pair in pairs)
-    people = [frames_in(entry, None, levels + 1) for entry in entries]
+    people = [frames_in(entry, FRAMES, levels + 1) for entry in entries]
     return [[person for found in frames for person in found or ()] for frames in zip_longest(*people)]
 
 

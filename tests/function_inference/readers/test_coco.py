@@ -28,7 +28,7 @@ def test_a_data_set_holds_all_images_in_order_and_their_size(size, tmp_path):
     ([dict(image_id=1)], 'a person has none of'),
     ([dict(image_id=[1], keypoints=[1] * 51)], '(image_id) has the type list'),
     ([dict(image_id=2.5, keypoints=[1] * 51)], '(image_id) has the type float'),
-    ([dict(image_id=1, keypoints=[1] * 51), dict(keypoints=[1] * 51)], "'image_id' is missing"),
+    ([dict(image_id=1, keypoints=[1] * 51), dict(keypoints=[1] * 51)], 'entry 1 does not say which frame'),
     (dict(annotations=[], images=[IMAGE, dict(IMAGE, id=2, width=2)]), 'its images have 2 sizes'),
     (dict(annotations=[], images=[dict(id=1, file_name='1')]), "'width' is missing"),
     (dict(annotations=[dict(image_id=5, keypoints=[1] * 51)], images=[IMAGE]), 'has the image_id 5, but no image has this id')])

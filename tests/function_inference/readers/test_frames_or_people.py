@@ -20,6 +20,12 @@ def objects(people, **beside):
     return [dict(keypoints=person.tolist(), **beside) for person in people]
 
 
+def assert_equal_poses(found, expected):
+    """Equal where a joint is seen; a joint that is missing has no place."""
+    seen = np.array(expected)[..., 2:] > 0
+    np.testing.assert_array_equal(found, np.where(seen, expected, 0))
+
+
 def counts(path, people=None):
     return [len(frame) for frame in read_keypoints(path, size=(2000, 2000), people=people).people]
 
@@ -56,6 +62,23 @@ def test_rows_some_of_which_have_no_frame_are_refused(tmp_path):
     listed = rows(crowd('coco17'))
     del listed[2]['frame_id']
     assert 'entry 2 does not say which frame it belongs to' in refusal(write(tmp_path / 'clip.json', listed))
+
+
+@pytest.mark.parametrize('lacking', [[1], [0, 3]], ids=['inside', 'at the ends'])
+@pytest.mark.parametrize('first', [0, 7])
+def test_entries_without_a_number_between_numbered_ones_are_counted(lacking, first, tmp_path):
+    entries = [dict(entry, frame=first + place) for place, entry in enumerate(objects([*NEAR, NEAR[0]]))]
+    for place in lacking:
+        del entries[place]['frame']
+    entries[lacking[0]] = entries[lacking[0]]['keypoints']      # a plain list is an entry too
+    found = read_keypoints(write(tmp_path / 'clip.json', entries), size=SIZE)
+    assert_equal_poses(np.concatenate(found.people), [*NEAR, NEAR[0]])
+
+
+def test_an_entry_without_a_number_is_not_left_out_in_silence(tmp_path):
+    entries = objects(NEAR)
+    entries[0]['frame'], entries[1], entries[2]['frame'] = 0, NEAR[1].tolist(), 1
+    assert 'entry 1 does not say which frame it belongs to' in refusal(write(tmp_path / 'clip.json', entries))
 
 
 def test_numbers_of_persons_without_numbers_of_frames_are_refused(tmp_path):
@@ -111,3 +134,44 @@ def test_joints_may_have_their_numbers_as_keys(tmp_path):
     frames = [{str(joint): dict(x=x, y=y) for joint, (x, y) in [*enumerate(person[:, :2].tolist())][::-1]} for person in NEAR]
     found = read_keypoints(write(tmp_path / 'clip.json', frames), size=SIZE)
     np.testing.assert_array_equal(np.concatenate(found.people)[..., :2], NEAR[..., :2])
+
+
+OTHER = NEAR + [[[300, 0, 0]]]
+
+
+def frames_of(person, first=None):
+    return [dict(keypoints=pose.tolist(), **({} if first is None else dict(frame=first + place)))
+            for place, pose in enumerate(person)]
+
+
+@pytest.mark.parametrize('wrap', [lambda one, other: dict(people=[dict(frames=one), dict(frames=other)]),
+                                  lambda one, other: [dict(id=4, frames=one), dict(id=2, frames=other)],
+                                  lambda one, other: dict(people={'0': dict(frames=one), '1': dict(frames=other)}),
+                                  lambda one, other: dict(info={}, tracks=[dict(sequence=one), dict(sequence=other)])],
+                         ids=['people', 'list', 'keys', 'tracks'])
+def test_people_with_a_list_of_frames_each(wrap, tmp_path):
+    path = tmp_path / 'clip.json'
+    for one, other in ((frames_of(NEAR), frames_of(OTHER[:2])), (NEAR.tolist(), OTHER[:2].tolist())):
+        found = read_keypoints(write(path, wrap(one, other)), size=(2000, 2000))
+        assert [len(people) for people in found.people] == [2, 2, 1]
+        assert_equal_poses(found.people[1], [NEAR[1], OTHER[1]])
+    numbered = read_keypoints(write(path, wrap(frames_of(NEAR, 5), frames_of(OTHER[:2], 6))), size=(2000, 2000))
+    assert [len(people) for people in numbered.people] == [1, 2, 2]
+    assert_equal_poses(numbered.people[2], [NEAR[2], OTHER[1]])
+
+
+def test_numbered_detections_of_each_person_are_no_people_of_one_frame(tmp_path):
+    content = dict(tracks=[dict(track_id=1, detections=frames_of(NEAR, 5)), dict(track_id=2, detections=frames_of(OTHER, 6))])
+    assert counts(write(tmp_path / 'clip.json', content)) == [1, 2, 2, 1]
+
+
+def test_detections_of_each_image_are_people_of_one_frame(tmp_path):
+    images = [dict(image=f'{number}.png', detections=objects([NEAR[number], OTHER[number]])) for number in range(3)]
+    assert counts(write(tmp_path / 'clip.json', images)) == [2, 2, 2]
+    content = dict(images=[dict(detections=objects([NEAR[number], OTHER[number]])) for number in range(3)])
+    assert counts(write(tmp_path / 'clip.json', content)) == [2, 2, 2]
+
+
+def test_people_with_the_joints_of_all_frames(tmp_path):
+    content = dict(people=[dict(keypoints=NEAR.tolist()), dict(keypoints=OTHER[:2].tolist())])
+    assert counts(write(tmp_path / 'clip.json', content)) == [2, 2, 1]
