@@ -65,6 +65,7 @@ def open_clip(path):
         raise InputError(f'--input {path} is neither a file nor a folder')
     if path.is_dir() or path.suffix.lower() in IMAGES:
         files = _images(path) if path.is_dir() else [path]
+        _warn_of_json_beside_images(path)
         return _clip(path, lambda: map(_read_image, files), len(files), None, [])
     os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')      # no log lines of ffmpeg about damaged frames
     for library, opened in (('cv2', _open_with_opencv), ('imageio_ffmpeg', _open_with_imageio)):
@@ -146,9 +147,19 @@ def _of_one_size(frames, shape, path):
 
 
 def _images(folder):
-    if any(folder.glob('*_keypoints.json')):
+    """The images in a folder, in order; none if it holds OpenPose's keypoints of half of them, which --write_images draws."""
+    images = [file for file in folder.iterdir() if file.suffix.lower() in IMAGES and not file.name.startswith('.')]
+    if 2 * len([*folder.glob('*_keypoints.json')]) >= max(1, len(images)):
         return []
-    return sorted((file for file in folder.iterdir() if file.suffix.lower() in IMAGES), key=_natural)
+    return sorted(images, key=_natural)
+
+
+def _warn_of_json_beside_images(path):
+    files = [*path.glob('*.json')] if path.is_dir() else []
+    others = f' and {len(files) - 1} more .json files' if len(files) > 1 else ''
+    if files:
+        print(f'warning: --input {path}: the images are read, and not {files[0].name}{others}; for keypoints, give a folder '
+              'without images', file=sys.stderr)
 
 
 def _natural(path):

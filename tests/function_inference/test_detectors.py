@@ -218,6 +218,17 @@ def test_files_and_folders_of_keypoints_are_not_clips(tmp_path):
     assert not is_clip(tmp_path)
 
 
+def test_images_beside_other_json_files_are_read_with_a_warning(tmp_path, capsys):
+    for number in range(3):
+        save(tmp_path / f'{number}.png', picture())
+    (tmp_path / '._0.png').write_bytes(b'what a Mac leaves')
+    for name in ('settings.json', 'no_keypoints.json'):
+        (tmp_path / name).touch()
+    assert is_clip(tmp_path) and open_clip(tmp_path).count == 3
+    line, = capsys.readouterr().err.splitlines()
+    assert line.startswith(f'warning: --input {tmp_path}: the images are read, and not ') and ' and 1 more .json files' in line
+
+
 # detectors
 
 def clip_of(*frames):
