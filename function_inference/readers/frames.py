@@ -10,7 +10,8 @@ from itertools import zip_longest
 
 import numpy as np
 
-from function_inference.readers.frames_or_people import FRAMES, IMAGE, are_people_of_one_image, first_key_is_person
+from common.errors import in_short
+from function_inference.readers.frames_or_people import FRAMES, IMAGE, PERSON_KEY, are_people_of_one_image, first_key_is_person
 from function_inference.readers.images import frames_in_order
 from function_inference.readers.people import PEOPLE_KEYS, PERSON_KEYS, depth, is_person, is_person_object, people_of
 from function_inference.readers.raw import HEIGHTS, WIDTHS, RawDetections, size_and_rate
@@ -21,6 +22,7 @@ FRAME_KEYS = ('image_id', 'frame_id', 'frame', 'frame_number', 'frame_index', 'f
               'frameNumber', 'frameIndex', 'imgname', 'img_name', 'image_name', 'file_name', 'filename', 'image_path', 'image',
               'img')
 CLIP_KEYS = ('frames', 'sequence')        # of LIST_KEYS; others may hold the people of one frame
+VIEW_KEYS = ('video', 'video_name', 'video_path', 'video_id', 'clip', 'camera', 'camera_id', 'cam', 'view')
 ONE_FRAME_KEYS = ('people', 'instances', 'bodies', 'persons', 'objects')      # of PEOPLE_KEYS; others may hold frames
 NUMBERS_KEYS = ('frame_ids', 'frame_numbers', 'frame_indices', 'frames')
 # has a number that is not the one of 2D or 3D, or is the name of an image; and is not that of a video
@@ -182,8 +184,20 @@ def _clips_of_people(value):
         entries = listed.values() if isinstance(listed, dict) else listed if isinstance(listed, list) else ()
         clips = [entry if key in ONE_FRAME_KEYS and _are_clips([entry]) else _clip_of(entry) for entry in entries]
         if clips and all(clips):
+            _require_one_view(listed)
             return clips
     return None
+
+
+def _require_one_view(entries):
+    """ValueError if entries with a list of frames each are not the people of one video but several videos or cameras."""
+    if isinstance(entries, dict):
+        views = {key for key in map(str, entries) if not key.isdecimal() and not PERSON_KEY.match(key.lower())}
+    else:
+        views = {' '.join(str(entry[key]) for key in VIEW_KEYS if key in entry) for entry in entries}
+    if len(views) > 1:
+        raise ValueError(f'it holds the frames of {len(views)} videos or cameras, {in_short(", ".join(sorted(views)[:3]))}; '
+                         'give one at a time')
 
 
 def _clip_of(entry):

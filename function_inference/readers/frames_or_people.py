@@ -14,6 +14,7 @@ from function_inference.readers.people import is_person, person_of
 FRAMES, IMAGE = CHOICES = ('frames', 'image')       # what --people may say
 BOX_KEYS = ('bbox', 'bbox_score', 'box', 'score', 'bbox_scores')
 ID_KEYS = ('track_id', 'person_id', 'idx', 'id', 'instance_id')
+PERSON_KEY = re.compile(r'person|people|track|subject|player|id|human|actor')
 SMALL_STEP = 0.1             # mean distance of two poses relative to their extent: one person in consecutive frames
 LARGE_STEP = 0.6             # two people
 
@@ -40,7 +41,7 @@ def are_people_of_one_image(entries, choice=None):
 def first_key_is_person(content, choice=None):
     """Whether the keys of an object are people, and not frames or images. `choice`: --people image says that they are not."""
     keys, values = [str(key).lower() for key in content], list(content.values())
-    if all(re.match(r'(person|people|track|subject|player|id|human|actor)', key) for key in keys):
+    if all(PERSON_KEY.match(key) for key in keys):
         return choice != IMAGE
     if not all(key.isdecimal() for key in keys):
         return False

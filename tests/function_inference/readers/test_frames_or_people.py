@@ -175,3 +175,18 @@ def test_detections_of_each_image_are_people_of_one_frame(tmp_path):
 def test_people_with_the_joints_of_all_frames(tmp_path):
     content = dict(people=[dict(keypoints=NEAR.tolist()), dict(keypoints=OTHER[:2].tolist())])
     assert counts(write(tmp_path / 'clip.json', content)) == [2, 2, 1]
+
+
+@pytest.mark.parametrize('content', [
+    {'a.mp4': dict(frames=frames_of(NEAR)), 'b.mp4': dict(frames=frames_of(OTHER))},
+    dict(cam1=dict(frames=frames_of(NEAR)), cam2=dict(frames=frames_of(OTHER))),
+    [dict(video='a.mp4', frames=frames_of(NEAR)), dict(video='b.mp4', frames=frames_of(OTHER))],
+    dict(views=[dict(camera=0, frames=frames_of(NEAR)), dict(camera=1, frames=frames_of(OTHER))])],
+    ids=['videos by key', 'cameras by key', 'videos', 'cameras'])
+def test_videos_and_cameras_are_not_taken_for_people(content, tmp_path):
+    assert 'it holds the frames of 2 videos or cameras' in refusal(write(tmp_path / 'clip.json', content))
+
+
+def test_people_of_one_video_may_name_it(tmp_path):
+    content = {'clip.mp4': [dict(video='clip.mp4', camera=2, frames=frames_of(person)) for person in (NEAR, OTHER)]}
+    assert counts(write(tmp_path / 'clip.json', content)) == [2, 2, 2]
