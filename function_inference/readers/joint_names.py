@@ -26,7 +26,7 @@ MEDIAPIPE_33 = ('Nose', 'LEyeInner', 'LEye', 'LEyeOuter', 'REyeInner', 'REye', '
 NUMBERS_OF_JOINTS = (16, 17, 18, 25, 26, 33, 133, 136)     # of these orders and of Human3.6M's
 
 SIDES = dict(l='L', left='L', r='R', right='R')
-SYNONYMS = dict(foot='ankle', footindex='toe', pelvis='hip', root='hip', midhip='hip', hand='wrist', headtop='head')
+SYNONYMS = dict(foot='ankle', footindex='toe', pelvis='hip', root='hip', midhip='hip', hand='wrist', headtop='head', upperneck='neck')
 LIMBS = {f'{side}{part}' for side in 'LR' for part in ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')}
 
 
@@ -40,6 +40,9 @@ def joint_key(name):
     return ''.join(sides[:1]) + SYNONYMS.get(part, part)
 
 
+# joints of the trunk -> the order that has them; the first that fits
+ORDERS = (({'spine', 'thorax'}, H36M_16.names), ({'thorax', 'hip', 'head'}, MPII_16), ({'neck', 'hip', 'head'}, HALPE_26),
+          ({'neck', 'hip'}, BODY_25), ({'neck'}, COCO_18), (set(), COCO_17))
 FACE = {f'{side}{part}' for side in 'LR' for part in ('eye', 'ear')}
 
 
@@ -51,8 +54,6 @@ def are_joint_names(names):
 def in_known_order(joints):
     """{name: (C,) array} -> (J, C) in the order that has the joints of the trunk that are named; NaN for the others."""
     found = {joint_key(name): values for name, values in joints.items()}
-    trunk = found.keys() & {'neck', 'hip', 'head', 'spine', 'thorax'}
-    order = (H36M_16.names if {'spine', 'thorax'} <= trunk else HALPE_26 if {'neck', 'hip', 'head'} <= trunk
-             else BODY_25 if {'neck', 'hip'} <= trunk else COCO_18 if 'neck' in trunk else COCO_17)
+    order = next(order for trunk, order in ORDERS if trunk <= found.keys())
     missing = np.full(len(next(iter(found.values()))), np.nan)
     return np.stack([found.get(joint_key(name), missing) for name in order])

@@ -42,6 +42,13 @@ def test_a_person_in_every_spelling(spelled, name):
     np.testing.assert_array_equal(person_of(spelled([name(joint) for joint in COCO_17], person.tolist())), person)
 
 
+def test_mpiis_names_of_joints_give_mpiis_order():
+    names = ['r_ankle', 'r_knee', 'r_hip', 'l_hip', 'l_knee', 'l_ankle', 'pelvis', 'thorax', 'upper_neck', 'head_top', 'r_wrist',
+             'r_elbow', 'r_shoulder', 'l_shoulder', 'l_elbow', 'l_wrist']
+    person = np.arange(1., 49).reshape(16, 3)
+    np.testing.assert_array_equal(person_of(dict([*zip(names, person.tolist())][::-1])), person)
+
+
 @pytest.mark.parametrize('missing', [None, [], [None, None, None], [None, 5, .5]], ids=str)
 def test_a_joint_may_be_null(missing, tmp_path):
     person = crowd('coco17')[1][0].tolist()
