@@ -27,6 +27,7 @@ from utils.runs.shipped import checkpoint_or_shipped
 KINDS = ('npz', 'json', 'bvh')      # one file of each per person; the page and the video show all people
 VIDEOS = ('mp4', 'gif')
 OUTPUTS = re.compile(r'motion(_[0-9]+)?\.(npz|json|bvh)|motion\.(html|mp4|gif)')
+SAME_SHAPE = 0.02      # relative difference of width / height
 DETECTOR_FLAGS = ('detector', 'weights')
 FILE_FLAGS = ('format', 'size', 'sequence', 'people')
 
@@ -42,15 +43,16 @@ def main(argv=None):
     lifter, weights = load_lifter(args.evaluate, args)
     print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages')
     clip = open_clip(args.input) if is_clip(args.input) else None
-    warn_of_idle(args, FILE_FLAGS if clip else DETECTOR_FLAGS)
+    warn_of_idle(args, (*FILE_FLAGS, 'background') if clip else DETECTOR_FLAGS)
     found = find_people(args, clip, device)
+    shown = clip or args.background and open_background(args.background, found)
     fps, time = timing(found, args.fps, clip and frame_times(clip))
     window = smoothing_window(args.smooth, fps, len(found.people))
     people = follow_people(found, args.head, args.person, args.min_confidence, window)
     focal_px = focal_length(args, found.width, found.height)
     motions = lift_people(lifter, people, found, fps, time, device, args.flip, args.camera, focal_px)
     motions = place_people(args, motions, people, focal_px, window)
-    write_all(args, motions, clip)
+    write_all(args, motions, shown)
     return motions
 
 
@@ -77,6 +79,23 @@ def find_people(args, clip, device):
     if clip is None:
         return read_keypoints(args.input, args.format, args.size, args.sequence, args.people)
     return detect_people(clip, args.detector, args.input, args.weights, device)
+
+
+def open_background(path, found):
+    """The Clip on which keypoints were detected; InputError if it has another shape or fewer frames than the Detections."""
+    if path.exists() and not is_clip(path):
+        raise InputError(f'--background {path} is not a video, an image or a folder of images')
+    try:
+        clip = open_clip(path)
+        count = sum(1 for _ in clip.read())
+    except InputError as error:
+        raise InputError(str(error).replace('--input', '--background', 1)) from None
+    if abs(clip.width * found.height / (clip.height * found.width) - 1) > SAME_SHAPE:
+        raise InputError(f'--background {path} is {clip.width}x{clip.height}, but the keypoints are for '
+                         f'{found.width}x{found.height}; give the clip in which they were detected')
+    if count < len(found.people):
+        raise InputError(f'--background {path} has {count} frames, but there are keypoints for {len(found.people)}')
+    return clip
 
 
 def warn_of_idle(args, flags):
@@ -110,8 +129,11 @@ def outputs_in(folder):
     return sorted(path for path in folder.glob('motion*') if OUTPUTS.fullmatch(path.name))
 
 
-def write_all(args, motions, clip):
-    """Write all files, the slow video last, and print their names; warn of files that an earlier run left there."""
+def write_all(args, motions, shown):
+    """Write all files, the slow video last, and print their names; warn of files that an earlier run left there.
+
+    `shown`: the Clip to draw the 2D over, or None.
+    """
     paths = []
     for motion in motions:
         name = motion.person.replace('person ', 'motion_') if args.person == EVERYONE else 'motion'
@@ -120,11 +142,12 @@ def write_all(args, motions, clip):
         write_json(data, motion)
         write_bvh(bvh, motion)
         paths += own
+    downloads = [path.name for path in paths if path.suffix in ('.npz', '.bvh')]
     paths.append(args.output / 'motion.html')
-    write_page(paths[-1], motions)
+    write_page(paths[-1], motions, shown and shown.read(), downloads)
     if args.video in VIDEOS:
         paths.append(args.output / f'motion.{args.video}')
-        write_video(paths[-1], motions, clip and clip.read())
+        write_video(paths[-1], motions, shown and shown.read())
     print('\n'.join(map(str, paths)))
     for path in outputs_in(args.output):
         if path not in paths:
@@ -164,6 +187,8 @@ def inference_parser():
                        help='kind of video (default: mp4, or gif without imageio-ffmpeg)')
     group.add_argument('--root', default='fit', choices=('fit', 'centre'),
                        help='place of the hip: the one that best explains the 2D, or always the centre (default %(default)s)')
+    group.add_argument('--background', type=Path, metavar='PATH',
+                       help='video or images over which the 2D of a file of keypoints is drawn in page and video')
     group.add_argument('--tilt', type=degrees, metavar='DEGREES', help='how far the camera looked down: puts people upright in '
                        'BVH, page and video (default: guessed from people who stand or walk)')
     group.add_argument('--roll', type=degrees, metavar='DEGREES',

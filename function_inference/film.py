@@ -1,8 +1,7 @@
-"""Motions as an mp4 or gif video: the input on the left, the slowly turning 3D skeletons on the right.
+"""Motions as an mp4 or gif video: the clip with the 2D drawn over it, the slowly turning 3D, and its side and top views.
 
 The static parts are drawn once and the moving parts are drawn over them for every frame. The 3D is drawn in the upright
-frame of function_inference.motion_files, seen slightly from above in an orthographic projection. The people's places in
-the room are unknown, so each turns on a floor of their own, side by side in the order of their numbers.
+frame of function_inference.room in orthographic projections, which follow the people.
 """
 import itertools
 import math
@@ -16,18 +15,21 @@ from common.errors import InputError
 from common.files.atomic import written_whole
 from function_inference.motion import at_constant_rate, in_sight, nearest_frames
 from function_inference.motion_files import require_motion
-from function_inference.room import upright
-from utils.pictures.drawing import LEFT, RIGHT, bone_colours, bone_segments, joint_colours, new_figure
+from function_inference.room import followed_places, scene
+from utils.pictures.drawing import (LEFT, RIGHT, bone_colours, bone_segments, joint_colours, limb_colours, limb_widths_m,
+                                    limbs_of, new_figure)
 
 DPI = 100
 MP4_HEIGHT_PX, GIF_HEIGHT_PX = 480, 320
 INPUT_SHAPES = (9 / 16, 16 / 9)            # width / height; a narrower or wider input gets margins
 TURN_SECONDS = 12
-ELEVATION = math.radians(15)
+ELEVATION = math.radians(15)               # of the turning view
 STILL_FPS = 20                             # frame rate for a single pose, which is shown for one turn
 GIF_FPS = 12.5                             # at most: GIFs of photographs are large
 GIF_FRAMES = 600                           # at most: Pillow and viewers keep all of them in memory
-GRID_M, GRID_SQUARES = 0.5, 6
+GRID_M, LEAST_SQUARES = 0.5, 6
+MARGIN = 1.15                              # of a view, beyond the farthest joint
+OUTLINE_PT, POINTS_PER_INCH = 2, 72
 INSTALL = 'pip install imageio-ffmpeg'     # includes ffmpeg, or finds the system's
 
 
@@ -43,9 +45,9 @@ def write_video(path, motions, frames=None):
     """Write an .mp4 (with ffmpeg) or a .gif (with Pillow, at most 600 frames), depending on the name of `path`.
 
     `motions`: those of the people in one clip; `frames`: an iterable over its images, RGB uint8 (height, width, 3), read
-    once and in order (None: an empty image). InputError if a motion or the name is not valid, if there are too few frames, or
-    if ffmpeg fails. Uneven frames are shown at a constant rate: poses
-    interpolated, images repeated or left out. Shows a progress bar.
+    once and in order (None: only the 3D is shown). InputError if a motion or the name is not valid, if there are too few
+    frames, or if ffmpeg fails. Uneven frames are shown at a constant rate: poses interpolated, images repeated or left out.
+    Shows a progress bar.
     """
     for motion in motions:
         require_motion(motion)
@@ -54,8 +56,8 @@ def write_video(path, motions, frames=None):
     height_px, save = (GIF_HEIGHT_PX, _save_gif) if is_gif else (MP4_HEIGHT_PX, _save_mp4)
     nearest, motions = nearest_frames(motions[0]), [*map(at_constant_rate, motions)]
     shown, fps = _schedule(motions[0], is_gif)
-    film = _Film(motions, height_px)
-    images = itertools.repeat(None) if frames is None else _images(iter(frames), nearest[shown], film.input_px)
+    film = _Film(motions, height_px, frames is not None)
+    images = itertools.repeat(None) if frames is None else scaled_images(frames, nearest[shown], film.input_px)
     with (written_whole(path) as partial,
           tqdm(shown, desc=f'drawing {path}', unit='frame', leave=False, disable=None) as bar):
         save(partial, _drawn(film, bar, images, fps), fps)
@@ -70,10 +72,13 @@ def _schedule(motion, is_gif):
     return range(0, count, step), motion.fps / step
 
 
-def _images(frames, shown, size):
-    """The image of each shown frame, scaled to `size` (width, height), as an RGB array."""
+def scaled_images(frames, shown, size):
+    """Yield the image of each of the `shown` frames (ascending numbers), scaled to `size` (width, height), as an RGB array.
+
+    `frames`: an iterable over all images of the clip. InputError if it ends too early.
+    """
     from PIL import Image
-    taken = -1
+    frames, taken = iter(frames), -1
     for wanted in shown:
         if wanted > taken:                 # a frame may be shown again and again
             frame = next(itertools.islice(frames, wanted - taken - 1, None), None)
@@ -90,95 +95,115 @@ def _drawn(film, shown, images, fps):
         yield film.draw(frame, image, 2 * math.pi * place / fps / TURN_SECONDS)
 
 
-class _Skeleton:
-    """Bones and joints on matplotlib axes, which `move` to a new pose."""
-
-    def __init__(self, axes, width):
-        from matplotlib.collections import LineCollection
-        from matplotlib.colors import to_rgba_array
-        self.bone_colours, self.joint_colours = to_rgba_array(bone_colours()), to_rgba_array(joint_colours())
-        halo = LineCollection([], linewidths=width + 2, colors='white', capstyle='round')      # to stand out on photographs
-        self.bones = LineCollection([], linewidths=width, capstyle='round')
-        self.lines = halo, self.bones
-        nowhere = np.zeros(len(self.joint_colours))
-        self.joints = axes.scatter(nowhere, nowhere, s=(2 * width) ** 2, edgecolors=self.joint_colours, linewidths=1.5)
-        self.artists = [*map(axes.add_artist, self.lines), self.joints]
-
-    def move(self, points, guessed, nearness=None):
-        """Move to `points` (16, 2); `guessed` (16,) bool: joints to draw hollow.
-
-        With `nearness` (16,), nearer bones cover farther ones.
-        """
-        segments, colours = bone_segments(points), self.bone_colours
-        if nearness is not None:
-            order = np.argsort(bone_segments(nearness[:, None]).mean(axis=(1, 2)))
-            segments, colours = segments[order], colours[order]
-        for lines in self.lines:
-            lines.set_segments(segments)
-        self.bones.set_color(colours)
-        self.joints.set_offsets(points)
-        self.joints.set_facecolors(np.where(guessed[:, None], 1, self.joint_colours))
-
-
-class _Floor:
-    """One person in 3D who turns on a floor, on axes of their own; a text of `size` points says who and when."""
-
-    def __init__(self, axes, motion, pose3d, shown, size):
-        from matplotlib.collections import LineCollection
-        self.motion, self.pose3d, self.shown = motion, pose3d, shown
-        self.lines = axes.add_collection(LineCollection([], colors='0.85', linewidths=1), autolim=False)
-        self.shadow = axes.add_collection(LineCollection([], colors='0.75', linewidths=2), autolim=False)
-        self.skeleton = _Skeleton(axes, 3)
-        self.words = axes.text(.01, .98, '', transform=axes.transAxes, color='0.3', va='top', fontsize=size,
-                               parse_math=False)
-        self.of_person = [self.shadow, *self.skeleton.artists]
-        self.artists = [self.lines, *self.of_person, self.words]
-
-    def move(self, frame, yaw):
-        pose3d, there = self.pose3d[frame], bool(self.shown[frame])
-        for artist in self.of_person:
-            artist.set_visible(there)
-        self.lines.set_segments(_seen(_floor(), yaw)[..., :2])
-        self.shadow.set_segments(bone_segments(_seen(pose3d * (1, 0, 1), yaw)[:, :2]))
-        seen = _seen(pose3d, yaw)
-        self.skeleton.move(seen[:, :2], self.motion.guessed[frame], nearness=seen[:, 2])
-        when = f'{frame / self.motion.fps:.2f} s' if there else 'out of sight'
-        self.words.set_text(f'{self.motion.person}\n{when}')
-
-
 class _InImage:
-    """One person's 2D pose on the input's axes; `name`, in `size` points, is written above the highest joint."""
+    """One person's 2D pose on the image's axes; `name`, in `size` points, is written above the highest joint."""
 
     def __init__(self, axes, motion, shown, name, size):
-        self.motion, self.shown, self.skeleton = motion, shown, _Skeleton(axes, 2)
+        from matplotlib.collections import LineCollection
+        from matplotlib.colors import to_rgba_array
+        self.motion, self.shown, self.colours = motion, shown, to_rgba_array(joint_colours())
+        halo = LineCollection([], linewidths=4, colors='white', capstyle='round')      # to stand out on photographs
+        bones = LineCollection([], linewidths=2, colors=bone_colours(), capstyle='round')
+        self.lines = [axes.add_artist(lines) for lines in (halo, bones)]
+        nowhere = np.zeros(len(self.colours))
+        self.joints = axes.scatter(nowhere, nowhere, s=16, edgecolors=self.colours, linewidths=1.5)
         self.name = axes.text(0, 0, name, fontsize=size, ha='center', va='bottom', clip_on=True, parse_math=False,
                               bbox=dict(facecolor='white', edgecolor='none', alpha=.7, pad=1))
-        self.artists = [*self.skeleton.artists, self.name]
+        self.artists = [*self.lines, self.joints, self.name]
 
     def move(self, frame):
         for artist in self.artists:
             artist.set_visible(bool(self.shown[frame]))
         pose2d_px = self.motion.pose2d_px[frame]
-        self.skeleton.move(pose2d_px, self.motion.guessed[frame])
+        for lines in self.lines:
+            lines.set_segments(bone_segments(pose2d_px))
+        self.joints.set_offsets(pose2d_px)
+        self.joints.set_facecolors(np.where(self.motion.guessed[frame, :, None], 1, self.colours))
         x, y = pose2d_px[pose2d_px[:, 1].argmin()]
         self.name.set_position((x, y - .02 * self.motion.height))
 
 
-class _Film:
-    """The figure: static parts, drawn once as the background, and moving parts."""
+class _Stage:
+    """The people in the room as the views show them, relative to the place that the views follow."""
 
-    def __init__(self, motions, height):
+    def __init__(self, motions):
+        shown, poses3d = np.stack(in_sight(motions)), np.stack(scene(motions))
+        self.shown, self.guessed = shown, np.stack([motion.guessed for motion in motions])
+        self.places = followed_places(poses3d, shown, motions[0].fps)
+        self.poses3d = poses3d - self.places[:, None]
+        self.tallest = self.poses3d[shown][..., 1].max()
+        self.widest = np.linalg.norm(self.poses3d[shown][..., ::2], axis=-1).max()
+
+    def floor(self, frame):
+        """(lines, 2, 3) metres: a grid with squares of GRID_M, which stays where it is in the room."""
+        squares = max(LEAST_SQUARES, math.ceil(2 * self.widest / GRID_M))
+        ends = (np.array([0, squares]) - squares // 2) * GRID_M
+        lines = (np.arange(squares + 1) - squares // 2) * GRID_M
+        grid = np.array([[(place, 0, ends[0]), (place, 0, ends[1])] for place in lines])
+        moved = self.places[frame] % GRID_M
+        return np.concatenate([grid, grid[..., ::-1]]) - moved
+
+
+class _View:
+    """The people in 3D on square axes, seen from `elevation` radians above the horizon; `names` are written above the heads."""
+
+    def __init__(self, axes, stage, elevation, names, size):
+        from matplotlib.collections import LineCollection
+        self.stage, self.elevation = stage, elevation
+        middle = stage.tallest / 2 * math.cos(elevation)
+        half = MARGIN * max(middle + stage.widest * math.sin(elevation), stage.widest, 1e-3)
+        axes.set(xlim=(-half, half), ylim=(middle - half, middle + half))
+        self.points_per_metre = axes.get_window_extent().width / (2 * half) * POINTS_PER_INCH / DPI
+        self.floor, self.shadow, self.limbs = (
+            axes.add_collection(LineCollection([], capstyle='round', **options), autolim=False)
+            for options in (dict(colors='0.85', linewidths=1), dict(colors='0.75', linewidths=2), {}))
+        self.names = [axes.text(0, 0, name, fontsize=size, ha='center', va='bottom', clip_on=True, parse_math=False)
+                      for name in names]
+        self.artists = [self.floor, self.shadow, self.limbs, *self.names]
+
+    def move(self, frame, yaw):
+        shown, poses3d = self.stage.shown[:, frame], self.stage.poses3d[:, frame]
+        self.floor.set_segments(self._seen(self.stage.floor(frame), yaw)[..., :2])
+        self.shadow.set_segments(bone_segments(self._seen(poses3d[shown] * (1, 0, 1), yaw)[..., :2]).reshape(-1, 2, 2))
+        seen = self._seen(poses3d, yaw)
+        self._move_limbs(seen[shown], self.stage.guessed[shown, frame])
+        for name, there, pose in zip(self.names, shown, seen):
+            name.set_visible(bool(there))
+            name.set_position(pose[pose[:, 1].argmax(), :2] + (0, .05))
+
+    def _move_limbs(self, seen, guessed):
+        """Nearer limbs cover farther ones, and each has a white outline; those that end in a guessed joint are pale."""
+        segments = limbs_of(seen).reshape(-1, 2, 3)
+        order = np.argsort(segments[..., 2].mean(axis=-1))
+        colours, widths = limb_colours(guessed)[order], np.tile(limb_widths_m(), len(seen))[order] * self.points_per_metre
+        self.limbs.set_segments(np.repeat(segments[order, :, :2], 2, axis=0))
+        self.limbs.set_linewidths(np.stack([widths + OUTLINE_PT, widths], axis=1).ravel())
+        self.limbs.set_color(np.stack([np.ones_like(colours), colours], axis=1).reshape(-1, 4))
+
+    def _seen(self, points, yaw):
+        """(..., 3) metres, upright frame -> (..., 3) right, up, towards the viewer, who sees it turned by `yaw` radians."""
+        x, y, z = np.moveaxis(points, -1, 0)
+        right, towards = x * math.cos(yaw) + z * math.sin(yaw), z * math.cos(yaw) - x * math.sin(yaw)
+        sine, cosine = math.sin(self.elevation), math.cos(self.elevation)
+        return np.stack([right, y * cosine - towards * sine, y * sine + towards * cosine], axis=-1)
+
+
+class _Film:
+    """The figure: static parts, drawn once as the background, and moving parts. The image has a panel if `with_image`."""
+
+    def __init__(self, motions, height, with_image):
         self.motions, self.clip, self.height = motions, motions[0], height
-        self.shown, self.several, self.words_pt = in_sight(motions), len(motions) > 1, height / 44
-        self.input_width = 2 * round(np.clip(self.clip.width / self.clip.height, *INPUT_SHAPES) * height / 2)
-        self.rows = math.ceil(math.sqrt(len(motions) / 2))       # at most about twice as many columns as rows
-        self.columns, self.side = math.ceil(len(motions) / self.rows), 2 * (height // self.rows // 2)
-        self.width = self.input_width + self.columns * self.side      # a square for each person
+        self.words_pt, self.stage = height / 44, _Stage(motions)
+        shape = np.clip(self.clip.width / self.clip.height, *INPUT_SHAPES)
+        self.input_width = 2 * round(shape * height / 2) if with_image else 0
+        self.width = self.input_width + height + height // 2
         self.input_px = self._size_of_input()
         self.figure = new_figure(figsize=(self.width / DPI, height / DPI), dpi=DPI)
-        self.in_image, self.floors = self._add_input(), self._add_floors()
+        names = [motion.person.split()[-1] if len(motions) > 1 else '' for motion in motions]
+        self.in_image = self._add_input(names) if with_image else []
+        self.turning, *self.still = self._add_views(names)
         self._add_words()
-        self.moving = [artist for part in (*self.in_image, *self.floors) for artist in part.artists]
+        self.moving = [artist for part in (*self.in_image, self.turning, *self.still) for artist in part.artists] + [self.words]
         for artist in self.moving:
             artist.set_animated(True)           # left out of the background
         self.figure.canvas.draw()
@@ -197,42 +222,39 @@ class _Film:
         axes.set_aspect('equal')
         return axes
 
-    def _add_input(self):
+    def _add_input(self, names):
         axes = self._add_axes(0, 0, self.input_width, self.height)
-        width, height = self.clip.width, self.clip.height
-        axes.set(xlim=(0, width), ylim=(height, 0))
-        axes.fill([0, width, width, 0], [0, 0, height, height], color='0.96')
-        return [_InImage(axes, motion, shown, motion.person.split()[-1] if self.several else '', self.words_pt)
-                for motion, shown in zip(self.motions, self.shown)]
+        axes.set(xlim=(0, self.clip.width), ylim=(self.clip.height, 0))
+        return [_InImage(axes, motion, shown, name, self.words_pt)
+                for motion, shown, name in zip(self.motions, self.stage.shown, names)]
 
-    def _add_floors(self):
-        """A _Floor for each person, all at the one scale at which every pose fits in from every side."""
-        poses3d = [_centred(upright(motion)) for motion in self.motions]
-        seen = np.concatenate([pose3d[shown] for pose3d, shown in zip(poses3d, self.shown)])
-        tallest = seen[..., 1].max()
-        widest = np.linalg.norm(seen[..., ::2], axis=-1).max()
-        half = 1.15 * max(tallest / 2 + widest * math.sin(ELEVATION), widest, 1e-3)
-        middle = tallest / 2 * math.cos(ELEVATION)
-        floors = []
-        for place, (motion, pose3d, shown) in enumerate(zip(self.motions, poses3d, self.shown)):
-            row, column = divmod(place, self.columns)
-            axes = self._add_axes(self.input_width + column * self.side, row * self.side, self.side, self.side)
-            axes.set(xlim=(-half, half), ylim=(middle - half, middle + half))
-            floors.append(_Floor(axes, motion, pose3d, shown, self.words_pt))
-        return floors
+    def _add_views(self, names):
+        """The turning view, and beside it the views from the side and from the top, half as large."""
+        left, half = self.input_width + self.height, self.height // 2
+        places = ((self.input_width, 0, self.height, ELEVATION), (left, 0, half, 0), (left, half, half, math.pi / 2))
+        for title, top in (('side', 0), ('top', half)):
+            self.figure.text((left + 6) / self.width, .98 - top / self.height, title, color='0.3', va='top',
+                             fontsize=self.words_pt)
+        return [_View(self._add_axes(left, top, side, side), self.stage, elevation, names, self.words_pt)
+                for left, top, side, elevation in places]
 
     def _add_words(self):
-        guessed = any(motion.guessed[shown].any() for motion, shown in zip(self.motions, self.shown))
-        words = [('left', LEFT), ('right', RIGHT)] + [('hollow: guessed', '0.3')] * guessed
+        self.words = self.figure.text((self.input_width + 6) / self.width, .98, '', color='0.3', va='top',
+                                      fontsize=self.words_pt, parse_math=False)
+        guessed = bool((self.stage.guessed & self.stage.shown[..., None]).any())
+        words = [('left', LEFT), ('right', RIGHT)] + [('pale: guessed', '0.3')] * guessed
         for line, (word, colour) in enumerate(words):
-            self.figure.text(.99, .98 - .045 * line, word, color=colour, ha='right', va='top', fontsize=self.words_pt)
+            self.figure.text((self.input_width + self.height - 6) / self.width, .98 - .045 * line, word, color=colour,
+                             ha='right', va='top', fontsize=self.words_pt)
 
     def draw(self, frame, image, yaw):
         """A frame as RGBA (height, width, 4); `image`: RGB uint8 of size `input_px`, or None; `yaw` in radians."""
         for person in self.in_image:
             person.move(frame)
-        for floor in self.floors:
-            floor.move(frame, yaw)
+        self.turning.move(frame, yaw)
+        for view, its_yaw in zip(self.still, (math.pi / 2, 0)):
+            view.move(frame, its_yaw)
+        self.words.set_text(f'{self.clip.person if len(self.motions) == 1 else ""}\n{frame / self.clip.fps:.2f} s'.strip())
         canvas = self.figure.canvas
         canvas.restore_region(self.background)
         pixels = np.asarray(canvas.buffer_rgba())
@@ -243,27 +265,6 @@ class _Film:
         for artist in self.moving:
             artist.draw(canvas.renderer)
         return pixels
-
-
-def _centred(pose3d):
-    """(T, 16, 3), upright frame, moved sideways such that the middle of the hip's path is at the origin."""
-    path = pose3d[:, 0]
-    return pose3d - (path.min(axis=0) + path.max(axis=0)) / 2 * (1, 0, 1)
-
-
-def _floor():
-    """(lines, 2, 3) metres in the upright frame: a grid with squares of GRID_M around the person."""
-    places = (np.arange(GRID_SQUARES + 1) - GRID_SQUARES / 2) * GRID_M
-    ends = np.array([[(place, 0, places[0]), (place, 0, places[-1])] for place in places])
-    return np.concatenate([ends, ends[..., ::-1]])
-
-
-def _seen(points, yaw):
-    """(..., 3) metres, upright frame -> (..., 3) right, up, towards the viewer, who sees it turned by `yaw` radians."""
-    x, y, z = np.moveaxis(points, -1, 0)
-    right, towards = x * math.cos(yaw) + z * math.sin(yaw), z * math.cos(yaw) - x * math.sin(yaw)
-    sine, cosine = math.sin(ELEVATION), math.cos(ELEVATION)
-    return np.stack([right, y * cosine - towards * sine, y * sine + towards * cosine], axis=-1)
 
 
 def _imageio_ffmpeg(path):

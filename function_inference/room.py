@@ -11,6 +11,7 @@ import numpy as np
 from common.skeleton import H36M_16
 
 FLOOR_SECONDS = 1.0      # longer than any jump: within this time everybody touches the floor
+FOLLOW_SECONDS = 2.0
 APART_M = 1.5            # between people whose places are unknown
 LEVEL_DEG = 5.0          # smaller angles are within the error of the guess
 LEAST_STRAIGHT = 0.85    # cosine between trunk and legs of a person who stands or walks
@@ -42,6 +43,18 @@ def scene(motions):
     """List of (T, 16, 3) metres, `upright` of each Motion; people whose places are unknown stand side by side."""
     places = APART_M * (np.arange(len(motions)) - (len(motions) - 1) / 2)
     return [upright(motion) + (0 if motion.is_placed else np.array([place, 0, 0])) for motion, place in zip(motions, places)]
+
+
+def followed_places(poses3d, shown, fps):
+    """(T, 3) metres on the floor, which views follow: the middle of the people's hips, averaged over FOLLOW_SECONDS.
+
+    `poses3d` (P, T, 16, 3), upright frame; `shown` (P, T) bool: only people who are in sight count, if there are any.
+    """
+    from scipy.ndimage import uniform_filter1d
+    hidden = ~(shown | ~shown.any(axis=0))[..., None]
+    low, high = (np.where(hidden, far, poses3d[:, :, 0]) for far in (np.inf, -np.inf))
+    middle = (low.min(axis=0) + high.max(axis=0)) / 2
+    return uniform_filter1d(middle, 2 * round(FOLLOW_SECONDS * fps / 2) + 1, axis=0, mode='nearest') * (1, 0, 1)
 
 
 def level(vectors_cam, tilt_deg=0.0, roll_deg=0.0):

@@ -1,4 +1,4 @@
-"""Videos of a motion: all frames at the right rate, the input beside a turning skeleton; refusals leave no files behind."""
+"""Videos of a motion: all frames at the right rate, the clip beside the 3D from three sides; refusals leave no files behind."""
 import sys
 
 import numpy as np
@@ -32,9 +32,20 @@ def frames_of(path):
 
 
 def halves(frames):
-    """The input's part and the turning skeleton's, a square, of (T, height, width, 3)."""
+    """The image's part and the turning view's, a square, of (T, height, width, 3)."""
     height = frames.shape[1]
-    return frames[:, :, :-height], frames[:, :, -height:]
+    return frames[:, :, :-height - height // 2], frames[:, :, -height - height // 2:-(height // 2)]
+
+
+def still_views(frames):
+    """The views from the side and from the top, squares, of (T, height, width, 3)."""
+    half = frames.shape[1] // 2
+    return frames[:, :half, -half:], frames[:, half:, -half:]
+
+
+def grey(count):
+    """Images of `motion_of`'s size."""
+    return [np.full((480, 640, 3), 240, np.uint8)] * count
 
 
 def pixel(half, motion, joint, frame=0):
@@ -53,6 +64,11 @@ def centre(mask):
     return np.argwhere(mask).mean(axis=0)[::-1]
 
 
+def last_column(mask):
+    """The number of the last column of a mask with a pixel."""
+    return np.flatnonzero(mask.any(axis=0)).max()
+
+
 def written(path, *motions, **options):
     write_video(path, motions, **options)
     assert [each.name for each in path.parent.iterdir()] == [path.name]
@@ -61,8 +77,8 @@ def written(path, *motions, **options):
 
 def test_a_gif_has_every_frame_at_its_time_and_does_not_mirror_the_person(tmp_path):
     motion = walking()
-    frames, durations = written(tmp_path / 'it.gif', motion)
-    assert frames.shape == (8, GIF_HEIGHT_PX, 426 + GIF_HEIGHT_PX, 3) and durations == [100] * 8
+    frames, durations = written(tmp_path / 'it.gif', motion, frames=grey(8))
+    assert frames.shape == (8, GIF_HEIGHT_PX, 426 + 3 * GIF_HEIGHT_PX // 2, 3) and durations == [100] * 8
     for half in halves(frames):
         left, right, trunk = (near(half[0, 60:], colour) for colour in (LEFT, RIGHT, MIDDLE))
         assert left.sum() > 100 and right.sum() > 100
@@ -75,11 +91,12 @@ def test_a_gif_has_every_frame_at_its_time_and_does_not_mirror_the_person(tmp_pa
 
 def test_the_skeleton_turns_while_the_input_stays(tmp_path):
     still = motion_of([FACING] * 4, fps=1)
-    frames, _ = written(tmp_path / 'it.gif', still)
+    frames, _ = written(tmp_path / 'it.gif', still, frames=grey(4))
     left, right = halves(frames)
-    assert np.array_equal(near(left[0], LEFT), near(left[3], LEFT))
-    places = [centre(near(picture[60:], LEFT))[0] - centre(near(picture[60:], RIGHT))[0] for picture in right]
-    assert places[0] > 10 > abs(places[3])                     # a quarter of a turn in three of twelve seconds
+    for picture in (left, *still_views(frames)):
+        assert np.array_equal(near(picture[0], LEFT), near(picture[3], LEFT))
+    places = [centre(near(picture[60:], LEFT))[0] - centre(near(picture[60:], RIGHT))[0] for picture in right[:3]]
+    assert places[0] > 1.5 * places[2] > 10                    # a sixth of a turn in two of twelve seconds
 
 
 def test_nearer_bones_cover_farther_bones(tmp_path):
@@ -93,10 +110,36 @@ def test_nearer_bones_cover_farther_bones(tmp_path):
         assert near(legs, shows).sum() > near(legs, hidden).sum() + 50
 
 
-def test_guessed_joints_are_hollow(tmp_path):
+def test_without_images_only_the_3d_is_shown(tmp_path):
+    frames, _ = written(tmp_path / 'it.gif', motion_of([FACING] * 2))
+    assert frames.shape[2] == 3 * GIF_HEIGHT_PX // 2 and halves(frames)[0].size == 0
+    assert near(halves(frames)[1][0, 60:], LEFT).sum() > 100
+
+
+def test_the_still_views_are_from_the_side_and_from_the_top(tmp_path):
+    """The person faces us: seen from their right side they look to the right, and from the top their left is on our right."""
+    pose = posed(LElbow=(1, 0, 0), LWrist=(1, 0, 0), RElbow=(0, 0, -1), RWrist=(0, 0, -1))
+    side, top = still_views(written(tmp_path / 'it.gif', motion_of([pose] * 2)._replace(guessed=np.zeros((2, 16), bool)))[0])
+    side, top = side[0, 20:], top[0, 20:]
+    assert last_column(near(side, RIGHT)) > last_column(near(side, MIDDLE)) + 10       # the right arm points to the camera
+    assert centre(near(top, LEFT))[0] > centre(near(top, RIGHT))[0] + 10
+    assert last_column(near(top, RIGHT).T) > last_column(near(top, LEFT).T) + 10
+
+
+@pytest.mark.slow
+def test_the_views_follow_a_person_who_walks_away_and_the_floor_stays(tmp_path):
+    path = np.stack([np.linspace(-4, 4, 81), np.zeros(81), np.full(81, 6)], axis=1)
+    frames, _ = written(tmp_path / 'it.gif', motion_of([FACING] * 81, fps=12.5, root_cam=path))
+    top = still_views(frames)[1]
+    person = [centre(near(picture[20:], LEFT))[0] for picture in top[20:60]]
+    lines = [near(picture[-10:], '0.85', 12).all(axis=0).argmax() for picture in top[20:60]]
+    assert np.ptp(person) < 3 and np.ptp(lines) > 10
+
+
+def test_guessed_joints_are_hollow_in_the_image_and_their_limbs_pale(tmp_path):
     guessed, seen = motion_of([FACING, FACING]), motion_of([FACING, FACING])
     guessed.guessed[:], seen.guessed[:] = True, False
-    frames, seen_frames = (halves(written(tmp_path / name / 'it.gif', motion)[0]) for name, motion in
+    frames, seen_frames = (halves(written(tmp_path / name / 'it.gif', motion, frames=grey(2))[0]) for name, motion in
                            (('guessed', guessed), ('seen', seen)))
     for half, seen_half in zip(frames, seen_frames):
         assert near(half[0, 60:], LEFT).sum() < near(seen_half[0, 60:], LEFT).sum() - 50
@@ -165,7 +208,7 @@ def test_an_mp4_has_every_frame_at_its_rate(tmp_path):
     facts = next(video)
     frames = [np.frombuffer(frame, np.uint8).reshape(*facts['size'][::-1], 3) for frame in video]
     assert len(frames) == 12 and facts['fps'] == pytest.approx(29.97) and facts['codec'] == 'h264'
-    assert facts['pix_fmt'].startswith('yuv420p') and facts['size'] == (320 + MP4_HEIGHT_PX, MP4_HEIGHT_PX)
+    assert facts['pix_fmt'].startswith('yuv420p') and facts['size'] == (320 + 3 * MP4_HEIGHT_PX // 2, MP4_HEIGHT_PX)
     assert np.abs(np.median(frames[5][100:300, 60:150], axis=(0, 1)) - GREEN).max() < 12
     assert near(frames[0], LEFT).sum() > 100 and near(frames[0], RIGHT).sum() > 100
 
@@ -182,31 +225,33 @@ def crossing(first, last):
 
 
 @pytest.mark.slow
-def test_people_turn_side_by_side_and_share_the_image(tmp_path):
-    frames, _ = written(tmp_path / 'it.gif', *crossing(0, 7))
-    assert frames.shape == (8, GIF_HEIGHT_PX, 426 + 2 * GIF_HEIGHT_PX, 3)
-    first, second = frames[3, 60:, 426:426 + GIF_HEIGHT_PX], frames[3, 60:, -GIF_HEIGHT_PX:]
-    assert (near(first[:, 100:], LEFT) == near(second[:, 100:], LEFT)).mean() > .999 and near(first, LEFT).sum() > 100
-    image = near(frames[3, :, :426], LEFT)
+def test_people_without_places_stand_side_by_side_and_share_the_image(tmp_path):
+    frames, _ = written(tmp_path / 'it.gif', *crossing(0, 7), frames=grey(8))
+    image, turning = (near(half[0], LEFT) for half in halves(frames))
+    middle = GIF_HEIGHT_PX // 2
+    assert turning[60:, :middle].sum() > 100 and turning[60:, middle:].sum() > 100
     assert image[:, :213].sum() > 50 and image[:, 213:].sum() > 50
 
 
 @pytest.mark.slow
 def test_a_person_out_of_sight_is_not_shown(tmp_path):
-    frames, _ = written(tmp_path / 'it.gif', *crossing(2, 5))
-    shown = [(near(picture[60:, -GIF_HEIGHT_PX:], LEFT).sum() > 100, near(picture[:, 213:426], LEFT).sum() > 50)
-             for picture in frames]
-    assert shown == [(2 <= number <= 5,) * 2 for number in range(8)]
-    assert all(near(picture[60:, 426:-GIF_HEIGHT_PX], LEFT).sum() > 100 for picture in frames)
+    frames, _ = written(tmp_path / 'it.gif', *crossing(2, 5), frames=grey(8))
+    image, turning = halves(frames)
+    shown = [near(picture[:, 213:], LEFT).sum() > 50 for picture in image]
+    assert shown == [2 <= number <= 5 for number in range(8)]
+    trunks = np.array([near(picture[60:], MIDDLE).sum() for picture in turning])
+    assert trunks[2:6].min() > 1.2 * trunks[[0, 1, 6, 7]].max() > 100
 
 
-def test_many_people_stand_in_rows(tmp_path):
-    frames, _ = written(tmp_path / 'it.gif', *[motion_of([FACING] * 2)] * 5)
-    side = GIF_HEIGHT_PX // 2
-    assert frames.shape[1:3] == (2 * side, 426 + 3 * side)
-    tiles = [near(frames[0, row:row + side, 426 + column:426 + column + side], RIGHT).sum() > 50
-             for row in (0, side) for column in (0, side)]
-    assert all(tiles) and not near(frames[0, side:, -side:], RIGHT).any()
+def test_people_stand_where_they_are_in_the_room(tmp_path):
+    """Seen from above, the person at the left of the image is at the left, and the one farther away is higher."""
+    near_by, far = (motion_of([turned(90)] * 2, root_cam=place)._replace(guessed=np.zeros((2, 16), bool))
+                    for place in ((-1, 0, 5), (1, 0, 8)))
+    far = far._replace(person='person 1', pose3d_rel=far.pose3d_rel[:, H36M_16.mirror])      # its left side in front
+    top = still_views(written(tmp_path / 'it.gif', near_by, far)[0])[1][0, 20:]
+    trunk = near(top, MIDDLE)
+    left, right = trunk[:, :trunk.shape[1] // 2], trunk[:, trunk.shape[1] // 2:]
+    assert centre(left)[1] > centre(right)[1] + 20
 
 
 # Refusals

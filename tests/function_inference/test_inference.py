@@ -1,10 +1,12 @@
 """Pixels -> metres: normalisation for every image shape, lifting in chunks, and run_inference.py from end to end."""
 import json
+import re
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.spatial.transform import Rotation
 
 import builders
@@ -315,6 +317,38 @@ def test_the_tilt_of_the_camera_is_guessed_or_given(run, released, walker_json, 
     assert f'the camera is taken to look down by {guessed.tilt_deg:g} and to lean by 0 degrees' in capsys.readouterr().out
     given = run(walker_json(25), '--evaluate', released, '--tilt', '-3', '--roll', '4', '--overwrite')
     assert (given.tilt_deg, given.roll_deg) == (-3, 4) and 'is taken to' not in capsys.readouterr().out
+
+
+# the clip under the 2D
+
+def folder_of_images(path, count, size=(64, 48)):
+    path.mkdir()
+    for number in range(count):
+        Image.new('RGB', size, (20 * number, 0, 0)).save(path / f'{number}.png')
+    return path
+
+
+def test_keypoints_are_drawn_over_a_background(run, tmp_path):
+    run(clip_json(tmp_path), '--background', folder_of_images(tmp_path / 'images', FRAMES + 1), '--video', 'gif')
+    page = (tmp_path / 'out' / 'motion.html').read_text()
+    assert len(json.loads(re.search(r'"pictures":(\[[^]]*\])', page)[1])) == FRAMES
+    assert '"files":["motion.npz","motion.bvh"]' in page
+    with Image.open(tmp_path / 'out' / 'motion.gif') as gif:
+        assert gif.width == 426 + 480
+
+
+@pytest.mark.parametrize('count,size,reason', [
+    (FRAMES - 1, (64, 48), 'has 5 frames, but there are keypoints for 6'),
+    (FRAMES, (48, 64), 'is 48x64, but the keypoints are for 640x480; give the clip in which they were detected')])
+def test_a_background_that_does_not_fit_is_refused(refusal, tmp_path, count, size, reason):
+    images = folder_of_images(tmp_path / 'images', count, size)
+    assert f'--background {images} {reason}' in refusal(clip_json(tmp_path), '--background', images)
+
+
+def test_a_background_that_is_missing_or_no_clip_is_refused(refusal, tmp_path):
+    path = clip_json(tmp_path)
+    assert f'--background {path} is not a video' in refusal(path, '--background', path)
+    assert '--background none.mp4 is neither a file nor a folder' in refusal(path, '--background', 'none.mp4')
 
 
 # all people

@@ -1,5 +1,8 @@
-"""The page: one file that loads nothing else, holds the motion, escapes names, and works in a browser."""
+"""The page: one file that loads nothing else, holds the motion and the clip, escapes names, and works in a browser."""
+import base64
 import html
+import io
+import itertools
 import json
 import re
 import shutil
@@ -8,11 +11,14 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from common.errors import InputError
 from common.skeleton import H36M_16
-from function_inference.room import upright
+from function_inference import page
+from function_inference.motion import in_sight
 from function_inference.page import write_page
+from function_inference.room import followed_places, scene, upright
 from motions import FACING, motion_of, random_motion
 from utils.pictures.drawing import LEFT, RIGHT, bone_colours
 
@@ -25,10 +31,10 @@ PATH = np.linspace((-1, .3, 5), (1, .5, 4), 12).astype(np.float32)
 class Scripts(HTMLParser):
     """The scripts and the attributes of all elements, as a browser parses them."""
 
-    def __init__(self, page):
+    def __init__(self, text):
         super().__init__()
         self.scripts, self.attributes, self.tag = [], [], None
-        self.feed(page)
+        self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         self.tag = tag
@@ -43,9 +49,9 @@ class Scripts(HTMLParser):
             self.scripts[-1] += data
 
 
-def page_of(tmp_path, *motions):
+def page_of(tmp_path, *motions, **options):
     """(the page, the content of its JSON)."""
-    write_page(tmp_path / 'it.html', motions)
+    write_page(tmp_path / 'it.html', motions, **options)
     page = (tmp_path / 'it.html').read_text(encoding='utf-8')
     data, _ = Scripts(page).scripts
     return page, json.loads(data)
@@ -108,6 +114,38 @@ def test_a_long_motion_makes_a_small_file(tmp_path):
     assert (tmp_path / 'it.html').stat().st_size < 2.5e6
 
 
+def pictures_of(data):
+    """(N, height, width, 3): the pictures of the clip in the page's JSON."""
+    return np.stack([np.asarray(Image.open(io.BytesIO(base64.b64decode(picture)))) for picture in data['pictures']])
+
+
+def test_the_clip_is_shown_in_small_pictures_in_order(tmp_path, monkeypatch):
+    images = [np.full((480, 640, 3), 20 * number, np.uint8) for number in range(12)]
+    _, data = page_of(tmp_path, random_motion(), frames=iter(images))
+    pictures = pictures_of(data)
+    assert pictures.shape == (12, 240, 320, 3) and data['picture_step'] == 1
+    assert np.abs(pictures[:, 100, 100, 0] - 20 * np.arange(12)).max() <= 2
+    monkeypatch.setattr(page, 'MOST_PICTURES', 5)
+    _, data = page_of(tmp_path, random_motion(), frames=iter(images))
+    assert data['picture_step'] == 3 and np.abs(pictures_of(data)[:, 100, 100, 0] - [0, 60, 120, 180]).max() <= 2
+    assert page_of(tmp_path, random_motion())[1]['pictures'] == []
+
+
+def test_the_pictures_of_a_long_clip_are_a_few_megabytes(tmp_path):
+    y, x = np.mgrid[:240, :320]
+    noise = np.random.default_rng(0).integers(0, 60, (240, 320, 3))
+    image = (100 + 60 * np.sin(x / 9 + y / 15)[..., None] + noise).astype(np.uint8)
+    write_page(tmp_path / 'it.html', [motion_of(np.tile(FACING, (1000, 1, 1)))], itertools.repeat(image))
+    assert .5e6 < (tmp_path / 'it.html').stat().st_size < 6e6
+
+
+def test_a_clip_that_ends_too_early_is_refused_and_an_older_page_is_kept(tmp_path):
+    (tmp_path / 'it.html').write_text('as it was')
+    with pytest.raises(InputError, match='the clip ends before frame 3'):
+        write_page(tmp_path / 'it.html', [random_motion()], [np.zeros((48, 64, 3), np.uint8)] * 3)
+    assert (tmp_path / 'it.html').read_text() == 'as it was'
+
+
 def test_an_invalid_motion_is_refused(tmp_path):
     with pytest.raises(InputError, match='NaN'):
         write_page(tmp_path / 'it.html', [motion_of(np.full((2, 16, 3), np.nan))])
@@ -116,11 +154,11 @@ def test_an_invalid_motion_is_refused(tmp_path):
 
 # In a browser
 
-def in_browser(tmp_path, motions, program):
+def in_browser(tmp_path, motions, program, **options):
     """Return value, in headless Chromium, of `program`: the body of a JavaScript function that runs after the page's own."""
     if not BROWSER:
         pytest.skip('no Chromium here')
-    page, _ = page_of(tmp_path, *motions)
+    page, _ = page_of(tmp_path, *motions, **options)
     program = ('<script>document.body.dataset.result = JSON.stringify((() => {'
                f'try {{ {program} }} catch (error) {{ return String(error); }} }})());</script></body>')
     (tmp_path / 'it.html').write_text(page.replace('</body>', program), encoding='utf-8')
@@ -161,7 +199,7 @@ def test_in_a_browser_all_controls_work(tmp_path):
         seen.turned = [view.yaw - before.yaw, view.pitch - before.pitch];
         space.dispatchEvent(new WheelEvent('wheel', {deltaY: -300, cancelable: true})); seen.zoom = view.zoom;
         element('camera').click(); seen.camera = [view.yaw, view.pitch];
-        const [right, , near] = [[1000, 0, 0], [0, 0, 0], [0, 0, 1000]].map(projection(400, 400, 3));
+        const [right, , near] = [[1000, 0, 0], [0, 0, 0], [0, 0, 1000]].map(projection(400, 400, 3, view));
         seen.right = right[0]; seen.nearness = near[2];
         element('play').click(); seen.again = player.playing;
         return seen;''')
@@ -180,26 +218,46 @@ def test_in_a_browser_a_single_pose_can_be_turned_but_not_played(tmp_path):
     assert seen == [True, True, False, 'frame 1 of 1, 0.00 s']
 
 
-def test_in_a_browser_people_stand_side_by_side_while_they_are_in_sight(tmp_path):
+def test_in_a_browser_the_scene_is_that_of_the_other_files(tmp_path):
+    """Upright poses, with and without places, before and after the sliders are moved; and the place that the views follow."""
+    motions = [random_motion(seed=seed)._replace(root_cam=PATH * [side, 1, 1], person=f'person {seed}') for seed, side in
+               enumerate((1, -1))]
+    motions[1].guessed[9:] = True
+    seen = in_browser(tmp_path, motions, '''
+        const before = scene.poses;
+        tilt.value = 10; roll.value = -20; roll.dispatchEvent(new Event('input'));
+        return {before, after: scene.poses, places: scene.places};''')
+    tilted = [motion._replace(tilt_deg=10., roll_deg=-20.) for motion in motions]
+    assert np.abs(np.array(seen['before']) - 1000 * np.stack(scene(motions))).max() < 3
+    assert np.abs(np.array(seen['after']) - 1000 * np.stack(scene(tilted))).max() < 3
+    places = followed_places(np.stack(scene(tilted)), np.stack(in_sight(tilted)), 25)
+    assert np.abs(np.array(seen['places']) - 1000 * places[:, ::2]).max() < 3
+
+
+def test_in_a_browser_people_without_places_stand_side_by_side_while_they_are_in_sight(tmp_path):
     motions = [motion_of([FACING] * 3, person=f'person {number}') for number in range(3)]
     motions[1].guessed[2] = True
-    motions[1].pose2d_px[:] -= 200
     seen = in_browser(tmp_path, motions, '''
-        const coloured = (canvas, left, right, top, bottom) => {
-            const {data} = canvas.getContext('2d').getImageData(left, top, right - left, bottom - top);
+        const limbs = frame => {
+            show(frame);
+            const {data} = space.getContext('2d').getImageData(0, 0, space.width, space.height);
             let count = 0;
             for (let i = 0; i < data.length; i += 4) count += data[i] === 0 && data[i + 1] === 114 && data[i + 2] === 178;
-            return count > 20;
+            return count;
         };
-        const {rows, columns} = grid(space.clientWidth, space.clientHeight), seen = [rows, columns];
-        for (const frame of [0, 2]) {
-            show(frame);
-            for (const place of [0, 1, 2]) {
-                const [x, y] = [place % columns, Math.floor(place / columns)];
-                const [width, height] = [space.width / columns, space.height / rows];
-                seen.push(coloured(space, x * width, (x + 1) * width, y * height, (y + 1) * height));
-            }
-        }
-        return [...seen, grid(900, 200).rows, grid(200, 900).columns, people.map(person => inSight(person, 2))];''')
-    assert seen[0] * seen[1] >= 3
-    assert seen[2:] == [True, True, True, True, False, True, 1, 1, [True, False, True]]
+        return {poses: scene.poses, limbs: [0, 2].map(limbs), shown: people.map(person => inSight(person, 2))};''')
+    assert np.abs(np.array(seen['poses']) - 1000 * np.stack(scene(motions))).max() < 2
+    assert seen['shown'] == [True, False, True] and seen['limbs'][0] > 1.2 * seen['limbs'][1] > 0
+
+
+def test_in_a_browser_the_clip_lies_under_the_2d_and_files_can_be_downloaded(tmp_path):
+    images = [np.full((480, 640, 3), (200, 10 * number, 0), np.uint8) for number in range(12)]
+    seen = in_browser(tmp_path, [random_motion()], '''
+        show(4);
+        const [x, y] = [Math.round(image.width / 2), Math.round(image.height / 2) + 100];
+        const {data} = image.getContext('2d').getImageData(x, y, 1, 1);
+        const links = [...document.querySelectorAll('#files a')].map(link => [link.getAttribute('href'), link.download]);
+        return {links, decoded: pictures.map(picture => picture.complete && picture.naturalWidth), data: [...data]};''',
+                      frames=images, files=['motion.npz', 'motion 1.bvh'])
+    assert seen['links'] == [['motion.npz', 'motion.npz'], ['motion%201.bvh', 'motion 1.bvh']]
+    assert seen['decoded'] == [320] * 12 and np.abs(np.array(seen['data'][:3]) - [200, 40, 0]).max() < 12

@@ -4,7 +4,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from common.skeleton import H36M_16
-from function_inference.room import APART_M, guess_angles, level, scene, straightened, upright
+from function_inference.room import APART_M, followed_places, guess_angles, level, scene, straightened, upright
 from motions import FACING, motion_of, posed, random_motion, turned
 
 BENT = posed(Spine=(0, -.2, -1), Thorax=(0, -.2, -1))
@@ -64,6 +64,17 @@ def test_people_without_places_stand_side_by_side_and_the_others_where_they_are(
     assert np.allclose([pose3d[0, 0, 0] for pose3d in unknown], [-APART_M, 0, APART_M])
     known = [motion_of([FACING], root_cam=(x, 0, 5)) for x in (-.3, .4)]
     assert all(np.array_equal(pose3d, upright(motion)) for pose3d, motion in zip(scene(known), known))
+
+
+def test_views_follow_the_middle_of_the_people_in_sight():
+    places = np.zeros((2, 100, 1, 3))
+    places[0, :, 0] = -1, .9, -5
+    places[1, :, 0] = 3, .9, -6
+    shown = np.ones((2, 100), bool)
+    shown[1, 50:] = False
+    followed = followed_places(places, shown, fps=10)
+    assert np.allclose(followed[:40], [1, 0, -5.5]) and np.allclose(followed[60:], [-1, 0, -5])
+    assert np.allclose(followed_places(places, ~shown, fps=10)[:40], [1, 0, -5.5])      # nobody: all count
 
 
 @pytest.mark.parametrize('angles', [(0, 0), (20, 0), (-15, 0), (0, 10), (25, -8)])

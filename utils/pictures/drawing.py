@@ -12,6 +12,10 @@ SIDE_NAMES = {LEFT: 'left', RIGHT: 'right', MIDDLE: 'trunk'}
 GHOST = '#AAAAAA'     # a pose drawn in grey behind another one, for comparison
 # one colour per checkpoint, the baseline first
 SERIES = ('#999999', '#009E73', '#CC79A7', '#56B4E9', '#E69F00', '#F0E442')
+# limbs by the joint where they end
+LIMB_WIDTHS_M = dict(Hip=.1, Knee=.13, Foot=.09, Spine=.19, Thorax=.21, Head=.08, Shoulder=.1, Elbow=.09, Wrist=.07)
+HEAD_WIDTH_M, HEAD_ENDS = .18, (.6, .75)      # its ends between Thorax and Head, the top of the head
+PALE = .65                                    # share of white in limbs that are guessed
 STAGE_COLOURS = dict(source='#999999', BA='#E69F00', BL='#CC79A7', RT='#009E73')
 
 
@@ -39,6 +43,27 @@ def bone_colours(skeleton=H36M_16):
 def bone_segments(pose, skeleton=H36M_16):
     """Pose (..., 16, D) -> (..., 15, 2, D): both ends of each bone, the format of matplotlib's LineCollection."""
     return np.asarray(pose)[..., skeleton.edges, :]
+
+
+def limbs_of(poses, skeleton=H36M_16):
+    """Poses (..., 16, D) -> (..., 16, 2, D): both ends of each bone, and of the head, a short and thick limb."""
+    poses = np.asarray(poses)
+    thorax, top = (poses[..., skeleton.joints(name), :] for name in ('Thorax', 'Head'))
+    head = np.stack([thorax + share * (top - thorax) for share in HEAD_ENDS], axis=-2)
+    return np.concatenate([bone_segments(poses, skeleton), head], axis=-3)
+
+
+def limb_widths_m(skeleton=H36M_16):
+    """(16,) metres: how thick the limbs of `limbs_of` are drawn."""
+    return np.array([LIMB_WIDTHS_M[name.lstrip('LR')] for name in skeleton.names[1:]] + [HEAD_WIDTH_M])
+
+
+def limb_colours(guessed, skeleton=H36M_16):
+    """(P, 16) bool, the guessed joints of P people -> (16 P, 4) RGBA of their limbs: pale if they end in a guessed joint."""
+    from matplotlib.colors import to_rgba_array
+    ends = [joint for joint, _ in skeleton.edges] + skeleton.joints('Head')
+    colours = np.tile(to_rgba_array(joint_colours(skeleton))[ends], (len(guessed), 1))
+    return np.where(guessed[:, ends].reshape(-1, 1), PALE + (1 - PALE) * colours, colours)
 
 
 def save_figure(figure, folder, name, formats, dpi=150):
