@@ -26,7 +26,8 @@ MEDIAPIPE_33 = ('Nose', 'LEyeInner', 'LEye', 'LEyeOuter', 'REyeInner', 'REye', '
 NUMBERS_OF_JOINTS = (16, 17, 18, 25, 26, 33, 133, 136)     # of these orders and of Human3.6M's
 
 SIDES = dict(l='L', left='L', r='R', right='R')
-SYNONYMS = dict(foot='ankle', footindex='toe', pelvis='hip', root='hip', midhip='hip', hand='wrist', headtop='head', upperneck='neck')
+SYNONYMS = dict(foot='ankle', footindex='toe', pelvis='hip', root='hip', midhip='hip', hand='wrist', headtop='head',
+                upperneck='neck')
 LIMBS = {f'{side}{part}' for side in 'LR' for part in ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')}
 
 

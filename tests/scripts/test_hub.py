@@ -54,7 +54,8 @@ def test_every_lifter_comes_untrained_and_in_evaluation_mode(name):
 
 def test_the_entry_points_and_nothing_else_are_listed():
     public = [name for name in dir(hubconf) if callable(getattr(hubconf, name)) and not name.startswith('_')]
-    assert public == [f'poseaug_{name}' for name in sorted([*NAMES, 'shipped'])] and set(hubconf.dependencies) == {'torch', 'numpy'}
+    assert public == [f'poseaug_{name}' for name in sorted([*NAMES, 'shipped'])]
+    assert set(hubconf.dependencies) == {'torch', 'numpy'}
 
 
 def test_a_checkpoint_by_its_path(checkpoint, gcn):

@@ -43,8 +43,8 @@ def test_a_person_in_every_spelling(spelled, name):
 
 
 def test_mpiis_names_of_joints_give_mpiis_order():
-    names = ['r_ankle', 'r_knee', 'r_hip', 'l_hip', 'l_knee', 'l_ankle', 'pelvis', 'thorax', 'upper_neck', 'head_top', 'r_wrist',
-             'r_elbow', 'r_shoulder', 'l_shoulder', 'l_elbow', 'l_wrist']
+    names = ['r_ankle', 'r_knee', 'r_hip', 'l_hip', 'l_knee', 'l_ankle', 'pelvis', 'thorax', 'upper_neck', 'head_top',
+             'r_wrist', 'r_elbow', 'r_shoulder', 'l_shoulder', 'l_elbow', 'l_wrist']
     person = np.arange(1., 49).reshape(16, 3)
     np.testing.assert_array_equal(person_of(dict([*zip(names, person.tolist())][::-1])), person)
 
