@@ -11,23 +11,18 @@ from typing import NamedTuple
 
 import torch
 
-from common.bones import bone_lengths, bone_vectors, scale_by_group, unit_bones, with_bone_lengths
+from common.bones import bone_vectors, pose_from_bones, unit_bones
 from common.camera import project, root_relative
 from common.errors import InputError
+from common.random_poses import PIXEL, detector_noise, lengthened_at_random, uniform, without_joints
 from common.root_fit import fit_root
 from common.skeleton import H36M_16
 from common.views import filmed, kept_inside, seen, up_in
 
-PIXEL = 2 / 1000                     # one pixel of a Human3.6M image, normalised
 LEAST_POSES = 20                     # fewer poses do not determine a camera
 PINHOLE_RESIDUAL = .02               # largest plausible distance of a projection by an estimated camera, normalised
 FOCALS = [.8 * 1.05 ** step for step in range(38)]     # normalised focal lengths, 0.8 to 4.9
 RARE_SHARE = .25
-# The spread of a detector's errors: standard deviations relative to the mean over the joints. Joints that are far from the
-# trunk are found less exactly.
-NOISE_BY_JOINT = dict(Hip=.7, Spine=.7, Thorax=.7, Head=.8, LShoulder=.9, RShoulder=.9, LHip=.9, RHip=.9, LElbow=1.1,
-                      RElbow=1.1, LKnee=1., RKnee=1., LWrist=1.5, RWrist=1.5, LFoot=1.3, RFoot=1.3)
-OUTLIER_SHARE, OUTLIER_FACTOR = .02, 6.      # a joint in fifty is far off
 
 
 class Shift(NamedTuple):
@@ -116,11 +111,6 @@ def _fit(pose3d_rel, pose2d, focal):
     return root, float(distance.median())
 
 
-def uniform(low, high, count, draws):
-    """(count,) random numbers."""
-    return low + (high - low) * torch.rand(count, generator=draws, device=draws.device)
-
-
 def _angle(name, low, high, either_sign=False):
     """The change of one angle of the Views, in degrees."""
     def change(upright, views, draws):
@@ -155,9 +145,7 @@ def _lens(low, high):
 
 def _bones(limit):
     def change(upright, draws, skeleton):
-        ratios = torch.stack([uniform(-limit, limit, len(upright), draws) for _ in range(skeleton.num_groups)], dim=1)
-        lengths = bone_lengths(bone_vectors(upright, skeleton))
-        return with_bone_lengths(upright, lengths * (1 + scale_by_group(ratios.to(upright), skeleton))[..., None], skeleton)
+        return pose_from_bones(lengthened_at_random(bone_vectors(upright, skeleton), limit, draws, skeleton), skeleton)
     return change
 
 
@@ -181,22 +169,6 @@ def _facing_ahead(upright, skeleton):
     angle = torch.atan2(across[:, 2], across[:, 0])
     cos, sin, (x, y, z) = angle.cos()[:, None], angle.sin()[:, None], upright.unbind(-1)
     return torch.stack([cos * x + sin * z, y, cos * z - sin * x], dim=-1)
-
-
-def detector_noise(pose2d, draws, skeleton):
-    """Random numbers like `pose2d` (N, J, 2) with a detector's spread over the joints, mean deviation 1, and some outliers."""
-    spread = pose2d.new_tensor([NOISE_BY_JOINT.get(name, 1.) for name in skeleton.names])
-    outlier = torch.rand(pose2d.shape[:2], generator=draws, device=draws.device) < OUTLIER_SHARE
-    noise = torch.randn(pose2d.shape, generator=draws, device=draws.device).to(pose2d)
-    return noise * (spread * torch.where(outlier.to(pose2d.device), OUTLIER_FACTOR, 1.))[..., None]
-
-
-def without_joints(pose2d, missing, skeleton):
-    """`pose2d` (N, J, 2), each joint that is `missing` (N, J) put where its parent is; the root is never missing."""
-    filled = pose2d.clone()
-    for joint, parent in skeleton.edges:      # parents precede children, so a whole missing chain falls together
-        filled[:, joint] = torch.where(missing[:, joint, None], filled[:, parent], pose2d[:, joint])
-    return filled
 
 
 def _noise(pixels):

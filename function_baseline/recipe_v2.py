@@ -1,24 +1,27 @@
 """Recipe v2: a lifter trained on poses seen by random cameras, without an adversarial game (--recipe v2; not the paper's).
 
-Most poses of a batch are filmed anew by random cameras; bones and body size change; the 2D get a detector's errors, and all
-pairs are mirrored at random. The lifter sees them through the virtual camera that looks at the person, so that distance,
-lens and place in the image hardly matter to it. The learning rate falls along a cosine. docs/recipe_v2.md says what each
-ingredient is worth.
+Most poses of a batch are filmed anew by random cameras; bone angles, bone lengths and body size change; the 2D get a
+detector's errors, and all pairs are mirrored at random. The lifter sees them through the virtual camera that looks at the
+person, so that distance, lens and place in the image hardly matter to it. The learning rate falls along a cosine.
+docs/recipe_v2.md says what each ingredient is worth.
 """
 import torch
 
-from common.bones import bone_lengths, bone_vectors, scale_by_group, with_bone_lengths
+from common.bones import bone_vectors, pose_from_bones
 from common.camera import project, root_relative
 from common.camera_sampling import CameraRanges, sample_views
 from common.errors import InputError
 from common.person_camera import as_lifted
-from common.shifts import PIXEL, detector_noise, filmed_by, uniform, without_joints
+from common.random_poses import (PIXEL, detector_noise, lengthened_at_random, turned_at_random, uniform,
+                                 without_joints)
+from common.shifts import filmed_by
 from common.views import filmed, seen
 from function_baseline.evaluate import mirror
 
-INGREDIENTS = ('camera', 'views', 'bodies', 'noise', 'mirror', 'cosine')
+INGREDIENTS = ('camera', 'views', 'angles', 'bodies', 'noise', 'mirror', 'cosine')
 RANDOM_SHARE = .75                  # of each batch is filmed anew
 RANGES = CameraRanges()
+ANGLES, SHARE_TURNED = (.15, .12), .5     # mean of 1 - cos over a pose's bones: centre, half-width; share of these poses
 BONES, SIZE = .15, (.65, 1.1)       # relative change of each bone length; of the body's size
 NOISE = 10.                         # pixels, the largest mean deviation, for a person who fills 0.7 of the image
 FILLED = .7
@@ -41,7 +44,7 @@ def recipe_pairs(poses, device, args, draws):
     `draws`: the generator of all random numbers, on the device. `args`: --without and --camera.
     """
     used = [name for name in INGREDIENTS if name not in args.without.split(',')]
-    filming = {'views', 'bodies'} & {*used}
+    filming = {'views', 'angles', 'bodies'} & {*used}
 
     def take(index):
         pose3d_cam, pose2d, intrinsics = poses.take(index, device)
@@ -62,8 +65,7 @@ def filmed_anew(poses, used, draws):
     """(pose3d_cam, pose2d, intrinsics) of a PoseSet's poses with other bodies and other cameras, as `used` says."""
     pose3d_cam, intrinsics, up = filmed_by(poses)
     upright, views = filmed(pose3d_cam, up, intrinsics)
-    if 'bodies' in used:
-        upright = other_bodies(upright, draws, poses.skeleton)
+    upright = other_bodies(upright, used, draws, poses.skeleton)
     if 'views' not in used:
         pose3d_cam = seen(upright, views)
         return pose3d_cam, project(pose3d_cam, intrinsics), intrinsics
@@ -71,12 +73,15 @@ def filmed_anew(poses, used, draws):
     return tuple(sample_views(torch.stack([x, ahead, -down], dim=-1), RANGES, draws))
 
 
-def other_bodies(upright, draws, skeleton):
-    """Upright poses (N, J, 3) with other bone lengths, left and right alike, and of another size."""
-    count = len(upright)
-    ratios = torch.stack([uniform(-BONES, BONES, count, draws) for _ in range(skeleton.num_groups)], dim=1)
-    scale = (1 + scale_by_group(ratios, skeleton)) * uniform(*SIZE, count, draws)[:, None]
-    return with_bone_lengths(upright, bone_lengths(bone_vectors(upright, skeleton)) * scale[..., None], skeleton)
+def other_bodies(upright, used, draws, skeleton):
+    """Upright poses (N, J, 3) with other bone angles (half of the poses), bone lengths and sizes, as `used` says."""
+    vectors, count = bone_vectors(upright, skeleton), len(upright)
+    if 'angles' in used:
+        chosen = torch.rand(count, generator=draws, device=draws.device) < SHARE_TURNED
+        vectors = torch.where(chosen[:, None, None], turned_at_random(vectors, *ANGLES, draws, skeleton), vectors)
+    if 'bodies' in used:
+        vectors = lengthened_at_random(vectors, BONES, draws, skeleton) * uniform(*SIZE, count, draws)[:, None, None]
+    return pose_from_bones(vectors, skeleton)
 
 
 def with_detector_errors(pose2d, draws, skeleton):

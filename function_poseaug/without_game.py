@@ -8,10 +8,11 @@ import math
 import torch
 from tqdm import tqdm
 
-from common.bones import bone_lengths, bone_vectors, pose_from_bones, scale_by_group, unit_bones
+from common.bones import bone_vectors, pose_from_bones
 from common.camera import project, root_relative
 from common.person_camera import as_lifted
-from common.shifts import filmed_by, uniform
+from common.random_poses import lengthened_at_random, turned_at_random, uniform
+from common.shifts import filmed_by
 from common.views import filmed, kept_inside, seen
 from function_poseaug.adversarial import FakePairs
 from function_poseaug.refresh import CHUNK, swapped_bones
@@ -58,25 +59,8 @@ def random_bodies(upright, args, draws, skeleton):
     if 'ba' in args.augment:
         vectors = turned_at_random(vectors, args.ba_range_m, args.ba_range_w, draws, skeleton)
     if 'bl' in args.augment:
-        ratios = torch.stack([uniform(-args.blr_limit, args.blr_limit, len(vectors), draws)
-                              for _ in range(skeleton.num_groups)], dim=1)
-        vectors = vectors * (1 + scale_by_group(ratios, skeleton))[..., None]
+        vectors = lengthened_at_random(vectors, args.blr_limit, draws, skeleton)
     return pose_from_bones(vectors, skeleton)
-
-
-def turned_at_random(vectors, centre, half_width, draws, skeleton):
-    """Bone vectors (N, 15, 3), each turned about a random axis orthogonal to it; the backbone stays as it is."""
-    count, num_bones = vectors.shape[:2]
-    may_turn = torch.ones(num_bones, device=vectors.device)
-    may_turn[skeleton.bones(*skeleton.backbone)] = 0
-    share = torch.rand(count, num_bones, generator=draws, device=draws.device) * may_turn
-    wanted = uniform(centre - half_width, centre + half_width, count, draws)[:, None]
-    turn = (share / share.mean(1, keepdim=True) * wanted).clamp(0, 2)       # 1 - cos of each bone
-    old = unit_bones(vectors)
-    aside = torch.randn(vectors.shape, generator=draws, device=draws.device)
-    aside = unit_bones(aside - (aside * old).sum(-1, keepdim=True) * old)
-    new = old * (1 - turn)[..., None] + aside * (turn * (2 - turn)).sqrt()[..., None]
-    return new * bone_lengths(vectors)
 
 
 def random_views(views, draws, augment='rt'):
