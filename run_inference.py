@@ -4,11 +4,14 @@ import argparse
 import math
 import re
 import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 
 from common.errors import InputError
 from common.person_camera import CAMERAS
-from function_inference.detectors import DETECTORS, detect_people, frame_times, is_clip, open_clip
+from function_inference import live, streams
+from function_inference.detections import Detections
+from function_inference.detectors import DETECTORS, detect_people, frame_times, is_clip, only_python_logs, open_clip
 from function_inference.film import require_encoder, write_video
 from function_inference.keypoint_files import read_keypoints
 from function_inference.keypoint_formats import FORMATS, HEAD_RULES
@@ -36,12 +39,20 @@ FILE_FLAGS = ('format', 'size', 'sequence', 'people')
 def main(argv=None):
     """Detect people, track one or all, lift and write; returns a list of Motion."""
     args = parse_args(argv)
-    args.video = args.video or video_kind()
+    is_stream = streams.is_stream(args.input)
+    args.video = args.video or ('none' if is_stream else video_kind())
     require_free(args)
-    device = choose_device(args.device)
-    args.evaluate = checkpoint_or_shipped(args.evaluate)
-    lifter, weights = load_lifter(args.evaluate, args)
-    print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages')
+    lines = sys.stdout if args.input == streams.STANDARD_INPUT else None      # only the poses go there
+    with redirect_stdout(sys.stderr if lines else sys.stdout):
+        device = choose_device(args.device)
+        args.evaluate = checkpoint_or_shipped(args.evaluate)
+        lifter, weights = load_lifter(args.evaluate, args)
+        print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages')
+        return lift_live(args, lifter, device, lines) if is_stream else lift_clip(args, lifter, device)
+
+
+def lift_clip(args, lifter, device):
+    """Lift a clip or a file of keypoints and write all files; returns a list of Motion."""
     clip = open_clip(args.input) if is_clip(args.input) else None
     warn_of_idle(args, (*FILE_FLAGS, 'background') if clip else DETECTOR_FLAGS)
     found = find_people(args, clip, device)
@@ -56,10 +67,43 @@ def main(argv=None):
     return motions
 
 
+def lift_live(args, lifter, device, lines):
+    """Lift a stream while it comes, then write all files; `lines`: where to write each pose at once, or None."""
+    warn_of_idle(args, ('sequence', 'people', 'person', 'background') + (DETECTOR_FLAGS if lines else ('format', 'size')))
+    with only_python_logs() if lines is None else nullcontext():
+        stream, show = open_stream(args, device, lines)
+        focal_px = focal_length(args, stream.width, stream.height)
+        lift_frame = live.LiveLifter(lifter, stream, live.LivePerson(args.min_confidence, args.smooth), args.head,
+                                     args.root == 'fit', device=device, flip=args.flip, camera=args.camera, focal_px=focal_px)
+        seconds, poses = live.lift_stream(stream, lift_frame, show)
+    found = Detections(poses, stream.format, stream.width, stream.height, None)
+    fps, seconds = timing(found, args.fps, seconds - seconds[0] if len(seconds) > 1 else None)
+    motions = straighten(args, [live.motion_of_live(poses, stream, fps, seconds)])
+    write_all(args, motions, None)
+    return motions
+
+
+def open_stream(args, device, lines):
+    """(Stream, what shows each frame) of --input; `lines` as in `lift_live`."""
+    if lines:
+        sys.stdin.reconfigure(encoding='utf-8', errors='replace')
+        return streams.stream_of_lines(sys.stdin, args.format, args.size, args.fps), live.json_writer(lines)
+    capture = streams.open_capture(args.input)
+    print('waiting for somebody to come into view; Ctrl-C stops and writes the files', file=sys.stderr)
+    stream = streams.stream_of_capture(capture, args.detector, args.weights, device)
+    import cv2      # an optional package, which open_capture has found
+    return stream, live.window(cv2) or live.no_window
+
+
 def place_people(args, motions, people, focal_px, window):
-    """The Motions with their places, as --root says, and the angles of the camera, given or guessed."""
+    """The Motions with their places, as --root says, and straightened."""
     if args.root == 'fit':
         motions = with_roots(motions, people, focal_px, window)
+    return straighten(args, motions)
+
+
+def straighten(args, motions):
+    """The Motions with the angles of the camera, given or guessed."""
     motions = straightened(motions, args.tilt, args.roll)
     if None in (args.tilt, args.roll):
         print(f'the camera is taken to look down by {motions[0].tilt_deg:g} and to lean by {motions[0].roll_deg:g} degrees; '
@@ -199,9 +243,10 @@ def inference_parser():
 
 def add_input_args(group):
     """What to read, and details that a file may lack."""
-    group.add_argument('--input', required=True, type=Path, metavar='PATH',
+    group.add_argument('--input', required=True, type=clip_or_stream, metavar='PATH',
                        help='video, image, folder of images; keypoints as .json, .npz, .npy, .csv, .trc or folder '
-                            'of .json')
+                            'of .json; lifted live: the number of a camera, an rtsp:// or http:// stream, or - for lines of '
+                            'JSON with keypoints on the standard input')
     group.add_argument('--detector', default='mediapipe', choices=DETECTORS, help='for videos and images '
                        '(default %(default)s)')
     group.add_argument('--weights', type=Path, metavar='PATH', help="of the detector (default: its package's weights)")
@@ -233,6 +278,11 @@ def person(text):
         return text if text == EVERYONE else whole(text)
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(f'{text!r} is neither {EVERYONE} nor a whole number of at least 0') from None
+
+
+def clip_or_stream(text):
+    """A Path, or the text of a stream as it is."""
+    return text if streams.is_stream(text) else Path(text)
 
 
 def image_size(text):

@@ -83,7 +83,7 @@ def detect_people(clip, name, path, weights=None, device='cpu'):
     `name`: a key of DETECTORS; `weights`: a path for that detector, or None for its default model.
     """
     people, bar = [], dict(desc=f'detecting with {name}', total=clip.count, unit='frame', leave=False, disable=None)
-    with (_only_python_logs(),
+    with (only_python_logs(),
           closing(DETECTORS[name](clip, weights, device)) as frames):      # MediaPipe hangs if it is closed at exit
         people.extend(tqdm(frames, **bar))
     _warn_of_missing_frames(path, clip.count, len(people))
@@ -95,7 +95,7 @@ def detect_people(clip, name, path, weights=None, device='cpu'):
 
 
 @contextmanager
-def _only_python_logs():
+def only_python_logs():
     """Discard what native code writes to stderr, such as MediaPipe's log; the progress bar and warnings stay."""
     before = sys.stderr
     before.flush()
@@ -243,7 +243,7 @@ def _exact_rate(fps):
 
 # Detectors
 
-def _import(library, install):
+def import_or_explain(library, install):
     """An optional package; InputError with the command that installs it."""
     try:
         return importlib.import_module(library)
@@ -252,7 +252,7 @@ def _import(library, install):
 
 
 def _mediapipe(clip, weights, _):
-    mediapipe = _import('mediapipe', MEDIAPIPE_INSTALL)
+    mediapipe = import_or_explain('mediapipe', MEDIAPIPE_INSTALL)
     if weights is None:
         yield from _mediapipe_of_package(mediapipe, clip)
     else:
@@ -279,8 +279,8 @@ def _mediapipe_of_package(mediapipe, clip):
 
 def _mediapipe_of_file(mediapipe, clip, weights):
     """With a model file: up to MOST_PEOPLE people per frame."""
-    tasks = _import('mediapipe.tasks.python', MEDIAPIPE_INSTALL)
-    vision = _import('mediapipe.tasks.python.vision', MEDIAPIPE_INSTALL)
+    tasks = import_or_explain('mediapipe.tasks.python', MEDIAPIPE_INSTALL)
+    vision = import_or_explain('mediapipe.tasks.python.vision', MEDIAPIPE_INSTALL)
     _require_weights(weights, 'a pose_landmarker*.task file', Path(weights).is_file())
     model = tasks.BaseOptions(model_asset_buffer=Path(weights).read_bytes())
     options = vision.PoseLandmarkerOptions(model, vision.RunningMode.VIDEO, num_poses=MOST_PEOPLE)
@@ -302,8 +302,8 @@ def _require_weights(weights, what, found):
 
 def _rtmpose(clip, weights, device):
     os.environ.setdefault('ORT_LOGGING_LEVEL', '3')
-    rtmlib = _import('rtmlib', RTMPOSE_INSTALL)
-    _import('onnxruntime', RTMPOSE_INSTALL)
+    rtmlib = import_or_explain('rtmlib', RTMPOSE_INSTALL)
+    import_or_explain('onnxruntime', RTMPOSE_INSTALL)
     find_boxes, find_joints = _load_rtmpose(rtmlib, weights, device)
     for frame in clip.read():
         bgr = np.ascontiguousarray(frame[..., ::-1])

@@ -63,14 +63,14 @@ def write_json(path, motion):
                    root_cam='metres; place of the hip in the same frame, from the camera; all zero: unknown',
                    tilt_deg='degrees by which the camera looked down',
                    roll_deg='degrees by which upright people lean to the right in the image'),
-        time=_rounded(motion.time, 6),
-        pose3d_rel=_rounded(motion.pose3d_rel, 4), root_cam=_rounded(motion.root_cam, 4),
-        pose2d_px=_rounded(motion.pose2d_px, 2), guessed=np.asarray(motion.guessed, dtype=bool).tolist())
+        time=rounded(motion.time, 6),
+        pose3d_rel=rounded(motion.pose3d_rel, 4), root_cam=rounded(motion.root_cam, 4),
+        pose2d_px=rounded(motion.pose2d_px, 2), guessed=np.asarray(motion.guessed, dtype=bool).tolist())
     with written_whole(path) as partial:
         partial.write_text(json.dumps(content, allow_nan=False), encoding='utf-8')
 
 
-def _rounded(array, digits):
+def rounded(array, digits):
     return np.asarray(array, dtype=np.float64).round(digits).tolist()
 
 

@@ -51,7 +51,7 @@ def track_people(people):
     for frame, found in enumerate(people):
         found = found[(found[..., 2] > 0).any(-1)]
         recent = [track for track in recent if frame - track[0][-1] <= PATIENCE]
-        matched = _match([_expected(*track, frame) for track in recent], found)
+        matched = match_people([_expected(*track, frame) for track in recent], found)
         known = list(recent)
         for place, person in enumerate(found):
             if place not in matched:
@@ -79,7 +79,7 @@ def _expected(frames, poses, frame):
     return last + np.append(moved, 0) * min(frame - frames[-1], PACE_FRAMES)
 
 
-def _match(known, found):
+def match_people(known, found):
     """Dict from index in `found` (F, 16, 3) to index in `known` (list of (16, 3)), for the pairs that are one person."""
     if not len(known) or not len(found):
         return {}
