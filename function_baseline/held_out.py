@@ -1,6 +1,7 @@
 """Choosing a checkpoint honestly: by the error on a held-out training subject (--validate_on), not on the test sets."""
 from function_baseline.evaluate import evaluate
 from utils.runs.checkpoint import HELD_OUT_BEST
+from utils.runs.score_names import HELD_OUT_TAG
 
 NO_SCORE = float('inf')
 
@@ -11,7 +12,7 @@ def keep_best_held_out(run, state, tests, device, key, lifter):
         return
     error = evaluate(lifter, tests.held_out, device, flip=False).mpjpe_mm
     print(f'epoch {state.epoch}: held-out subject {error:.2f} mm')
-    run.scalars({'held_out/p1score': error}, state.epoch)
+    run.scalars({HELD_OUT_TAG: error}, state.epoch)
     if error < state.best_held_out:
         state.best_held_out = error
         run.save_lifter(HELD_OUT_BEST, key, lifter, state.epoch, error_held_out_p1=error)

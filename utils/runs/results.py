@@ -12,7 +12,7 @@ from tqdm import tqdm
 from common.errors import InputError
 from utils.runs.events import PATTERN, read_scalars
 from utils.runs.published import PUBLISHED_KEYPOINTS, PUBLISHED_MM
-from utils.runs.score_names import SCORE_COLUMNS, TAGS
+from utils.runs.score_names import HELD_OUT_TAG, SCORE_COLUMNS, TAGS
 
 
 class Metric(NamedTuple):
@@ -58,6 +58,12 @@ class Run(NamedTuple):
     def is_poseaug(self):
         return f'{H36M_P1.stem}_real' in self.scores
 
+    @property
+    def held_out_epoch(self):
+        """The epoch with the lowest error on the held-out subject; None without one."""
+        errors = self.scores.get(HELD_OUT_TAG, {})
+        return min(errors, key=errors.get, default=None)
+
     def curve(self, metric, suffix=''):
         """{epoch: score} in the order of the epochs; `suffix`: '_real' or '_fake' in a PoseAug run."""
         return dict(sorted(self.scores.get(metric.stem + suffix, {}).items()))
@@ -96,7 +102,7 @@ def find_runs(folder):
 
 
 def _read_run(path):
-    scores, started = read_scalars(path, TAGS.values())
+    scores, started = read_scalars(path, [*TAGS.values(), HELD_OUT_TAG])
     log = path / 'log.txt'
     if not scores and log.is_file():
         scores, started = read_baseline_log(log), log.stat().st_mtime

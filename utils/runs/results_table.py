@@ -15,6 +15,7 @@ NOTES = """\
   evaluation after training on the real pairs counts; on 3DHP also the one after training on the fake (augmented) pairs.
 - last: the score of the last epoch, not chosen on the test set: of the PoseAug run, and of the baseline run that it
   started from. That run is recognised by its scores, which equal those of epoch 0, and may be missing.
+- held-out: the score of the epoch that is best on the training subject of --validate_on.
 - published: the authors' best epochs, on the real data sets.
 - On 3DHP the 2D input is the ground truth in every row.
 - Only the newest run of an experiment is shown; --all shows every run.
@@ -38,6 +39,8 @@ class Row(NamedTuple):
     poseaug_last: float
     difference_last: float
     last_epoch: int
+    baseline_held_out: float
+    poseaug_held_out: float
     poseaug_run: Path
     baseline_run: Path
 
@@ -59,6 +62,7 @@ def _row(metric, baseline, poseaug):
     return Row(*experiment, TITLES[metric.test_set], metric.title,
                start, best, difference(best, start), best_epoch, *theirs, difference(*reversed(theirs)),
                baseline_last, poseaug_last, difference(poseaug_last, baseline_last), last_epoch,
+               baseline and before.get(baseline.held_out_epoch), poseaug and after.get(poseaug.held_out_epoch),
                poseaug and poseaug.path, baseline and baseline.path)
 
 
@@ -92,21 +96,24 @@ def difference(after, before):
     return None if after is None or before is None else after - before
 
 
+HELD_OUT = ('baseline_held_out', 'poseaug_held_out')
 # column -> (field of Row, number format)
 _COLUMNS = {'baseline': ('baseline', '.1f'), 'PoseAug best': ('poseaug_best', '.1f'),
             'difference': ('difference_best', '+.1f'), 'at epoch': ('best_epoch', 'd'),
             'published baseline': ('published_baseline', '.1f'), 'published PoseAug': ('published_poseaug', '.1f'),
             'published difference': ('published_difference', '+.1f'),
             'baseline last': ('baseline_last', '.1f'), 'PoseAug last': ('poseaug_last', '.1f'),
-            'difference last': ('difference_last', '+.1f'), 'last epoch': ('last_epoch', 'd')}
+            'difference last': ('difference_last', '+.1f'), 'last epoch': ('last_epoch', 'd'),
+            'baseline held-out': ('baseline_held_out', '.1f'),
+            'PoseAug held-out': ('poseaug_held_out', '.1f')}
 
 
 def markdown(rows):
     """The Rows as Markdown text: one table per score, the notes, and the list of the runs."""
     runs = list(dict.fromkeys((row.poseaug_run, row.baseline_run) for row in rows))
-    parts = []
+    parts, unused = [], all(row.baseline_held_out is row.poseaug_held_out is None for row in rows)
     for test_set, score in dict.fromkeys((row.test_set, row.score) for row in rows):
-        lines = [{'run': str(runs.index((row.poseaug_run, row.baseline_run)) + 1), **_cells(row)} for row in rows
+        lines = [{'run': str(runs.index((row.poseaug_run, row.baseline_run)) + 1), **_cells(row, unused)} for row in rows
                  if (row.test_set, row.score) == (test_set, score)]
         parts.append(f'### {test_set}: {score}\n\n{_aligned(lines)}')
     sources = [f'{number}. PoseAug {_shown(poseaug)}, baseline {_shown(baseline)}'
@@ -114,10 +121,10 @@ def markdown(rows):
     return '\n\n'.join([*parts, NOTES, 'Runs:\n\n' + '\n'.join(sources)])
 
 
-def _cells(row):
-    """{column: text} of a Row; only MPJPE has the columns with published scores."""
-    columns = {name: (field, form) for name, (field, form) in _COLUMNS.items()
-               if row.score == H36M_P1.title or not field.startswith('published')}
+def _cells(row, unused):
+    """{column: text} of a Row; only MPJPE has published scores. `unused`: leave out the columns of held-out scores."""
+    columns = {name: (field, form) for name, (field, form) in _COLUMNS.items() if not (unused and field in HELD_OUT)
+               and (row.score == H36M_P1.title or not field.startswith('published'))}
     figures = {name: _text(getattr(row, field), form) for name, (field, form) in columns.items()}
     return {'lifter': row.lifter, '2D': row.keypoints, **figures}
 

@@ -10,6 +10,7 @@ from places import ROOT
 from run_files import BASELINE, POSEAUG, make_runs, make_runs_of_the_reference, write_run
 from utils.runs import events, published, results, results_table
 from utils.runs.events import PATTERN
+from utils.runs.score_names import HELD_OUT_TAG
 
 README = (ROOT / 'README.md').read_text()
 
@@ -75,6 +76,18 @@ def test_a_baseline_that_poseaug_did_not_start_from_is_not_its_own(tmp_path):
     write_run(tmp_path / 'mlp/gt/other', [(1, '', 70, 119), (2, '', 71, 120)])
     write_run(tmp_path / 'mlp/gt/run', POSEAUG)
     assert row(rows_of(tmp_path), 'h36m', 'MPJPE, mm').baseline_run is None
+
+
+def test_the_held_out_subject_chooses_a_third_epoch(runs, tmp_path):
+    run = write_run(tmp_path / 'mlp/gt/run', POSEAUG)
+    written = events.EventFile(run)
+    for epoch, error in ((3, 90.), (4, 80.), (5, 85.)):
+        written.scalars({HELD_OUT_TAG: error}, epoch)
+    written.close()
+    found = row(rows_of(tmp_path), 'h36m', 'MPJPE, mm')
+    assert found.poseaug_held_out == 64 and found.baseline_held_out is None
+    assert 'PoseAug held-out' in results_table.markdown(rows_of(tmp_path))
+    assert 'PoseAug held-out' not in results_table.markdown(rows_of(runs)).split('- baseline')[0]
 
 
 def test_the_newest_run_is_shown_or_every_one(tmp_path):
