@@ -11,13 +11,13 @@ from utils.runs.shipped import checkpoint_or_shipped
 
 # The other flags of run_baseline.py are accepted, as by the authors' script, but have no effect here.
 USED = ('posenet_name', 'stages', 'keypoints', 'evaluate', 'actions', 'downsample', 'data_root', 'device', 'dataset',
-        'camera')
-OF_H36M = ('keypoints', 'actions', 'downsample')      # no effect on 3DPW, which has its own 2D and no actions
+        'camera', 'cameras')
+OF_H36M = ('keypoints', 'actions', 'downsample', 'cameras')      # no effect on 3DPW, which has its own 2D and no actions
 
 
 @exits_cleanly
 def main(argv=None):
-    """Print the errors; returns the PoseErrors of Human3.6M and MPI-INF-3DHP, or of 3DPW with both sources of 2D."""
+    """Print the errors; returns the PoseErrors of both test sets, or of 3DPW with both sources of 2D."""
     parser = baseline_parser(__doc__, datasets=('h36m', '3dpw'))
     idle = OF_H36M if parser.parse_args(argv).dataset == '3dpw' else ()
     args = parse(parser, argv, idle, USED)

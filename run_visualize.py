@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from common.datasets import TEST_SETS
 from common.errors import InputError
-from function_baseline.arguments import add_test_args
+from function_baseline.arguments import add_dataset, add_test_args
 from function_baseline.data import load_test, load_training
 from function_baseline.evaluate import per_pose_errors
 from function_poseaug import statistics
@@ -23,7 +23,8 @@ from utils.runs.checkpoint import LAST, POSEAUG_KEY, load_lifter, read_checkpoin
 from utils.seeding import generator
 
 FORMATS = ('png', 'pdf', 'svg')
-NEWER = dict(train_subjects='', validate_on='', augment=','.join(HEADS))     # arguments that runs of earlier versions lack
+# arguments that runs of earlier versions lack
+NEWER = dict(dataset='h36m', cameras='h36m', train_subjects='', validate_on='', augment=','.join(HEADS))
 USED_OF_RUN = {'actions', 'bl_templates', 'blr_tanhlimit', 'data_root', 'downsample', 'keypoints', 's1only'}
 BATCH = 1024      # smallest batch for the augmentor, whose BatchNorm uses the statistics of the batch, as in training
 
@@ -49,7 +50,7 @@ def parser():
                         help='names of the checkpoints in the legend (default: from the files)')
     errors.add_argument('--device', default='auto', metavar='NAME',
                         help='device to compute on: auto, cuda, cuda:N, mps or cpu (default: %(default)s)')
-    add_test_args(errors)
+    add_dataset(add_test_args(errors))
     errors.set_defaults(draw=errors_figures, explicit=frozenset(), dropout=0.)
     _add_run_kind(kinds, views_figure, 'views', 4096, 'camera directions around the body, with and without PoseAug')
     _add_run_kind(kinds, histograms_figure, 'histograms', 4096, 'histograms of views, depth and bone angles, likewise')
@@ -92,9 +93,10 @@ def errors_figures(args):
     device = choose_device(args.device)
     lifters = [load_lifter(path, args)[0].to(device) for path in args.evaluate]
     tests = load_test(args, device)
-    h36m, dhp = TEST_SETS['h36m'], TEST_SETS['3dhp']
-    sets = {f'{h36m.title}, {args.keypoints} 2D': (tests.h36m, h36m.flip),
-            f'{dhp.title}, test-time flip': (tests.dhp, dhp.flip)}
+    first, second = (TEST_SETS[name].title for name in ('h36m', '3dhp')) if args.dataset == 'h36m' else (
+        name.title for name in tests.names)
+    sets = {f'{first}, {args.keypoints} 2D': (tests.h36m, tests.flips[0]),
+            second + ', test-time flip' * tests.flips[1]: (tests.dhp, tests.flips[1])}
     panels = {title: {name: _bars(lifter, poses, device, flip) for name, lifter in zip(names, lifters)}
               for title, (poses, flip) in sets.items()}
     return dict(errors_joints=bars.joints_figure(panels),
@@ -115,7 +117,7 @@ def views_figure(args):
     """{'views': Figure} of the camera directions in Human3.6M, after augmentation, and in the 3DHP test set."""
     sample, tests = sample_of_run(args)
     source = sample.pose3d_cam['source']
-    sets = {'source: Human3.6M': source, 'after RT': sample.pose3d_cam['RT'], '3DHP test set': tests.dhp.pose3d_cam}
+    sets = {f'source: {args.source}': source, 'after RT': sample.pose3d_cam['RT'], tests.names[1].title: tests.dhp.pose3d_cam}
     directions = {title: statistics.view_directions(pose3d_cam) for title, pose3d_cam in sets.items()}
     densities = {title: statistics.sphere_density(views) for title, views in directions.items()}
     panels = {title: (views, densities[title], statistics.covered_share(densities[title]))
@@ -147,6 +149,7 @@ def sample_of_run(args):
     if 'model_g' not in content or not isinstance(arguments, dict) or not USED_OF_RUN <= arguments.keys():
         raise InputError(f'{path} holds no augmentor or no arguments; --run takes the run directory of run_poseaug.py')
     of_run = SimpleNamespace(**{**NEWER, **arguments})
+    args.source = 'Human3.6M' if of_run.dataset == 'h36m' else of_run.dataset
     of_run.data_root = args.data_root or of_run.data_root
     augmentor = Augmentor(of_run.blr_tanhlimit, heads=of_run.augment)
     try:

@@ -5,11 +5,13 @@ Frames and units: world metres, z up; camera metres, x right, y down, z forward;
 of the image.
 """
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 
 from common.camera import project_linear
+from common.poses import PoseSet
 
 NEAREST = 0.3      # metres: every joint is at least this far before the camera
 
@@ -34,10 +36,14 @@ class CameraRanges(NamedTuple):
 
 
 class Views(NamedTuple):
-    """What the cameras see: `pose3d_cam` (N, J, 3) metres, `pose2d` (N, J, 2) normalised, `intrinsics` (N, 9)."""
+    """What the cameras see: `pose3d_cam` (N, J, 3) metres, `pose2d` (N, J, 2) normalised, `intrinsics` (N, 9).
+
+    `up` (N, 3): the world's z axis in the camera frame.
+    """
     pose3d_cam: torch.Tensor
     pose2d: torch.Tensor
     intrinsics: torch.Tensor
+    up: torch.Tensor
 
 
 def sample_views(pose3d_world, ranges, generator):
@@ -56,7 +62,22 @@ def sample_views(pose3d_world, ranges, generator):
     places = low + (high - low) * places
     turn = view_rotation(*(angle.deg2rad() for angle in (azimuth, elevation, roll))).to(pose3d_world)
     turned = (pose3d_world - pose3d_world[:, :1]) @ turn.transpose(-1, -2)
-    return _filmed(turned, *(value.to(pose3d_world) for value in (distance, focal, places)))
+    return Views(*_filmed(turned, *(value.to(pose3d_world) for value in (distance, focal, places))), turn[..., 2])
+
+
+def filmed_poses(pose3d_world, ranges, generator, **fields):
+    """PoseSet of world poses (N, J, 3) in views by `sample_views`, which `filmed_anew` can draw again; `fields`: the others."""
+    views = sample_views(pose3d_world, ranges, generator)
+    camera = torch.arange(len(pose3d_world), device=pose3d_world.device)
+    return PoseSet(*views[:2], camera, views.intrinsics, pose3d_world=pose3d_world, ranges=ranges, up=views.up, **fields)
+
+
+def filmed_anew(poses, generator):
+    """A PoseSet in new views if its views are drawn by `ranges`; otherwise the set itself, and nothing is drawn."""
+    if poses.ranges is None:
+        return poses
+    views = sample_views(poses.pose3d_world, poses.ranges, generator)
+    return replace(poses, **views._asdict())
 
 
 def view_rotation(azimuth, elevation, roll):
@@ -73,7 +94,7 @@ def view_rotation(azimuth, elevation, roll):
 
 
 def _filmed(turned, distance, focal, places):
-    """Views of `turned` (N, J, 3), root-relative, parallel to the camera; the rest (N,), (N,), (N, 2) as drawn."""
+    """pose3d_cam, pose2d and intrinsics of `turned` (N, J, 3), root-relative, parallel to the camera; the rest (N,), (N,), (N, 2) as drawn."""
     across, depth = turned[..., :2], turned[..., 2]
     depth = depth + torch.maximum(distance, NEAREST - depth.amin(1))[:, None]
     extent = (across.amax(1) - across.amin(1)).amax(-1)
@@ -84,7 +105,7 @@ def _filmed(turned, distance, focal, places):
     shift = (first + last + places * (last - first)) / 2
     pose3d_cam = torch.cat([across + shift[:, None], depth[..., None]], dim=-1)
     intrinsics = torch.cat([focal[:, None].expand(-1, 2), focal.new_zeros(len(focal), 7)], dim=-1)
-    return Views(pose3d_cam, project_linear(pose3d_cam, intrinsics), intrinsics)
+    return pose3d_cam, project_linear(pose3d_cam, intrinsics), intrinsics
 
 
 def _uniform(bounds, count, generator):

@@ -27,6 +27,7 @@ class PoseSet:
     (N,) int64; group (N,) int64 indices of `group_names` (actions of Human3.6M, sequences of MPI-INF-3DHP); the skeleton.
     Where they are known: up (C, 3), unit vectors against gravity in the frame of each camera; sequence (N,) int64, the
     number of the recording, the same in all its views.
+    Where views are drawn anew (common/camera_sampling.py): the CameraRanges `ranges` and pose3d_world (N, 16, 3) metres.
     """
     pose3d_cam: torch.Tensor
     pose2d: torch.Tensor
@@ -38,6 +39,8 @@ class PoseSet:
     skeleton: Skeleton = H36M_16
     up: torch.Tensor = None
     sequence: torch.Tensor = None
+    pose3d_world: torch.Tensor = None
+    ranges: tuple = None
 
     def __len__(self):
         return len(self.pose3d_cam)

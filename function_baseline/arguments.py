@@ -3,6 +3,7 @@ import argparse
 import sys
 
 from common.datasets.h36m_protocol import KEYPOINTS, TRAIN_SUBJECTS
+from common.datasets.mocap import FILMED_BY, is_mocap_name
 from common.errors import InputError
 from common.files.paths import add_data_root
 from common.person_camera import CAMERAS
@@ -44,8 +45,7 @@ def batch_size(text):
 def add_data_args(parser, datasets=('h36m',)):
     """Flags that choose the poses, for scripts that load training poses. Returns their group, for further flags."""
     group = add_test_args(parser)
-    group.add_argument('--dataset', default='h36m', choices=datasets,
-                       help='h36m: Human3.6M and MPI-INF-3DHP' + '; 3dpw: its test split alone' * ('3dpw' in datasets))
+    add_dataset(group, datasets)
     group.add_argument('--s1only', default=False, type=boolean, metavar='BOOL', help='train on subject S1 alone')
     group.add_argument('--train_subjects', default='', type=some_of(TRAIN_SUBJECTS), metavar='LIST',
                        help=f'train on these of {", ".join(TRAIN_SUBJECTS)} (comma-separated; default: all)')
@@ -65,6 +65,22 @@ def add_test_args(parser):
     group.add_argument('--downsample', default=1, type=positive, metavar='N', help='keep every N-th frame')
     add_data_root(group)
     return group
+
+
+def add_dataset(group, datasets=('h36m',)):
+    """Flags that choose the data set and its cameras; `datasets`: those that are not motion capture."""
+    def name(text):
+        if text in datasets or is_mocap_name(text):
+            return text
+        raise argparse.ArgumentTypeError(f'{text!r} is no data set; give {" or ".join(datasets)}, or the name of motion '
+                                         'capture that you have prepared')
+
+    group.add_argument('--dataset', default='h36m', type=name, metavar='NAME',
+                       help='h36m: Human3.6M and MPI-INF-3DHP' + '; 3dpw: its test split alone' * ('3dpw' in datasets)
+                            + '; or motion capture that data/prepare_data_mocap.py has prepared (default %(default)s)')
+    group.add_argument('--cameras', default='h36m', choices=FILMED_BY,
+                       help="h36m: Human3.6M's four calibrated cameras; sampled: one for each training pose, drawn anew each "
+                            'epoch (default %(default)s)')
 
 
 def add_lifter_args(parser):

@@ -12,16 +12,14 @@ from tensorboardX.proto.summary_pb2 import Summary
 
 from common import metrics
 from common.camera import root_relative
-from common.datasets import TEST_SETS
 from common.product import full_precision
 from common.skeleton import H36M_16
 from function_baseline.evaluate import per_pose_errors, predict
 from utils.pictures.sheets import Lifted, hardness_figure
-from utils.runs.score_names import SCORE_COLUMNS, TAGS
+from utils.runs.score_names import H36M_AND_3DHP, TAGS, score_columns
 
 SAMPLE = 1024      # poses in the sample
 SHOWN = 4          # poses drawn: as many of the hardest as of the easiest
-SCORES = [f'scores/{column}' for column in SCORE_COLUMNS]     # the same names in both trainers, for one table of all runs
 # arguments that do not influence the results
 NO_HYPER_PARAMETERS = ('action_wise', 'checkpoint', 'data_root', 'dataset', 'decay_epoch', 'device', 'evaluate',
                        'graphs', 'keep_snapshots', 'num_workers', 'pretrain_path', 'snapshot')
@@ -36,7 +34,12 @@ LAYOUT = {'Errors, mm': ERRORS, 'Errors of joints, mm': JOINTS,
           'Lifter': {'loss': ['Multiline', ['train/loss']], 'learning rate': ['Multiline', ['train/lr']]}}
 
 
-def start_summary(arguments, defaults, layout=LAYOUT):
+def score_tags(names=H36M_AND_3DHP):
+    """The four tags of the scores in the log row: the same in both trainers, for one table of all runs."""
+    return [f'scores/{column}' for column in score_columns(names)]
+
+
+def start_summary(arguments, defaults, layout=LAYOUT, names=H36M_AND_3DHP):
     """The Summary for a run's start: its hyper-parameters, the names of the scores to compare runs by, the charts.
 
     `arguments` and `defaults`: name -> string, number or boolean; only those that differ are hyper-parameters. TensorBoard
@@ -44,7 +47,7 @@ def start_summary(arguments, defaults, layout=LAYOUT):
     """
     chosen = {name: value for name, value in arguments.items()
               if name not in NO_HYPER_PARAMETERS and value != defaults.get(name)}
-    experiment, session, _ = summary.hparams(chosen, dict.fromkeys(SCORES))
+    experiment, session, _ = summary.hparams(chosen, dict.fromkeys(score_tags(names)))
     return merged(experiment, session, summary.custom_scalars(layout))
 
 
@@ -59,17 +62,17 @@ def epoch_summary(lifter, training, tests, row, device):
     `row`: the four scores of the log, mm. The sample of poses is the same after every epoch.
     """
     batch = training.take(spread_out(len(training)), device)
-    return merged(scalars(dict(zip(SCORES, row))), scalars(joint_errors(lifter, tests, device)),
+    return merged(scalars(dict(zip(score_tags(tests.names), row))), scalars(joint_errors(lifter, tests, device)),
                   hardness_image('lifter/hardest_and_easiest', lifter, batch.pose2d, batch.pose3d_cam, training.skeleton))
 
 
 def joint_errors(lifter, tests, device):
     """Mean error of every joint except the root on SAMPLE poses of each test set: joint_error_<set>/<joint> -> mm."""
     figures = {}
-    for place, name, poses in (('h36m', 'h36m', tests.h36m), ('dhp', '3dhp', tests.dhp)):
-        errors, _ = per_pose_errors(lifter, thinned(poses), device, TEST_SETS[name].flip)
+    for name, poses, flip in zip(tests.names, tests.both, tests.flips):
+        errors, _ = per_pose_errors(lifter, thinned(poses), device, flip)
         means_mm = (1000 * errors.mean(0)).tolist()
-        figures.update({f'joint_error_{place}/{joint}': mean
+        figures.update({f'joint_error_{name.key}/{joint}': mean
                         for joint, mean in zip(poses.skeleton.names[1:], means_mm[1:])})
     return figures
 

@@ -2,20 +2,30 @@
 from typing import NamedTuple
 
 from common.datasets import TEST_SETS
-from common.datasets.h36m import agreeing_poses, copy_h36m, read_h36m, select_actions
-from common.datasets.h36m_protocol import TEST_SUBJECTS, TRAIN_SUBJECTS
+from common.datasets.h36m import agreeing_poses, copy_h36m, in_sampled_views, read_h36m, select_actions
+from common.datasets.h36m_protocol import GT, TEST_SUBJECTS, TRAIN_SUBJECTS
+from common.datasets.mocap import FILMED_BY, mocap_poses, read_mocap
 from common.errors import InputError
 from common.poses import PoseSet
+from utils.runs.score_names import H36M_AND_3DHP, Scored
 
 
 class EvaluationSets(NamedTuple):
-    """The two test sets of the reference: Human3.6M's S9 and S11, and MPI-INF-3DHP's test set.
+    """Two test sets: of the training's domain, and of another one.
 
-    `held_out`: the training subject on which checkpoints are chosen, or None (--validate_on).
+    The reference's are Human3.6M's S9 and S11, and MPI-INF-3DHP's test set. `names`: what they are called (Scored); `flips`:
+    whether each is scored with test-time flip; `held_out`: the training subject on which checkpoints are chosen, or None
+    (--validate_on).
     """
     h36m: PoseSet
     dhp: PoseSet
     held_out: PoseSet = None
+    names: tuple = H36M_AND_3DHP
+    flips: tuple = tuple(TEST_SETS[name].flip for name in ('h36m', '3dhp'))
+
+    @property
+    def both(self):
+        return self.h36m, self.dhp
 
 
 def load_training(args, device):
@@ -24,12 +34,17 @@ def load_training(args, device):
     The Human3.6M files are read once for both. If they are valid, a flat copy for faster reading is written beside each.
     InputError if a file is missing or damaged, or if fewer than 2 training poses are selected.
     """
+    if args.dataset != 'h36m':
+        return _load_mocap(args, device)
     select_actions(args.actions)      # refuse a wrong name before the long read
+    if args.cameras == 'sampled' and args.keypoints != GT:
+        raise InputError(f'--cameras sampled needs 2D that are projected; leave out --keypoints {args.keypoints}')
     dhp = TEST_SETS['3dhp'].load(args.data_root).resident(device)
     subjects, held_out = training_subjects(args), (args.validate_on,) if args.validate_on else ()
     files = read_h36m(args.data_root, args.keypoints, subjects + held_out + TEST_SUBJECTS)
     selection = args.keypoints, args.actions, args.downsample
-    training = agreeing_poses(files, subjects, *selection).resident(device)
+    training = agreeing_poses(files, subjects, *selection)
+    training = (in_sampled_views(training, args.random_seed) if args.cameras == 'sampled' else training).resident(device)
     if len(training) < 2:
         raise InputError(f'--actions and --downsample select {len(training)} training poses; select at least 2 (for BatchNorm)')
     h36m = agreeing_poses(files, TEST_SUBJECTS, *selection).resident(device)
@@ -54,6 +69,49 @@ def training_subjects(args):
 
 def load_test(args, device):
     """EvaluationSets, resident on the device."""
+    if args.dataset != 'h36m':
+        return _mocap_tests(read_mocap(args.data_root, args.dataset), args, device)
     dhp = TEST_SETS['3dhp'].load(args.data_root).resident(device)
     h36m = TEST_SETS['h36m'].load(args.data_root, args.keypoints, args.actions, args.downsample).resident(device)
     return EvaluationSets(h36m, dhp)
+
+
+def _load_mocap(args, device):
+    """`load_training` for a data set of motion capture."""
+    _require_mocap_flags(args)
+    arrays = read_mocap(args.data_root, args.dataset)
+    training = mocap_poses(arrays, False, args.cameras, args.downsample, args.random_seed).resident(device)
+    if len(training) < 2:
+        raise InputError(f'--downsample selects {len(training)} training poses; select at least 2 (for BatchNorm)')
+    tests = _mocap_tests(arrays, args, device)
+    print(f'{len(training):,} training poses; tests: ' + ', '.join(
+        f'{name.title} {len(poses):,}' for name, poses in zip(tests.names, tests.both)))
+    return training, tests
+
+
+def _require_mocap_flags(args):
+    """InputError where a flag selects what only Human3.6M has."""
+    for name, only in (('keypoints', GT), ('actions', '*'), ('s1only', False), ('train_subjects', ''), ('validate_on', '')):
+        if getattr(args, name) != only:
+            raise InputError(f'--{name} {getattr(args, name)}: only Human3.6M has that; leave it out with '
+                             f'--dataset {args.dataset}')
+
+
+def _mocap_tests(arrays, args, device):
+    """EvaluationSets of a data set of motion capture: its test clips, seen as in training, and MPI-INF-3DHP's test set.
+
+    Where 3DHP is not prepared, the second set are the same clips in the views of the other kind of camera.
+    """
+    chosen, other = sorted(FILMED_BY, key=lambda kind: kind != args.cameras)
+    own = mocap_poses(arrays, True, chosen, args.downsample).resident(device)
+    own_name = _scored(args.dataset, args.dataset, chosen)
+    dhp = TEST_SETS['3dhp']
+    if dhp.path(args.data_root).is_file():
+        return EvaluationSets(own, dhp.load(args.data_root).resident(device), names=(own_name, H36M_AND_3DHP[1]),
+                              flips=(False, dhp.flip))
+    return EvaluationSets(own, mocap_poses(arrays, True, other, args.downsample).resident(device),
+                          names=(own_name, _scored(f'{args.dataset}-{other}', args.dataset, other)), flips=(False, False))
+
+
+def _scored(key, name, kind):
+    return Scored(key, key, f'posenet_{key}', f'{name}: test, {kind} views', key)

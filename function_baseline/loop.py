@@ -1,6 +1,7 @@
 """The baseline: supervised training of a lifter."""
 import math
 
+from common.camera_sampling import filmed_anew
 from common.skeleton import H36M_16
 from function_baseline import dashboard, scores
 from function_baseline.arguments import baseline_parser
@@ -14,10 +15,10 @@ from utils.gradients import adam, set_learning_rate
 from utils.pictures.drawing import save_curves
 from utils.runs.checkpoint import BASELINE_BEST, BASELINE_KEY, load_adam, load_network, snapshot_name, take_over
 from utils.runs.run_directory import RunDirectory, baseline_stamp, plain_arguments, trained_bytes, weight_bytes
-from utils.runs.score_names import SCORE_COLUMNS
+from utils.runs.score_names import score_columns
 from utils.seeding import generator, seed_everything
 
-COLUMNS = ('epoch', 'lr', 'loss_train') + SCORE_COLUMNS
+COLUMNS = ('epoch', 'lr', 'loss_train')
 
 
 class StepDecay:
@@ -102,21 +103,24 @@ def train_baseline(args, training, tests, device, resumed=None):
         take_over(state, resumed.content, resumed.directory)
         run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'], _room(state, args))
     else:
-        run = RunDirectory(args, baseline_stamp(), COLUMNS, room=_room(state, args))
-        run.summary(dashboard.start_summary(run.args, plain_arguments(baseline_parser('').parse_args([]))), state.epoch)
+        run = RunDirectory(args, baseline_stamp(), COLUMNS + score_columns(tests.names), room=_room(state, args))
+        defaults = plain_arguments(baseline_parser('').parse_args([]))
+        run.summary(dashboard.start_summary(run.args, defaults, names=tests.names), state.epoch)
     while state.epoch < args.epochs:
         state.epoch += 1
+        training = filmed_anew(training, generator(device, args.random_seed, state.epoch, 'cameras'))
         loss = _train_epoch(state, args, training, device)
         h36m, dhp = scores.score(state.lifter, tests, device)
-        print(f'epoch {state.epoch}: loss {loss:.6f}   {scores.one_line(h36m, dhp)}')
+        print(f'epoch {state.epoch}: loss {loss:.6f}   {scores.one_line(h36m, dhp, tests.names)}')
         run.log_row([state.epoch, state.schedule.lr, loss, *scores.columns(h36m, dhp)])
-        run.scalars({'train/loss': loss, 'train/lr': state.schedule.lr, **scores.tagged(h36m, dhp)}, state.epoch)
+        figures = scores.tagged(h36m, dhp, names=tests.names)
+        run.scalars({'train/loss': loss, 'train/lr': state.schedule.lr, **figures}, state.epoch)
         run.summary(dashboard.epoch_summary(state.lifter, training, tests, scores.columns(h36m, dhp), device), state.epoch)
         state.history.append([h36m.mpjpe_mm, dhp.mpjpe_mm])
         keep_best_held_out(run, state, tests, device, BASELINE_KEY, state.lifter)
         _keep_checkpoints(run, state, args, h36m.mpjpe_mm)
         save_curves(run.path / 'curve.png', f'{args.posenet_name}, {args.keypoints}: MPJPE',
-                    dict(zip(('Human3.6M S9, S11', '3DHP test set'), zip(*state.history))))
+                    dict(zip((name.title for name in tests.names), zip(*state.history))))
     run.summary(dashboard.end_summary(), state.epoch)
     run.close()
     return run.path

@@ -70,7 +70,7 @@ def filmed_anew(poses, used, draws):
         pose3d_cam = seen(upright, views)
         return pose3d_cam, project(pose3d_cam, intrinsics), intrinsics
     x, down, ahead = upright.unbind(-1)
-    return tuple(sample_views(torch.stack([x, ahead, -down], dim=-1), RANGES, draws))
+    return sample_views(torch.stack([x, ahead, -down], dim=-1), RANGES, draws)[:3]
 
 
 def other_bodies(upright, used, draws, skeleton):

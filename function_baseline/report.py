@@ -16,8 +16,8 @@ def report_checkpoint(args, device, camera=None):
     """Score the checkpoint args.evaluate on the test sets of args.dataset and print the tables.
 
     Dataset 'h36m': returns the PoseErrors on Human3.6M and on MPI-INF-3DHP, and also prints 3DPW if it is prepared. '3dpw':
-    returns the PoseErrors with projected and with detected 2D. `camera`: see `evaluate`. InputError if a file is missing or
-    cannot be used.
+    returns the PoseErrors with projected and with detected 2D. Motion capture: like 'h36m', see `load_test`. `camera`: see
+    `evaluate`. InputError if a file is missing or cannot be used.
     """
     args.dropout = 0.0      # an evaluation has no dropout
     lifter, weights = load_lifter(args.evaluate, args)
@@ -30,14 +30,23 @@ def report_checkpoint(args, device, camera=None):
     if args.dataset == '3dpw':
         return report_3dpw(lifter.to(device), args.data_root, device, camera)
     h36m, dhp = score(lifter.to(device), tests, device, camera)
-    print(f'\nHuman3.6M S9 and S11, {args.keypoints} 2D, no test-time flip: mm and percent, per action')
-    print(table(h36m))
-    print('\nMPI-INF-3DHP test set, its own ground-truth 2D, with test-time flip: per sequence')
-    print(table(dhp))
+    for title, errors in zip(titles(args, tests), (h36m, dhp)):
+        print(f'\n{title}\n{table(errors)}')
     if TEST_SETS['3dpw'].path(args.data_root).is_file():
         report_3dpw(lifter, args.data_root, device, camera)
     print('\nPCK (150 mm) and AUC: 16 = all joints, the root always a hit (the reference); 14 = the official joints.')
     return h36m, dhp
+
+
+def titles(args, tests):
+    """Titles of the tables of both EvaluationSets."""
+    own, other = tests.names
+    is_h36m = args.dataset == 'h36m'
+    first = (f'{"Human3.6M S9 and S11" if is_h36m else own.title}, {args.keypoints} 2D, no test-time flip: mm and percent, '
+             f'per {"action" if is_h36m else "subject"}')
+    second = ('MPI-INF-3DHP test set, its own ground-truth 2D, with test-time flip: per sequence' if other.column == '3dhp'
+              else f'{other.title}, {args.keypoints} 2D, no test-time flip: per subject')
+    return first, second
 
 
 def report_3dpw(lifter, data_root, device, camera=None):

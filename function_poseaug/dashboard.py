@@ -1,8 +1,8 @@
 """What TensorBoard shows of a PoseAug run: the augmentation, besides what function_baseline/dashboard.py shows."""
 from tensorboardX import summary
 
-from function_baseline.dashboard import (ERRORS, JOINTS, SAMPLE, SCORES, SET_NAMES, figure_summary, hardness_image,
-                                         joint_errors, merged, scalars)
+from function_baseline.dashboard import (ERRORS, JOINTS, SAMPLE, SET_NAMES, figure_summary, hardness_image,
+                                         joint_errors, merged, scalars, score_tags)
 from function_poseaug.statistics import captions, quantities, sample_augmentations
 from function_poseaug.steps import HEALTH, KEPT_SHARE, inside_image
 from utils.pictures.sheets import NARROW, augmentation_figure
@@ -41,7 +41,7 @@ def epoch_summary(game, training, templates, tests, row, draws, symmetric_filter
     sample = sample_augmentations(game.augmentor, training, templates, SAMPLE, draws)
     pose2d, pose3d_cam = sample.pose2d['RT'], sample.pose3d_cam['RT']
     kept = inside_image(pose2d, symmetric_filter)
-    return merged(scalars(dict(zip(SCORES, row))), scalars(joint_errors(game.lifter, tests, draws.device)),
+    return merged(scalars(dict(zip(score_tags(tests.names), row))), scalars(joint_errors(game.lifter, tests, draws.device)),
                   augmentation_image(sample), histograms(sample),
                   hardness_image('augmentation/hardest_and_easiest', game.lifter, pose2d[kept], pose3d_cam[kept],
                                  training.skeleton))

@@ -1,5 +1,6 @@
 """PoseAug's outer loop: swap bone lengths, play the game, train the lifter on fake and real pairs, evaluate, schedule."""
 from common.camera import project
+from common.camera_sampling import filmed_anew
 from common.errors import Diverged
 from function_baseline import dashboard as lifter_dashboard
 from function_baseline import scores
@@ -20,10 +21,10 @@ from utils.pictures.drawing import save_augmentation
 from utils.runs.checkpoint import POSEAUG_KEY, snapshot_name, take_over
 from utils.runs.run_directory import RunDirectory, plain_arguments, poseaug_stamp
 from utils.runs.scalar_log import ScalarLog
-from utils.runs.score_names import SCORE_COLUMNS
+from utils.runs.score_names import score_columns
 from utils.seeding import generator, seed_everything
 
-COLUMNS = ('epoch', 'lr') + SCORE_COLUMNS
+COLUMNS = ('epoch', 'lr')
 
 
 @interrupts.after_the_step()
@@ -35,6 +36,7 @@ def train_poseaug(args, training, tests, device, resumed=None):
     run = _reopened(state, args, resumed, iterations) if resumed else _begun(state, args, tests, device, iterations)
     while state.epoch < args.epochs:
         state.epoch += 1
+        training = filmed_anew(training, generator(device, args.random_seed, state.epoch, 'cameras'))
         try:
             fakes = augmented_pairs(run, state, args, training, templates, device)
             row = train_and_score(run, state, args, fakes, training, tests, device)
@@ -44,7 +46,7 @@ def train_poseaug(args, training, tests, device, resumed=None):
         state.schedule(args)
         run.log_row([state.epoch, state.lifter_optimizer.param_groups[0]['lr'], *row])
         if state.epoch > args.warmup:
-            keep_best(run, state, row)
+            keep_best(run, state, row, tests.names)
             keep_best_held_out(run, state, tests, device, POSEAUG_KEY, state.game.lifter)
         if args.keep_snapshots and state.epoch % args.snapshot == 0:     # off by default, as in the reference
             run.save_lifter(snapshot_name(state.epoch), POSEAUG_KEY, state.game.lifter, state.epoch)
@@ -57,8 +59,10 @@ def train_poseaug(args, training, tests, device, resumed=None):
 
 def _begun(state, args, tests, device, iterations):
     """Create the directory of a new run and evaluate the pretrained lifter; returns the RunDirectory."""
-    run = RunDirectory(args, poseaug_stamp(), COLUMNS, preamble=str(state.game.lifter), room=room(state, args, iterations))
-    run.summary(start_summary(run.args, plain_arguments(poseaug_parser('').parse_args([])), dashboard.LAYOUT), state.epoch)
+    run = RunDirectory(args, poseaug_stamp(), COLUMNS + score_columns(tests.names), str(state.game.lifter),
+                       room=room(state, args, iterations))
+    defaults = plain_arguments(poseaug_parser('').parse_args([]))
+    run.summary(start_summary(run.args, defaults, dashboard.LAYOUT, tests.names), state.epoch)
     evaluate_pretrained(run, state, tests, device)
     return run
 
@@ -77,10 +81,10 @@ def _reopened(state, args, resumed, iterations):
 def evaluate_pretrained(run, state, tests, device):
     """Epoch 0: score the lifter, write the scores as events (_fake and _real) but no log row, save the first checkpoints."""
     h36m, dhp = scores.score(state.game.lifter, tests, device)
-    print(f'epoch 0 (before training): {scores.one_line(h36m, dhp)}')
-    run.scalars({**scores.tagged(h36m, dhp, '_fake'), **scores.tagged(h36m, dhp, '_real')}, 0)
+    print(f'epoch 0 (before training): {scores.one_line(h36m, dhp, tests.names)}')
+    run.scalars({**scores.tagged(h36m, dhp, '_fake', tests.names), **scores.tagged(h36m, dhp, '_real', tests.names)}, 0)
     state.epoch0_scores = scores.columns(h36m, dhp)
-    keep_best(run, state, state.epoch0_scores)
+    keep_best(run, state, state.epoch0_scores, tests.names)
     run.save_last(state.state_dict())
 
 
@@ -163,19 +167,20 @@ def _train_on(state, args, count, take, tag):
 def evaluate(run, state, tests, device, suffix):
     """Score the lifter and write the event file; returns the four scores of the log row."""
     h36m, dhp = scores.score(state.game.lifter, tests, device)
-    print(f'epoch {state.epoch}{suffix}: {scores.one_line(h36m, dhp)}')
-    run.scalars(scores.tagged(h36m, dhp, suffix), state.epoch)
+    print(f'epoch {state.epoch}{suffix}: {scores.one_line(h36m, dhp, tests.names)}')
+    run.scalars(scores.tagged(h36m, dhp, suffix, tests.names), state.epoch)
     return scores.columns(h36m, dhp)
 
 
-def keep_best(run, state, row):
+def keep_best(run, state, row, names):
     """Save a checkpoint for each of the four scores that is the best so far.
 
     PoseAug: the best is chosen on the test sets, as the authors did.
     """
-    for name, value in zip(BEST, row):
-        if value < state.best[name]:
-            state.best[name] = value
+    files = [f'{name.key}_{protocol}' for name in names for protocol in ('p1', 'p2')]
+    for best, name, value in zip(BEST, files, row):
+        if value < state.best[best]:
+            state.best[best] = value
             run.save_lifter(f'ckpt_best_{name}.pth.tar', POSEAUG_KEY, state.game.lifter, state.epoch,
-                            scores=dict(zip(SCORE_COLUMNS, row)))
+                            scores=dict(zip(score_columns(names), row)))
             run.log_line(f'saved ckpt_best_{name}.pth.tar: epoch {state.epoch}, {name} {value:.6f}')

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from common.camera import pixels_to_normalised, project, world_to_camera
+from common.camera import camera_to_world, pixels_to_normalised, project, world_to_camera
+from common.camera_sampling import CameraRanges, filmed_poses
 from common.datasets.h36m_protocol import ACTIONS, CORRUPTED, GT, IMAGE_SIZES, SUBJECTS, TEST_SUBJECTS, action_of, cameras
 from common.datasets.joint_orders import H36M_16_IN_32, H36M_32_NUM_JOINTS
 from common.errors import InputError
@@ -141,6 +142,19 @@ def agreeing_poses(files, subjects, keypoints, actions='*', downsample=1):
     poses = h36m_poses(files, subjects, actions, downsample)
     require_agreement(poses, keypoints, files)
     return poses
+
+
+def in_sampled_views(poses, seed):
+    """The PoseSet of `h36m_poses` with each pose once, in the view of a camera drawn from CameraRanges, on the CPU."""
+    first = poses.camera % NUM_VIEWS == 0
+    pose3d_world = poses.pose3d_cam[first]
+    subject, group = poses.subject[first], poses.group[first]
+    for number in subject.unique().tolist():
+        camera, own = cameras(SUBJECTS[number])[0], subject == number
+        pose3d_world[own] = camera_to_world(pose3d_world[own], torch.from_numpy(camera.orientation),
+                                            torch.from_numpy(camera.translation))
+    return filmed_poses(pose3d_world, CameraRanges(), torch.Generator().manual_seed(seed), subject=subject, group=group,
+                        group_names=poses.group_names, sequence=poses.sequence[first])
 
 
 def _sequences(files, subject):

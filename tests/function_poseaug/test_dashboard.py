@@ -56,7 +56,7 @@ def test_an_epoch_of_poseaug_leaves_images_histograms_and_scalars(of_epoch):
         'view_azimuth/source', 'view_azimuth/RT', 'view_elevation/source', 'view_elevation/RT', 'root_depth/source',
         'root_depth/RT', 'bone_turn/BA', 'bone_length/BL', 'elbows_and_knees/source', 'elbows_and_knees/BA'}
     joints = {f'joint_error_{place}/{name}' for place in ('h36m', 'dhp') for name in H36M_16.names if name != 'Hip'}
-    assert set(values(of_epoch, 'simple_value')) == joints | set(baseline_dashboard.SCORES)
+    assert set(values(of_epoch, 'simple_value')) == joints | set(baseline_dashboard.score_tags())
 
 
 def test_images_are_drawn_in_colour_and_of_the_size_they_say(of_epoch):

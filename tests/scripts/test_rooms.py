@@ -24,7 +24,8 @@ ROOMS = {
                            'utils/pictures', 'function_baseline', 'function_inference/readers'),
     'data_extra': ('common', 'common/files', 'common/datasets', 'utils', 'function_inference'),
     'data/demo': ('common', 'common/datasets'),
-    'data': ('common', 'common/files', 'common/datasets', 'utils', 'data/demo', 'data_extra'),
+    'data/mocap': ('common', 'common/files', 'common/datasets'),
+    'data': ('common', 'common/files', 'common/datasets', 'utils', 'utils/pictures', 'data/demo', 'data/mocap', 'data_extra'),
 }
 
 

@@ -46,7 +46,8 @@ def copied(root):
 
 
 def arguments(root, **changes):
-    return SimpleNamespace(**{**dict(data_root=root, keypoints='gt', actions='*', downsample=1, s1only=False), **changes})
+    return SimpleNamespace(**{**dict(data_root=root, keypoints='gt', actions='*', downsample=1, s1only=False,
+                                    dataset='h36m', cameras='h36m'), **changes})
 
 
 def found(path, subjects=SUBJECTS):

@@ -1,0 +1,186 @@
+"""From recordings to clips: our 16 joints in metres, z up, on the floor, at one frame rate, checked."""
+import re
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+from scipy.interpolate import make_interp_spline
+
+from common.datasets.preparation import progress
+from common.errors import InputError
+from common.files.layout import FARTHEST
+from data.mocap import checks
+from data.mocap.asf_amc import read_amc
+from data.mocap.bvh import read_bvh
+from data.mocap.c3d import read_c3d
+from data.mocap.checks import UpUnclear
+from data.mocap.matching import match
+from data.mocap.positions import read_positions
+from data.mocap.rig import UNITS, has_joints, load_rig, named, place_joints, ready_rigs
+
+READERS = {'.bvh': read_bvh, '.amc': read_amc, '.c3d': read_c3d, '.npz': read_positions, '.npy': read_positions}
+LEAST_SECONDS = 0.2      # shorter parts between two teleports are left out
+SAME_RATE = 1e-3         # frames are kept as they are if the rates differ by less, as a share
+
+
+class Clip(NamedTuple):
+    """`pose3d` (T, 16, 3) float32 world metres, z up; the names of clip, subject and rig."""
+    name: str
+    subject: str
+    rig: str
+    pose3d: np.ndarray
+
+
+class Source(NamedTuple):
+    """A folder or file of the user's, with its rig (None: found by names); `prefix` of its subjects' names."""
+    path: object
+    rig: object
+    prefix: str
+
+
+class Wishes(NamedTuple):
+    """What the command line says of all files; each overrides rig and file. `fps` is the rate of the clips."""
+    fps: float = 50.
+    up: str = None
+    unit: str = None
+    source_fps: float = None
+    mirrored: bool = False
+    subject: str = None
+    skip_bad: bool = False
+
+
+def files_of(path):
+    """The files of motion in a folder and those below it, or the one file; InputError if there is none."""
+    if path.is_file():
+        if path.suffix.lower() not in READERS:
+            raise InputError(f'--source: {path} is not of a form that is read; give {", ".join(READERS)}')
+        return [path]
+    files = sorted(file for file in path.rglob('*') if file.suffix.lower() in READERS and file.is_file()
+                   and not file.name.startswith('.'))
+    if not files:
+        raise InputError(f'--source: {path} {"holds no motion" if path.is_dir() else "is missing"}; give a folder with '
+                         f'{", ".join(READERS)} files, or one such file')
+    return files
+
+
+def read_clips(source, wishes):
+    """List of the Clips of a Source, and a Counter of remarks about its files."""
+    clips, remarks, ups, unclear = [], Counter(), Counter(), []
+    with progress(files_of(source.path), f'reading {source.path.name}', unit='file') as bar:
+        for path in bar:
+            try:
+                clips += clips_of_file(path, source, wishes, remarks, ups)
+            except UpUnclear as error:
+                unclear.append((path, error))
+            except InputError as error:
+                _leave_out(error, wishes, remarks)
+    for path, error in unclear:
+        clips += _clips_of_unclear(path, error, source, wishes, remarks, ups)
+    if not clips:
+        raise InputError(f'--source: no file of {source.path} could be used; see the warnings above')
+    return clips, remarks
+
+
+def _leave_out(error, wishes, remarks):
+    """Print a warning with --skip_bad; otherwise raise the error."""
+    if not wishes.skip_bad:
+        raise error
+    print(f'warning: left out: {error}')
+    remarks['file: left out'] += 1
+
+
+def _clips_of_unclear(path, error, source, wishes, remarks, ups):
+    """The Clips of a file in which nobody stands: the axis that points up in most of the other files does here."""
+    try:
+        if not ups:
+            raise error
+        remarks['file: nobody stands, so up is where it is in the other files'] += 1
+        return clips_of_file(path, source, wishes._replace(up=ups.most_common(1)[0][0]), remarks, ups)
+    except InputError as reason:
+        _leave_out(reason, wishes, remarks)
+        return []
+
+
+def clips_of_file(path, source, wishes, remarks, ups):
+    """The Clips of one file: one, or several where the body teleports.
+
+    Counts in `remarks` what was repaired, and in `ups` the axis that points up.
+    """
+    recording = READERS[path.suffix.lower()](path)
+    rig = source.rig or rig_for(recording)
+    remarks[f'file: {rig.found}'] += rig.found is not None
+    recording = named(recording, rig)
+    pose3d = body_of(recording, rig, wishes, remarks, ups)
+    fps = wishes.source_fps or recording.fps or rig.fps
+    if not fps:
+        raise InputError(f'{path} does not say how many frames a second it has; give --source_fps, or fps in the rig')
+    name, subject = _names(path, source, wishes.subject, rig)
+    parts = [part for part in checks.without_jumps(pose3d, fps, path) if part.stop - part.start >= LEAST_SECONDS * fps]
+    if not parts:
+        raise InputError(f'{path} has {len(pose3d)} frames, less than {LEAST_SECONDS} s without a jump; leave it out')
+    _remark_cuts(parts, len(pose3d), remarks)
+    return [Clip(name + f'#{number}' * (len(parts) > 1), subject, rig.name, resampled(pose3d[part], fps, wishes.fps))
+            for number, part in enumerate(parts, start=1)]
+
+
+def _remark_cuts(parts, count, remarks):
+    first_left_out = parts[0].start > 0 and len(parts) == 1 and parts[0].stop == count
+    remarks['file: its first frames, a rest pose, were left out'] += first_left_out
+    remarks['file: cut where the body teleports'] += not first_left_out and (len(parts) > 1 or parts[0] != slice(0, count))
+
+
+def rig_for(recording):
+    """The first ready rig that knows this recording, or one found by the names of the joints."""
+    for path in ready_rigs().values():
+        rig = load_rig(path)
+        unnamed = rig.order and recording.names == tuple(map(str, range(len(rig.order))))
+        if has_joints(recording.names, rig) or unnamed:
+            return rig
+    if recording.names[0].isdigit():
+        raise InputError(f'{recording.path} has {len(recording.names)} joints without names; give --rig with their '
+                         'names in order')
+    return match(recording)
+
+
+def body_of(recording, rig, wishes, remarks, ups):
+    """(T, 16, 3) float64 world metres, z up, on the floor; InputError if it is no person."""
+    path, rough = recording.path, place_joints(recording, rig)
+    _require_numbers(rough, path)
+    said = UNITS.get(wishes.unit or rig.unit, recording.metres)
+    pose3d = place_joints(recording, rig, checks.length_of_unit(checks.stature(rough), said, path))
+    checks.require_body(pose3d, path)
+    up = checks.up_axis(pose3d, wishes.up or rig.up, path)
+    ups[up] += 1
+    pose3d = checks.upright(pose3d, up, wishes.mirrored or rig.mirrored)
+    checks.require_sides(pose3d, path)
+    pose3d, moved = checks.on_floor(pose3d)
+    remarks['file: moved up or down to the floor'] += moved
+    remarks[f'file: limbs change their length by more than {100 * checks.RIGID:.0f} %'] += (
+        checks.limb_changes(pose3d).max() > checks.RIGID)
+    return pose3d
+
+
+def _require_numbers(pose3d, path):
+    broken = ~(np.abs(pose3d) < FARTHEST).all(axis=(1, 2))       # also finds NaN
+    if broken.any():
+        raise InputError(f'{path}: joints are missing, NaN or beyond {FARTHEST:,.0f} in {broken.sum()} of {len(broken)} '
+                         f'frames, first in frame {broken.argmax()}; fill the gaps or leave out the file')
+
+
+def _names(path, source, pattern, rig):
+    """Names of clip and subject. The subject is what the pattern, or the rig's, finds in the file's name; or its folder."""
+    inside = path.relative_to(source.path if source.path.is_dir() else source.path.parent)
+    found = re.search(pattern or rig.subject or '()^', path.stem)
+    if pattern and not found:
+        raise InputError(f'{path}: the pattern {pattern!r} finds no subject in its name; give --subject with another one')
+    folder = inside.parts[0] if len(inside.parts) > 1 else path.resolve().parent.name
+    return source.prefix + inside.with_suffix('').as_posix(), source.prefix + (found[1] if found and found[1] else folder)
+
+
+def resampled(pose3d, fps, wanted):
+    """(T, 16, 3) at `fps` -> float32 at `wanted` frames per second, by cubic splines."""
+    if abs(fps - wanted) > SAME_RATE * fps and len(pose3d) > 1:
+        seconds = np.arange(len(pose3d)) / fps
+        spline = make_interp_spline(seconds, pose3d, k=min(3, len(pose3d) - 1))
+        pose3d = spline(np.arange(int(seconds[-1] * wanted + 1e-6) + 1) / wanted)
+    return pose3d.astype(np.float32)

@@ -1,0 +1,59 @@
+"""Reading joint positions (T, J, 3) from .npz and .npy files, as AMASS, HumanML3D and other projects export them."""
+import numpy as np
+
+from common.errors import InputError
+from common.files.npz import load_npy, load_npz, npz_keys
+from data.mocap.recording import Recording
+
+NAME_KEYS = ('joint_names', 'joints', 'names', 'labels')
+RATE_KEYS = ('fps', 'frame_rate', 'framerate', 'mocap_frame_rate', 'mocap_framerate', 'rate')
+EXPORT_AGAIN = 'exporting (T, J, 3) joint positions'
+
+
+def read_positions(path):
+    """The Recording of an .npz or .npy file; its joints are called 0, 1, ... if the file does not name them.
+
+    InputError unless it holds one array (T, J, 3) of finite numbers.
+    """
+    if path.suffix.lower() == '.npy':
+        arrays = {'array': np.asarray(load_npy(path, EXPORT_AGAIN))}
+    else:
+        loaded = load_npz(path, sorted(npz_keys(path, EXPORT_AGAIN)), EXPORT_AGAIN)
+        arrays = {key: np.asarray(array) for key, array in loaded.items()}
+    key, positions = _only_positions(arrays, path)
+    finite = np.isfinite(positions).all(axis=(1, 2))
+    if not finite.all():
+        raise InputError(f'{path}: {key!r} holds NaN or inf, first in frame {(~finite).argmax()} of {len(finite)}; repair or '
+                         'leave out the file')
+    return Recording(path, _names(arrays, positions.shape[1]), positions.astype(np.float64), _rate(arrays, path))
+
+
+def _only_positions(arrays, path):
+    """(key, array) of the only array of shape (T, J, 3)."""
+    fitting = {key: array for key, array in arrays.items()
+               if array.ndim == 3 and array.shape[2] == 3 and array.dtype.kind in 'fiu' and min(array.shape) > 0}
+    if len(fitting) == 1:
+        return next(iter(fitting.items()))
+    held = ', '.join(f'{key} {array.shape}' for key, array in arrays.items())
+    if {'poses', 'betas'} <= arrays.keys() and not fitting:
+        raise InputError(f'{path} holds the parameters of a body model, not joint positions; compute the joints with that '
+                         'model and save them as an array (T, J, 3)')
+    raise InputError(f'{path} holds {len(fitting)} arrays of shape (T, J, 3) where one is needed ({held}); save the joint '
+                     'positions alone')
+
+
+def _names(arrays, count):
+    for key in NAME_KEYS:
+        if key in arrays and arrays[key].dtype.kind == 'U' and arrays[key].shape == (count,):
+            return tuple(arrays[key].tolist())
+    return tuple(map(str, range(count)))
+
+
+def _rate(arrays, path):
+    for key in RATE_KEYS:
+        if key in arrays and arrays[key].size == 1 and arrays[key].dtype.kind in 'fiu':
+            rate = float(arrays[key].item())
+            if not 0 < rate < np.inf:
+                raise InputError(f'{path}: {key!r} is {rate} where frames per second are needed; correct it')
+            return rate
+    return None
