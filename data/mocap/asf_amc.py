@@ -119,7 +119,8 @@ def _matrix(order, angles, radians):
 
 def _read_frames(path, skeleton, asf):
     """{bone: (T, degrees of freedom)} of an AMC file, degrees and units."""
-    lines = [line for line in text_of(path).splitlines() if line.strip() and line.lstrip()[0] not in '#:']
+    text = text_of(path)
+    lines = [line for line in text.splitlines() if line.strip() and line.lstrip()[0] not in '#:']
     starts = [number for number, line in enumerate(lines) if line.strip().isdigit()]
     if not starts:
         raise InputError(f'{path} holds no frame; fetch it again')
@@ -133,7 +134,10 @@ def _read_frames(path, skeleton, asf):
         bone = lines[place].split()[0]
         if bone not in skeleton.bones:
             raise InputError(f'{path} moves the bone {bone!r}, which {asf.name} lacks; put the .asf of this subject beside it')
-        frames[bone] = _column(lines[place::per_frame], bone, len(skeleton.bones[bone].dof), path)
+        dof = skeleton.bones[bone].dof
+        frames[bone] = _column(lines[place::per_frame], bone, len(dof), path)
+        if ':RADIANS' in text.upper():
+            frames[bone] *= [180 / np.pi if name.startswith('r') else 1 for name in dof]
     return frames
 
 

@@ -20,6 +20,7 @@ from data.mocap.rig import UNITS, has_joints, load_rig, named, place_joints, rea
 
 READERS = {'.bvh': read_bvh, '.amc': read_amc, '.c3d': read_c3d, '.npz': read_positions, '.npy': read_positions}
 LEAST_SECONDS = 0.2      # shorter parts between two teleports are left out
+RATES = (4, 2000)        # plausible frames per second
 SAME_RATE = 1e-3         # frames are kept as they are if the rates differ by less, as a share
 
 
@@ -112,8 +113,9 @@ def clips_of_file(path, source, wishes, remarks, ups):
     recording = named(recording, rig)
     pose3d = body_of(recording, rig, wishes, remarks, ups)
     fps = wishes.source_fps or recording.fps or rig.fps
-    if not fps:
-        raise InputError(f'{path} does not say how many frames a second it has; give --source_fps, or fps in the rig')
+    if not fps or not RATES[0] <= fps <= RATES[1]:
+        raise InputError(f'{path} {f"has {fps:.3g} frames a second" if fps else "does not say how many frames a second it has"}; '
+                         'give --source_fps, or fps in the rig')
     name, subject = _names(path, source, wishes.subject, rig)
     parts = [part for part in checks.without_jumps(pose3d, fps, path) if part.stop - part.start >= LEAST_SECONDS * fps]
     if not parts:

@@ -5,7 +5,7 @@
     fps = 120                       frames per second, for files that do not say
     mirrored = true                 the axes of the file are left-handed
     subject = '^([0-9]+)_'          regular expression; what its parentheses find in the name of a file is the subject
-    order = ["pelvis", ...]         names of the joints of an array (T, J, 3) without names
+    order = ["pelvis", ...]         names of the joints, or of the first ones, of an array (T, J, 3) without names
     known_by = ["LHipJoint"]        without --rig, this rig is taken for files that have these joints
     [joints]                        for each of our 16 joints one of
     LKnee = "LeftLeg"                                                       a joint
@@ -118,10 +118,10 @@ def named(recording, rig):
     """The recording with the names in the rig's `order`, if its joints have none."""
     if not rig.order or recording.names != tuple(map(str, range(len(recording.names)))):
         return recording
-    if len(rig.order) != len(recording.names):
+    if len(rig.order) > len(recording.names):
         raise InputError(f'{recording.path} has {len(recording.names)} joints where the rig {rig.name} has {len(rig.order)}; '
                          'give the rig of this file')
-    return recording._replace(names=rig.order)
+    return recording._replace(names=rig.order + recording.names[len(rig.order):])
 
 
 def place_joints(recording, rig, metres=1.):

@@ -1,0 +1,76 @@
+"""Finding our joints by the names of a recording."""
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from common.skeleton import H36M_16
+from data.mocap.bvh import read_bvh
+from data.mocap.clips import Source, Wishes, clips_of_file, rig_for
+from data.mocap.matching import match
+from data.mocap.recording import Recording
+from data.mocap.rig import load_rig, ready_rigs
+from function_inference.motion import Motion
+from function_inference.motion_files import write_bvh as write_ours
+from mocap_clips import FPS, PROGRAMS, person, write_bvh
+from refusals import refusal
+
+HEAD, THORAX = H36M_16.joints('Head', 'Thorax')
+LIMBS = [joint for joint, name in enumerate(H36M_16.names) if name[0] in 'LR']
+
+
+def clip_of(path):
+    (clip,) = clips_of_file(path, Source(path, None, ''), Wishes(fps=FPS), Counter(), Counter())
+    return clip
+
+
+@pytest.mark.parametrize('program', PROGRAMS)
+def test_joints_are_found_by_the_names_that_programs_give_them(tmp_path, program):
+    points, pose3d = person()
+    clip = clip_of(write_bvh(tmp_path / 'clip.bvh', points, PROGRAMS[program]))
+    apart = np.linalg.norm(clip.pose3d - pose3d, axis=-1).max(axis=0)
+    assert clip.rig == 'by names' and apart[LIMBS].max() < 1e-3
+    assert apart.max() < .05        # the head and the neck, where they are not among the names, are guessed
+    if 'top' in PROGRAMS[program]:
+        assert apart[HEAD] < 1e-3
+    if 'neck' in PROGRAMS[program]:
+        assert apart[THORAX] < 1e-3
+
+
+def test_the_motion_that_we_write_is_found_too(tmp_path):
+    """BVH by function_inference/motion_files.py, which bends a T-pose by rotations, root-relative: an independent writer."""
+    _, pose3d = person()
+    pose3d_rel = (pose3d - pose3d[:, :1]) @ np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]]).T       # z up -> camera, y down
+    frames = len(pose3d)
+    motion = Motion(pose3d_rel, np.zeros((frames, 16, 2)), np.zeros((frames, 16), bool), float(FPS), 1000, 1000, 'person 0',
+                    np.arange(frames) / FPS)
+    write_ours(tmp_path / 'ours.bvh', motion)
+    clip = clip_of(tmp_path / 'ours.bvh')
+    found = clip.pose3d
+    assert clip.rig == 'poseaug'
+    assert found - found[:, :1] == pytest.approx(pose3d - pose3d[:, :1], abs=2e-3)
+
+
+@pytest.mark.parametrize('rig', sorted(name for name, path in ready_rigs().items() if load_rig(path).known_by))
+def test_a_recording_with_the_names_of_a_ready_rig_gets_that_rig(rig):
+    chosen = load_rig(rig)
+    names = {*chosen.known_by, *(name for place in chosen.places.values() for name in place.joints + place.away_from)}
+    assert rig_for(Recording('a.bvh', tuple(sorted(names)), np.zeros((2, len(names), 3)))).name == rig
+
+
+@pytest.mark.parametrize('count, rig', [(22, 'smpl_22'), (24, 'smpl_24')])
+def test_22_or_24_joints_without_names_are_smpls(count, rig):
+    assert rig_for(Recording('a.npy', tuple(map(str, range(count))), np.zeros((2, count, 3)))).name == rig
+
+
+def test_another_number_of_joints_without_names_is_refused():
+    line = refusal(rig_for, Recording('a.npy', tuple(map(str, range(17))), np.zeros((2, 17, 3))))
+    assert '17 joints without names' in line and '--rig' in line
+
+
+def test_a_joint_that_no_name_fits_is_named_with_all_that_there_are(tmp_path):
+    points, _ = person()
+    names = PROGRAMS['unity'] | dict(Lwrist='LeftThing')
+    path = write_bvh(tmp_path / 'clip.bvh', points, names)
+    line = refusal(match, read_bvh(path))
+    assert 'LWrist' in line and 'RWrist' not in line and 'LeftThing' in line and '--rig' in line
