@@ -94,7 +94,7 @@ def view_rotation(azimuth, elevation, roll):
 
 
 def _filmed(turned, distance, focal, places):
-    """pose3d_cam, pose2d and intrinsics of `turned` (N, J, 3), root-relative, parallel to the camera; the rest (N,), (N,), (N, 2) as drawn."""
+    """(pose3d_cam, pose2d, intrinsics) of `turned` (N, J, 3), root-relative, parallel to the camera; the rest as drawn."""
     across, depth = turned[..., :2], turned[..., 2]
     depth = depth + torch.maximum(distance, NEAREST - depth.amin(1))[:, None]
     extent = (across.amax(1) - across.amin(1)).amax(-1)

@@ -10,8 +10,8 @@ from data.demo.moves import gesture, walk
 
 FPS = 30
 # point -> its parent; a side stands for both
-_SIDED = dict(hip='pelvis', knee='hip', ankle='knee', toe='ankle', collar='chest', shoulder='collar', elbow='shoulder', wrist='elbow',
-              fingers='wrist')
+_SIDED = dict(hip='pelvis', knee='hip', ankle='knee', toe='ankle', collar='chest', shoulder='collar', elbow='shoulder',
+              wrist='elbow', fingers='wrist')
 ANATOMY = dict(pelvis=None, spine='pelvis', chest='spine', neck='chest', head='neck', top='head') | {
     side + point: side + parent if parent in _SIDED else parent for side in 'LR' for point, parent in _SIDED.items()}
 
@@ -26,9 +26,10 @@ def person(seed=0, frames=40, stature=1.7, recipe=(walk, gesture)):
     front = np.cross(at['LHip'] - at['RHip'], [0, 0, 1])
     front /= np.linalg.norm(front, axis=-1, keepdims=True)
     for side in 'LR':
-        points |= {side + 'hip': at[side + 'Hip'], side + 'knee': at[side + 'Knee'], side + 'ankle': at[side + 'Foot'],
-                   side + 'toe': at[side + 'Foot'] + .15 * front, side + 'collar': _between(at['Thorax'], at[side + 'Shoulder'], .2),
-                   side + 'shoulder': at[side + 'Shoulder'], side + 'elbow': at[side + 'Elbow'], side + 'wrist': at[side + 'Wrist'],
+        points |= {side + joint.lower().replace('foot', 'ankle'): at[side + joint]
+                   for joint in ('Hip', 'Knee', 'Foot', 'Shoulder', 'Elbow', 'Wrist')}
+        points |= {side + 'toe': at[side + 'Foot'] + .15 * front,
+                   side + 'collar': _between(at['Thorax'], at[side + 'Shoulder'], .2),
                    side + 'fingers': _between(at[side + 'Elbow'], at[side + 'Wrist'], 1.5)}
     return points, pose3d
 
@@ -90,36 +91,45 @@ def sided(pattern, left='Left', right='Right', **names):
             for side, word in (('L', left), ('R', right)) for point, name in names.items()}
 
 
-_MIXAMO = dict(hip='UpLeg', knee='Leg', ankle='Foot', toe='ToeBase', collar='Shoulder', shoulder='Arm', elbow='ForeArm', wrist='Hand')
-_UPPER = dict(hip='UpperLeg', knee='LowerLeg', ankle='Foot', toe='Toes', collar='Shoulder', shoulder='UpperArm', elbow='LowerArm',
+_MIXAMO = dict(hip='UpLeg', knee='Leg', ankle='Foot', toe='ToeBase', collar='Shoulder', shoulder='Arm', elbow='ForeArm',
+               wrist='Hand')
+_UPPER = dict(hip='UpperLeg', knee='LowerLeg', ankle='Foot', toe='Toes', collar='Shoulder', shoulder='UpperArm',
+              elbow='LowerArm', wrist='Hand')
+_BIPED = dict(hip='Thigh', knee='Calf', ankle='Foot', toe='Toe0', collar='Clavicle', shoulder='UpperArm', elbow='Forearm',
               wrist='Hand')
-_BIPED = dict(hip='Thigh', knee='Calf', ankle='Foot', toe='Toe0', collar='Clavicle', shoulder='UpperArm', elbow='Forearm', wrist='Hand')
-_JOINTS = dict(hip='Hip', knee='Knee', ankle='Ankle', toe='Toe', collar='Collar', shoulder='Shoulder', elbow='Elbow', wrist='Wrist')
+_JOINTS = dict(hip='Hip', knee='Knee', ankle='Ankle', toe='Toe', collar='Collar', shoulder='Shoulder', elbow='Elbow',
+               wrist='Wrist')
 # names of joints as programs write them; none of these tables is that of a rig in data/rigs/
 PROGRAMS = {
     'motion builder': dict(pelvis='Hips', spine='Spine', chest='Spine1', neck='Neck', head='Head', **sided('@{}', **_MIXAMO)),
-    'a namespace': dict(pelvis='actor1:Hips', spine='actor1:Spine', neck='actor1:Neck', head='actor1:Head', top='actor1:HeadTop_End',
-                        **sided('actor1:@{}', **_MIXAMO)),
-    '3ds max biped': dict(pelvis='Bip01 Pelvis', spine='Bip01 Spine1', neck='Bip01 Neck', head='Bip01 Head', top='Bip01 HeadNub',
-                          **sided('Bip01 @ {}', 'L', 'R', **_BIPED)),
+    'a namespace': dict(pelvis='actor1:Hips', spine='actor1:Spine', neck='actor1:Neck', head='actor1:Head',
+                        top='actor1:HeadTop_End', **sided('actor1:@{}', **_MIXAMO)),
+    '3ds max biped': dict(pelvis='Bip01 Pelvis', spine='Bip01 Spine1', neck='Bip01 Neck', head='Bip01 Head',
+                          top='Bip01 HeadNub', **sided('Bip01 @ {}', 'L', 'R', **_BIPED)),
     'unreal': dict(pelvis='pelvis', spine='spine_02', chest='spine_03', neck='neck_01', head='head',
-                   **sided('{}_@', 'l', 'r', hip='thigh', knee='calf', ankle='foot', toe='ball', collar='clavicle', shoulder='upperarm',
-                           elbow='lowerarm', wrist='hand')),
+                   **sided('{}_@', 'l', 'r', hip='thigh', knee='calf', ankle='foot', toe='ball', collar='clavicle',
+                           shoulder='upperarm', elbow='lowerarm', wrist='hand')),
     'unity': dict(pelvis='Hips', spine='Chest', chest='UpperChest', neck='Neck', head='Head', **sided('@{}', **_UPPER)),
     'vrm': dict(pelvis='J_Bip_C_Hips', spine='J_Bip_C_Spine', neck='J_Bip_C_Neck', head='J_Bip_C_Head',
                 **sided('J_Bip_@_{}', 'L', 'R', **_UPPER)),
     'blender': dict(pelvis='hips', spine='spine', chest='chest', neck='neck', head='head',
-                    **sided('{}.@', 'L', 'R', hip='thigh', knee='shin', ankle='foot', toe='toe', collar='shoulder', shoulder='upper_arm',
-                            elbow='forearm', wrist='hand')),
+                    **sided('{}.@', 'L', 'R', hip='thigh', knee='shin', ankle='foot', toe='toe', collar='shoulder',
+                            shoulder='upper_arm', elbow='forearm', wrist='hand')),
     'xsens': dict(pelvis='Hips', spine='Chest2', chest='Chest3', neck='Neck', head='Head', **sided('@{}', **_JOINTS)),
     'smpl in bvh': dict(pelvis='Pelvis', spine='Spine', chest='Chest', neck='Neck', head='Head',
                         **sided('@_{}', 'L', 'R', **_JOINTS | dict(collar='Thorax', toe='Foot', fingers='Hand'))),
     'lower case': dict(pelvis='root', spine='torso', neck='neck', head='head',
-                       **sided('@{}', 'left', 'right', hip='thigh', knee='shin', ankle='foot', shoulder='upperarm', elbow='forearm',
-                               wrist='hand')),
+                       **sided('@{}', 'left', 'right', hip='thigh', knee='shin', ankle='foot', shoulder='upperarm',
+                               elbow='forearm', wrist='hand')),
     'rokoko': dict(pelvis='Hips', spine='Spine2', neck='Neck', head='Head',
                    **sided('@{}', **_MIXAMO | dict(hip='Thigh', knee='Shin'))),
     'no neck': dict(pelvis='Hip', spine='Waist', **sided('@{}', **_JOINTS), head='Head', top='Head_Top'),
 }
-OURS = dict(zip(H36M_16.names, ('pelvis', 'Rhip', 'Rknee', 'Rankle', 'Lhip', 'Lknee', 'Lankle', 'spine', 'neck', 'top', 'Lshoulder', 'Lelbow',
-                                'Lwrist', 'Rshoulder', 'Relbow', 'Rwrist')))
+
+
+def arrays_of(**changes):
+    """The arrays of a prepared file: three clips of two people, 70 frames of anna for training, 40 of ben for the test."""
+    pose3d = np.concatenate([person(seed)[1][:count] for seed, count in zip((0, 0, 1), (40, 30, 40))]).astype(np.float32)
+    return dict(pose3d=pose3d, frames=np.array([40, 30, 40]), clip_names=np.array(['a', 'b', 'c']),
+                rig_names=np.array(['r'] * 3), subject=np.array([0, 0, 1]), subject_names=np.array(['anna', 'ben']),
+                test=np.array([False, False, True]), fps=np.array(50.), joints=np.array(H36M_16.names)) | changes

@@ -8,10 +8,10 @@ writes lengths in inches times the number in `length`.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
-from common.errors import InputError
+from common.errors import InputError, in_short
 from data.mocap.recording import Recording, numbers, text_of
+from data.mocap.turns import turns
 
 INCH = 0.0254
 ROOT = 'root'
@@ -35,9 +35,11 @@ class _Skeleton(NamedTuple):
 def read_amc(path):
     """The Recording of an AMC file, with the ASF file beside it. InputError if one is missing or damaged."""
     asf = asf_of(path)
-    skeleton = _read_asf(asf)
-    angles = _read_frames(path, skeleton, asf)
-    names, positions = _positions(skeleton, angles)
+    try:
+        skeleton = _read_asf(asf)
+        names, positions = _positions(skeleton, _read_frames(path, skeleton, asf))
+    except (KeyError, IndexError, ValueError) as error:
+        raise InputError(f'{asf} or {path.name} is damaged ({in_short(error)}); fetch both again') from None
     return Recording(path, names, positions, fps=None, metres=skeleton.metres)
 
 
@@ -113,13 +115,19 @@ def _bone(fields, path, radians):
 
 
 def _matrix(order, angles, radians):
-    """Rotations about the fixed axes in this order: (3, 3) of (3,) angles, or (T, 3, 3) of (T, 3)."""
-    return Rotation.from_euler(order, angles, degrees=not radians).as_matrix()
+    """(3, 3): rotations by three angles, one after the other, about fixed axes in this order."""
+    return _fixed_axes(order, np.array([angles]) * (180 / np.pi if radians else 1))[0]
+
+
+def _fixed_axes(order, degrees):
+    """(T, 3, 3) of (T, 3): about fixed axes the first rotation is the last factor."""
+    return turns(order[::-1], degrees[:, ::-1])
 
 
 def _read_frames(path, skeleton, asf):
     """{bone: (T, degrees of freedom)} of an AMC file, degrees and units."""
     text = text_of(path)
+    in_radians = ':RADIANS' in text.upper()
     lines = [line for line in text.splitlines() if line.strip() and line.lstrip()[0] not in '#:']
     starts = [number for number, line in enumerate(lines) if line.strip().isdigit()]
     if not starts:
@@ -136,7 +144,7 @@ def _read_frames(path, skeleton, asf):
             raise InputError(f'{path} moves the bone {bone!r}, which {asf.name} lacks; put the .asf of this subject beside it')
         dof = skeleton.bones[bone].dof
         frames[bone] = _column(lines[place::per_frame], bone, len(dof), path)
-        if ':RADIANS' in text.upper():
+        if in_radians:
             frames[bone] *= [180 / np.pi if name.startswith('r') else 1 for name in dof]
     return frames
 
@@ -201,4 +209,4 @@ def _turn(bone, values, count):
 
 
 def _angles(bone, columns, zero):
-    return _matrix(bone.order, np.stack([columns.get(f'r{axis}', zero) for axis in bone.order], axis=-1), radians=False)
+    return _fixed_axes(bone.order, np.stack([columns.get(f'r{axis}', zero) for axis in bone.order], axis=-1))

@@ -1,8 +1,7 @@
 """Reading BVH: joints in a tree, and for each frame the values of their channels.
 
-Own code, because of what was measured of libraries on a clip of five minutes (18,000 frames, 22 joints, each with positions
-and rotations; DATASETS.md has the figures): those that are fast ignore or refuse the positions of joints other than the root,
-which several published data sets have, and the one that reads them needs more than a minute.
+Own code, because the libraries that are fast on clips of minutes ignore or refuse the positions of joints other than the root,
+which published data sets have, and the one that reads them takes more than a minute (docs/own_data.md has the figures).
 
 A rotation is the product of the elementary rotations in the order of the channels. Position channels stand in place of the
 joint's OFFSET; some programs add them to it, which shows in their values (`_offsets`). An end site is called after its joint:
@@ -11,10 +10,10 @@ Head_end.
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from common.errors import InputError
 from data.mocap.recording import Recording, numbers, rate_of, text_of
+from data.mocap.turns import turns
 
 POSITIONS, ROTATIONS = ('xposition', 'yposition', 'zposition'), ('xrotation', 'yrotation', 'zrotation')
 SIGNIFICANT = 0.01       # share of an OFFSET's length from which its coordinate tells something
@@ -36,7 +35,7 @@ def read_bvh(path):
         raise InputError(f'{path} holds no HIERARCHY and MOTION, so it is no BVH file; fetch or export it again')
     joints = _joints(head.replace('{', '\n{\n').replace('}', '\n}\n').splitlines(), path)
     seconds, table = _frames(motion.splitlines(), sum(len(joint.channels) for joint in joints), path)
-    return Recording(path, tuple(joint.name for joint in joints), _positions(joints, table, path), rate_of(seconds))
+    return Recording(path, tuple(joint.name for joint in joints), _positions(joints, table), rate_of(seconds))
 
 
 def _joints(lines, path):
@@ -109,20 +108,20 @@ def _table(rows, count, width, path):
     return table
 
 
-def _positions(joints, table, path):
+def _positions(joints, table):
     """(T, J, 3) positions of the joints, by forward kinematics over all frames at once."""
-    places, turns = np.empty((len(table), len(joints), 3)), []
+    places, turned = np.empty((len(table), len(joints), 3)), []
     columns = np.cumsum([0] + [len(joint.channels) for joint in joints])
     for number, joint in enumerate(joints):
         values = dict(zip(joint.channels, table[:, columns[number]:].T))
-        offsets, turn = _offsets(joint, values), _turns(joint, values, path)
+        offsets, turn = _offsets(joint, values), _turns(joint, values)
         if joint.parent is None:
             places[:, number] = offsets
         else:
-            above = turns[joint.parent]
+            above = turned[joint.parent]
             places[:, number] = places[:, joint.parent] + (above @ offsets[..., None])[..., 0]
             turn = above @ turn
-        turns.append(turn)
+        turned.append(turn)
     return places
 
 
@@ -140,10 +139,10 @@ def _offsets(joint, values):
     return given + joint.offset if is_added else given
 
 
-def _turns(joint, values, path):
+def _turns(joint, values):
     """(T, 3, 3) or (1, 3, 3) rotations of the joint's channels."""
     channels = [channel for channel in joint.channels if channel in ROTATIONS]
     if not channels:
         return np.eye(3)[None]
     angles = np.stack([values[channel] for channel in channels], axis=-1)
-    return Rotation.from_euler(''.join(channel[0].upper() for channel in channels), angles, degrees=True).as_matrix()
+    return turns(''.join(channel[0] for channel in channels), angles)

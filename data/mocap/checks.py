@@ -2,6 +2,8 @@
 
 Frames: `pose3d` (T, 16, 3) is in the axes of the file until `upright` turns it; then z is up. Metres after `length_of_unit`.
 """
+from collections import Counter
+
 import numpy as np
 
 from common.errors import InputError
@@ -19,7 +21,7 @@ BENT = 0.03                      # metres from the knee to the line of hip and a
 ANKLE, FLOOR = 0.08, (-0.15, 0.35)     # metres: height of an ankle, and where the lowest one may be
 FASTEST_HIP, FASTEST_JOINT, SLACK = 12., 30., .05       # metres a second, the second relative to the hip; metres in a frame
 REST, STEPS = 5, 8                # the step out of a rest pose is so much larger than the largest of the next steps
-CLEARLY_UP, UPSIDE_DOWN = 0.4, -0.3     # head above the feet, medians: as a share of the stature; metres
+CLEARLY, TALL = 0.8, 0.4         # of the way from feet to head, the share along one axis; its least length, in statures
 JUMPS = 0.02                     # largest share of frames before which the body jumps
 # columns of the matrices: the axes of the file; rows: x, y, z with z up
 _UPRIGHT = {'x': ((0, 1, 0), (0, 0, 1), (1, 0, 0)), '-x': ((0, 0, 1), (0, 1, 0), (-1, 0, 0)),
@@ -28,10 +30,6 @@ _UPRIGHT = {'x': ((0, 1, 0), (0, 0, 1), (1, 0, 0)), '-x': ((0, 0, 1), (0, 1, 0),
 HEAD, HIP, THORAX, LHIP, RHIP = H36M_16.joints('Head', 'Hip', 'Thorax', 'LHip', 'RHip')
 FEET = H36M_16.joints('LFoot', 'RFoot')
 LEGS = [H36M_16.joints(f'{side}Hip', f'{side}Knee', f'{side}Foot') for side in 'LR']
-
-
-class UpUnclear(InputError):
-    """Nobody says which axis points up, and head and feet do not show it."""
 
 
 def median_bones(pose3d):
@@ -66,19 +64,34 @@ def length_of_unit(height, said, path):
     raise InputError(f'{path}: the person is {height:.4g} units{in_metres} tall; {likely}')
 
 
-def up_axis(pose3d, said, path):
-    """The axis of the file that points up, from `said` or from head and feet; InputError if the person is upside down."""
-    from_feet = pose3d[:, HEAD] - pose3d[:, FEET].mean(axis=1)
-    standing = np.median(from_feet, axis=0)
+def stands_along(pose3d):
+    """The axis, such as 'y' or '-z', that leads from the feet to the head in most frames; '' where none clearly does."""
+    standing = np.median(pose3d[:, HEAD] - pose3d[:, FEET].mean(axis=1), axis=0)
     axis = int(np.abs(standing).argmax())
-    seen = ('-' if standing[axis] < 0 else '') + 'xyz'[axis]
-    if said is None and (seen.startswith('-') or np.abs(standing[axis]) < CLEARLY_UP * stature(pose3d)):
-        raise UpUnclear(f'{path}: the head lies in the direction {seen} from the feet, so the person is upside down, or '
-                        f'does not stand; name the axis that points up: --up {seen}')
-    if np.median(from_feet @ _UPRIGHT[said or seen][2]) < UPSIDE_DOWN:
-        raise InputError(f'{path}: with {said} up the person is upside down; the axis that points up seems to be {seen}: set '
-                         f'it in the rig, or give --up {seen}')
-    return said or seen
+    is_clear = np.abs(standing[axis]) > max(CLEARLY * np.linalg.norm(standing), TALL * stature(pose3d))
+    return ('-' if standing[axis] < 0 else '') + 'xyz'[axis] if is_clear else ''
+
+
+def common_up(stand_along, said, path):
+    """The axis that points up in the files of `path`: `said`, or the one along which most people stand.
+
+    `stand_along`: the result of `stands_along` for each file. InputError if most stand along another axis than `said`, or
+    along none that points up in files of motion capture, as when they are upside down.
+    """
+    axis, count = Counter(filter(None, stand_along)).most_common(1)[0] if any(stand_along) else ('', 0)
+    if said is None and axis not in ('y', 'z'):
+        raise InputError(f'{path}: from the feet to the head it goes along {axis or "no axis"}, so people are upside down, or '
+                         f'do not stand; if an axis points up, name it: --up {axis or "y"}')
+    if said is not None and axis != said and 2 * count > len(stand_along):
+        raise InputError(f'{path}: {said} is said to point up, but in {count} of {len(stand_along)} files people stand along '
+                         f'{axis}; set it in the rig, or give --up {axis}')
+    return said or axis
+
+
+def require_upright(stood_along, up, path):
+    """InputError if the person stands upside down."""
+    if {stood_along, up} == {up.strip('-'), f"-{up.strip('-')}"}:
+        raise InputError(f'{path}: with {up} up the person is upside down; turn or leave out the file')
 
 
 def upright(pose3d, up, mirrored):

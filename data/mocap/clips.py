@@ -1,6 +1,7 @@
 """From recordings to clips: our 16 joints in metres, z up, on the floor, at one frame rate, checked."""
 import re
 from collections import Counter
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +14,9 @@ from data.mocap import checks
 from data.mocap.asf_amc import read_amc
 from data.mocap.bvh import read_bvh
 from data.mocap.c3d import read_c3d
-from data.mocap.checks import UpUnclear
 from data.mocap.matching import match
 from data.mocap.positions import read_positions
-from data.mocap.rig import UNITS, has_joints, load_rig, named, place_joints, ready_rigs
+from data.mocap.rig import UNITS, Rig, has_joints, load_rig, named, place_joints, ready_rigs
 
 READERS = {'.bvh': read_bvh, '.amc': read_amc, '.c3d': read_c3d, '.npz': read_positions, '.npy': read_positions}
 LEAST_SECONDS = 0.2      # shorter parts between two teleports are left out
@@ -37,6 +37,20 @@ class Source(NamedTuple):
     path: object
     rig: object
     prefix: str
+
+
+class Body(NamedTuple):
+    """What a file holds: names of clip and subject, the Rig, `pose3d` (T, 16, 3) float32 metres in the axes of the file,
+    frames per second, the axis that is said to point up (None: nobody says), and the one on which the person stands ('': none).
+    """
+    path: Path
+    name: str
+    subject: str
+    rig: Rig
+    pose3d: np.ndarray
+    fps: float
+    said_up: str
+    stands_along: str
 
 
 class Wishes(NamedTuple):
@@ -66,63 +80,71 @@ def files_of(path):
 
 def read_clips(source, wishes):
     """List of the Clips of a Source, and a Counter of remarks about its files."""
-    clips, remarks, ups, unclear = [], Counter(), Counter(), []
+    clips, remarks, bodies = [], Counter(), []
     with progress(files_of(source.path), f'reading {source.path.name}', unit='file') as bar:
         for path in bar:
-            try:
-                clips += clips_of_file(path, source, wishes, remarks, ups)
-            except UpUnclear as error:
-                unclear.append((path, error))
-            except InputError as error:
-                _leave_out(error, wishes, remarks)
-    for path, error in unclear:
-        clips += _clips_of_unclear(path, error, source, wishes, remarks, ups)
+            bodies += _unless_bad(lambda path: [body_of(path, source, wishes)], path, wishes, remarks)
+    ups = {said: checks.common_up([body.stands_along for body in bodies if body.said_up == said], said, source.path)
+           for said in {body.said_up for body in bodies}}
+    for body in bodies:
+        clips += _unless_bad(lambda body: clips_of(body, ups[body.said_up], wishes, remarks), body, wishes, remarks)
     if not clips:
         raise InputError(f'--source: no file of {source.path} could be used; see the warnings above')
     return clips, remarks
 
 
-def _leave_out(error, wishes, remarks):
-    """Print a warning with --skip_bad; otherwise raise the error."""
-    if not wishes.skip_bad:
-        raise error
-    print(f'warning: left out: {error}')
-    remarks['file: left out'] += 1
-
-
-def _clips_of_unclear(path, error, source, wishes, remarks, ups):
-    """The Clips of a file in which nobody stands: the axis that points up in most of the other files does here."""
+def _unless_bad(function, item, wishes, remarks):
+    """`function(item)`, a list; with --skip_bad an InputError is printed as a warning and gives an empty list."""
     try:
-        if not ups:
-            raise error
-        remarks['file: nobody stands, so up is where it is in the other files'] += 1
-        return clips_of_file(path, source, wishes._replace(up=ups.most_common(1)[0][0]), remarks, ups)
-    except InputError as reason:
-        _leave_out(reason, wishes, remarks)
+        return function(item)
+    except InputError as error:
+        if not wishes.skip_bad:
+            raise
+        print(f'warning: left out: {error}')
+        remarks['file: left out'] += 1
         return []
 
 
-def clips_of_file(path, source, wishes, remarks, ups):
-    """The Clips of one file: one, or several where the body teleports.
-
-    Counts in `remarks` what was repaired, and in `ups` the axis that points up.
-    """
+def body_of(path, source, wishes):
+    """The Body in a file; InputError if it is damaged or no person."""
     recording = READERS[path.suffix.lower()](path)
     rig = source.rig or rig_for(recording)
-    remarks[f'file: {rig.found}'] += rig.found is not None
     recording = named(recording, rig)
-    pose3d = body_of(recording, rig, wishes, remarks, ups)
+    rough = place_joints(recording, rig)
+    _require_numbers(rough, path)
+    said = UNITS.get(wishes.unit or rig.unit, recording.metres)
+    pose3d = place_joints(recording, rig, checks.length_of_unit(checks.stature(rough), said, path))
+    checks.require_body(pose3d, path)
+    return Body(path, *_names(path, source, wishes.subject, rig), rig, pose3d.astype(np.float32), _rate(recording, rig, wishes),
+                wishes.up or rig.up, checks.stands_along(pose3d))
+
+
+def _rate(recording, rig, wishes):
     fps = wishes.source_fps or recording.fps or rig.fps
     if not fps or not RATES[0] <= fps <= RATES[1]:
-        raise InputError(f'{path} {f"has {fps:.3g} frames a second" if fps else "does not say how many frames a second it has"}; '
-                         'give --source_fps, or fps in the rig')
-    name, subject = _names(path, source, wishes.subject, rig)
-    parts = [part for part in checks.without_jumps(pose3d, fps, path) if part.stop - part.start >= LEAST_SECONDS * fps]
+        said = f'has {fps:.3g} frames a second' if fps else 'does not say how many frames a second it has'
+        raise InputError(f'{recording.path} {said}; give --source_fps, or fps in the rig')
+    return fps
+
+
+def clips_of(body, up, wishes, remarks):
+    """The Clips of a Body: one, or several where it teleports. Counts in `remarks` what was repaired."""
+    pose3d = checks.upright(body.pose3d.astype(np.float64), up, wishes.mirrored or body.rig.mirrored)
+    checks.require_upright(body.stands_along, up, body.path)
+    checks.require_sides(pose3d, body.path)
+    parts = [part for part in checks.without_jumps(pose3d, body.fps, body.path)
+             if part.stop - part.start >= LEAST_SECONDS * body.fps]
     if not parts:
-        raise InputError(f'{path} has {len(pose3d)} frames, less than {LEAST_SECONDS} s without a jump; leave it out')
+        raise InputError(f'{body.path} has {len(pose3d)} frames, less than {LEAST_SECONDS} s without a jump; leave it out')
+    pose3d, moved = checks.on_floor(pose3d)
+    remarks[f'file: {body.rig.found}'] += body.rig.found is not None
+    remarks[f'file: nobody stands, with {up} up as in the other files'] += body.stands_along != up
+    remarks['file: moved up or down to the floor'] += moved
+    remarks[f'file: limbs change their length by more than {100 * checks.RIGID:.0f} %'] += (
+        checks.limb_changes(pose3d).max() > checks.RIGID)
     _remark_cuts(parts, len(pose3d), remarks)
-    return [Clip(name + f'#{number}' * (len(parts) > 1), subject, rig.name, resampled(pose3d[part], fps, wishes.fps))
-            for number, part in enumerate(parts, start=1)]
+    return [Clip(body.name + f'#{number}' * (len(parts) > 1), body.subject, body.rig.name,
+                 resampled(pose3d[part], body.fps, wishes.fps)) for number, part in enumerate(parts, start=1)]
 
 
 def _remark_cuts(parts, count, remarks):
@@ -142,24 +164,6 @@ def rig_for(recording):
         raise InputError(f'{recording.path} has {len(recording.names)} joints without names; give --rig with their '
                          'names in order')
     return match(recording)
-
-
-def body_of(recording, rig, wishes, remarks, ups):
-    """(T, 16, 3) float64 world metres, z up, on the floor; InputError if it is no person."""
-    path, rough = recording.path, place_joints(recording, rig)
-    _require_numbers(rough, path)
-    said = UNITS.get(wishes.unit or rig.unit, recording.metres)
-    pose3d = place_joints(recording, rig, checks.length_of_unit(checks.stature(rough), said, path))
-    checks.require_body(pose3d, path)
-    up = checks.up_axis(pose3d, wishes.up or rig.up, path)
-    ups[up] += 1
-    pose3d = checks.upright(pose3d, up, wishes.mirrored or rig.mirrored)
-    checks.require_sides(pose3d, path)
-    pose3d, moved = checks.on_floor(pose3d)
-    remarks['file: moved up or down to the floor'] += moved
-    remarks[f'file: limbs change their length by more than {100 * checks.RIGID:.0f} %'] += (
-        checks.limb_changes(pose3d).max() > checks.RIGID)
-    return pose3d
 
 
 def _require_numbers(pose3d, path):

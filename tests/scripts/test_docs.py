@@ -13,7 +13,7 @@ import run_results
 import run_visualize
 from benchmarks import ablation, side_by_side
 from common.datasets.h36m_protocol import KEYPOINTS
-from data import prepare_data_2d_h36m, prepare_data_h36m
+from data import prepare_data_2d_h36m, prepare_data_h36m, prepare_data_mocap
 from data_extra import prepare_data_3dhp, prepare_data_3dpw
 from function_baseline.arguments import baseline_parser, parse
 from function_inference.detectors import DETECTORS
@@ -45,6 +45,7 @@ def parser_of(script):
         return PREPARATION[script].parse_args
     parsers = {
         'run_demo.py': run_demo.parse_args,
+        'data/prepare_data_mocap.py': prepare_data_mocap.parse_args,
         'run_baseline.py': lambda argv: parse(baseline_parser(''), argv),
         'run_poseaug.py': lambda argv: parse(poseaug_parser(''), argv),
         'run_evaluate.py': lambda argv: parse(baseline_parser('', datasets=('h36m', '3dpw')), argv),
@@ -118,7 +119,10 @@ def test_commands_are_what_the_scripts_take(document, monkeypatch):
     ('docs/extending.md', ['run_baseline.py', 'run_poseaug.py', 'run_evaluate.py', 'run_inference.py']),
     ('docs/poseaug.md', ['run_demo.py', 'run_visualize.py']),
     ('docs/faq.md', ['run_evaluate.py', 'run_inference.py']),
-    ('docs/benchmark.md', ['run_benchmark.py']), ('docs/performance.md', ['benchmarks/side_by_side.py'])])
+    ('docs/benchmark.md', ['run_benchmark.py']),
+    ('docs/own_data.md', ['data/prepare_data_mocap.py', 'run_baseline.py', 'run_poseaug.py', 'run_evaluate.py',
+                          'run_inference.py']),
+    ('docs/performance.md', ['benchmarks/side_by_side.py'])])
 def test_a_document_shows_the_commands_of_its_scripts(document, scripts):
     assert {script for script, _ in commands_in(document)} == {*scripts}
 

@@ -104,6 +104,7 @@ BROKEN = {
     'a bone that grows': (lambda amc: amc, dict(asf=ASF.replace('dof rx\n', 'dof rx l\n')), ("'shin'", "'l'")),
     'a skeleton cut off': (lambda amc: amc, dict(asf=ASF[:ASF.index(':hierarchy')]), ('07.asf', ':hierarchy')),
     'a bone without a length': (lambda amc: amc, dict(asf=ASF.replace('    length 3\n', '')), ("'shin'", 'length')),
+    'an axis of another name': (lambda amc: amc, dict(asf=ASF.replace('90 XYZ', '90 XYW')), ('07.asf', 'damaged')),
     'a parent that is missing': (lambda amc: amc, dict(asf=ASF.replace('thigh shin', 'knee shin')), ("'knee'",))}
 
 

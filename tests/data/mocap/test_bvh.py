@@ -84,7 +84,8 @@ BROKEN = {
     'an open brace': (lambda text: text.replace('}\nMOTION', 'MOTION'), ('HIERARCHY',)),
     'cut off between frames': (lambda text: text[:text.index('0 0 0 90')], ('1 frames where it announces 2',)),
     'cut off in a frame': (lambda text: text[:-8], ('cut off',)),
-    'a column too few': (lambda text: text.replace('3 0 0 0 0 0 0\n', '3 0 0 0 0 0\n').replace('0 0 90\n', '0 90\n'), ('8 numbers', '9 channels')),
+    'a column too few': (lambda text: text.replace('3 0 0 0 0 0 0\n', '3 0 0 0 0 0\n').replace('0 0 90\n', '0 90\n'),
+                         ('8 numbers', '9 channels')),
     'NaN': (lambda text: text.replace('1 2 3 0', '1 2 nan 0'), ('NaN', 'frame 0')),
     'no rate': (lambda text: text.replace('Frame Time: 0.0333333\n', ''), ('Frame Time',)),
     'not a number of frames': (lambda text: text.replace('Frames: 2', 'Frames: two'), ('Frames',))}

@@ -39,7 +39,7 @@ def test_a_height_of_no_unit_is_refused():
 @pytest.mark.parametrize('up', ['x', 'y', 'z'])
 def test_the_axis_that_points_up_is_found_and_turned_to_z_without_mirroring(walker, up):
     turned = np.roll(walker, 'zxy'.index(up), axis=-1)        # by one: z becomes x; by two: z becomes y; both are rotations
-    assert checks.up_axis(turned, None, 'a') == up
+    assert checks.stands_along(turned) == up
     back = checks.upright(turned, up, mirrored=False)
     assert back[..., 2] == pytest.approx(walker[..., 2])
     checks.require_sides(back, 'a')
@@ -52,12 +52,37 @@ def test_every_turn_is_a_rotation(up):
         [-1 if up.startswith('-') else 1] * 3, 'xyz')]
 
 
-def test_a_person_upside_down_is_refused_unless_the_axis_is_named(walker):
-    fallen = walker * [1, -1, -1]
-    line = refusal(checks.up_axis, fallen, None, 'a.bvh')
-    assert 'upside down' in line and '--up -z' in line
-    assert checks.up_axis(fallen, '-z', 'a.bvh') == '-z'
-    assert 'with z up the person is upside down' in refusal(checks.up_axis, fallen, 'z', 'a.bvh')
+def test_a_person_upside_down_stands_along_the_other_direction(walker):
+    assert checks.stands_along(walker * [1, -1, -1]) == '-z'
+
+
+def test_a_person_between_two_axes_stands_along_none(walker):
+    turned = walker @ np.array([[1, 0, 0], [0, .7, .7], [0, -.7, .7]])
+    assert checks.stands_along(turned) == '' == checks.stands_along(walker[:, [0] * 16])
+
+
+@pytest.mark.parametrize('stand_along, said, up', [
+    (['y', 'y', '', 'z'], None, 'y'), (['z'], None, 'z'), (['y', 'y', 'x'], 'y', 'y'), (['', 'z', ''], 'y', 'y'),
+    (['-y'], '-y', '-y')])
+def test_up_is_what_is_said_or_where_most_people_stand(stand_along, said, up):
+    assert checks.common_up(stand_along, said, 'a') == up
+
+
+@pytest.mark.parametrize('stand_along, said, words', [
+    (['-y', '-y', 'y'], None, ('upside down', '--up -y')), (['x'], None, ('--up x',)), ([''], None, ('no axis',)),
+    (['y', 'y', ''], 'z', ('z is said', '2 of 3', '--up y'))])
+def test_where_nobody_stands_upright_up_must_be_said(stand_along, said, words):
+    line = refusal(checks.common_up, stand_along, said, 'folder')
+    assert 'folder' in line and all(word in line for word in words), line
+
+
+@pytest.mark.parametrize('stood, up, is_refused', [('-y', 'y', True), ('z', '-z', True), ('y', 'y', False), ('', 'y', False),
+                                                   ('x', 'y', False)])
+def test_one_person_upside_down_among_others_is_refused(stood, up, is_refused):
+    if is_refused:
+        assert 'upside down' in refusal(checks.require_upright, stood, up, 'a.bvh')
+    else:
+        checks.require_upright(stood, up, 'a.bvh')
 
 
 def test_left_and_right_exchanged_or_left_handed_axes_are_noticed(walker):

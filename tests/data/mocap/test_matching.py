@@ -1,12 +1,10 @@
 """Finding our joints by the names of a recording."""
-from collections import Counter
-
 import numpy as np
 import pytest
 
 from common.skeleton import H36M_16
 from data.mocap.bvh import read_bvh
-from data.mocap.clips import Source, Wishes, clips_of_file, rig_for
+from data.mocap.clips import Source, Wishes, read_clips, rig_for
 from data.mocap.matching import match
 from data.mocap.recording import Recording
 from data.mocap.rig import load_rig, ready_rigs
@@ -20,7 +18,7 @@ LIMBS = [joint for joint, name in enumerate(H36M_16.names) if name[0] in 'LR']
 
 
 def clip_of(path):
-    (clip,) = clips_of_file(path, Source(path, None, ''), Wishes(fps=FPS), Counter(), Counter())
+    (clip,), _ = read_clips(Source(path, None, ''), Wishes(fps=FPS))
     return clip
 
 

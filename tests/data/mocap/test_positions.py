@@ -19,7 +19,8 @@ def test_an_npy_has_joints_without_names(tmp_path):
 
 
 def test_an_npz_may_name_its_joints_and_its_rate(tmp_path):
-    np.savez(tmp_path / 'a.npz', pose=POSE, joint_names=np.array(['hip', 'a', 'b', 'c']), mocap_framerate=120, betas=np.zeros(10))
+    names = np.array(['hip', 'a', 'b', 'c'])
+    np.savez(tmp_path / 'a.npz', pose=POSE, joint_names=names, mocap_framerate=120, betas=np.zeros(10))
     recording = read_positions(tmp_path / 'a.npz')
     assert recording.names == ('hip', 'a', 'b', 'c') and recording.fps == 120
 

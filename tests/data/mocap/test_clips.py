@@ -1,0 +1,128 @@
+"""From files to clips: rates, names of clips and subjects, cuts, files in which nobody stands."""
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from common.skeleton import H36M_16
+from data.demo.moves import lie, nothing, stand
+from data.mocap.clips import Source, Wishes, files_of, read_clips, resampled
+from data.mocap.rig import load_rig
+from mocap_clips import FPS, PROGRAMS, person, write_bvh
+from refusals import refusal
+
+NAMES = PROGRAMS['unity']
+
+
+def clips_of(folder, **wishes):
+    return read_clips(Source(folder, None, ''), Wishes(fps=FPS)._replace(**wishes))
+
+
+def test_the_subject_is_the_folder_or_what_a_pattern_finds(tmp_path):
+    points, _ = person()
+    for name in ('anna/walk.bvh', 'ben/day 1/walk.bvh', 'carl_walk.bvh'):
+        write_bvh(tmp_path / 'clips' / name, points, NAMES)
+    by_folder, _ = clips_of(tmp_path / 'clips')
+    assert [(clip.name, clip.subject) for clip in by_folder] == [('anna/walk', 'anna'), ('ben/day 1/walk', 'ben'),
+                                                                 ('carl_walk', 'clips')]
+    one, _ = clips_of(tmp_path / 'clips' / 'carl_walk.bvh', subject='^([a-z]+)_')
+    assert one[0].subject == 'carl'
+    assert "'^([0-9]+)_' finds no subject" in refusal(clips_of, tmp_path / 'clips', subject='^([0-9]+)_')
+
+
+def test_the_pattern_of_a_rig_does_not_bind_files_of_other_names(tmp_path):
+    points, _ = person()
+    write_bvh(tmp_path / 'me' / 'walk.bvh', points, NAMES)
+    rig = load_rig('lafan1')._replace(places=load_rig('lafan1').places | clip_places())
+    clips, _ = read_clips(Source(tmp_path, rig, ''), Wishes())
+    assert clips[0].subject == 'me'
+
+
+def clip_places():
+    """The places of a rig for NAMES."""
+    from data.mocap.matching import match
+    from data.mocap.recording import Recording
+    names = tuple(NAMES.values())
+    return match(Recording('a', names, np.random.default_rng(0).normal(size=(2, len(names), 3)))).places
+
+
+@pytest.mark.parametrize('rate', [30, 60, 120])
+def test_another_rate_keeps_the_motion(rate):
+    seconds = np.arange(2 * rate + 1) / rate
+    pose3d = np.sin(2 * np.pi * seconds)[:, None, None] * np.ones((1, 16, 3))
+    found = resampled(pose3d, rate, 50)
+    assert found.shape == (101, 16, 3) and found.dtype == np.float32
+    assert found[:, 0, 0] == pytest.approx(np.sin(2 * np.pi * np.arange(101) / 50), abs=2e-3)
+
+
+def test_the_same_rate_keeps_the_frames():
+    pose3d = np.random.default_rng(0).normal(size=(7, 16, 3))
+    assert np.array_equal(resampled(pose3d, 49.999, 50), pose3d.astype(np.float32))
+
+
+def test_a_teleport_makes_two_clips_and_is_told(tmp_path):
+    points, pose3d = person()
+    moved = {point: place + [3, 0, 0] * (np.arange(len(place)) >= 15)[:, None] for point, place in points.items()}
+    clips, remarks = clips_of(write_bvh(tmp_path / 'a.bvh', moved, NAMES))
+    assert [(clip.name, len(clip.pose3d)) for clip in clips] == [('a#1', 15), ('a#2', 25)]
+    assert remarks['file: cut where the body teleports'] == 1
+    hip = H36M_16.names.index('Hip')
+    assert clips[1].pose3d[:, hip] == pytest.approx(pose3d[15:, hip] + [3, 0, 0], abs=1e-3)
+
+
+def test_in_a_file_where_nobody_stands_up_is_where_it_is_in_the_others(tmp_path):
+    lying, pose3d = person(recipe=(lie, nothing))
+    write_bvh(tmp_path / 'a_lying.bvh', lying, NAMES)
+    assert '--up' in refusal(clips_of, tmp_path)
+    for name in 'bc':
+        write_bvh(tmp_path / f'{name}_standing.bvh', person(recipe=(stand, nothing))[0], NAMES)
+    clips, remarks = clips_of(tmp_path)
+    assert remarks['file: nobody stands, with y up as in the other files'] == 1
+    (found,) = [clip.pose3d for clip in clips if clip.name == 'a_lying']
+    knee = H36M_16.names.index('LKnee')
+    assert found[:, knee] == pytest.approx(pose3d[:, knee], abs=1e-3)
+
+
+def test_bad_files_stop_it_or_are_left_out_with_a_warning(tmp_path, capsys):
+    write_bvh(tmp_path / 'good.bvh', person()[0], NAMES)
+    (tmp_path / 'bad.bvh').write_text('HIERARCHY')
+    assert 'bad.bvh' in refusal(clips_of, tmp_path)
+    clips, remarks = clips_of(tmp_path, skip_bad=True)
+    assert [clip.name for clip in clips] == ['good'] and remarks['file: left out'] == 1
+    assert 'warning: left out: ' in capsys.readouterr().out
+    (tmp_path / 'good.bvh').unlink()
+    assert 'no file of' in refusal(clips_of, tmp_path, skip_bad=True)
+
+
+@pytest.mark.parametrize('rate, words', [(1 / 30, '0.0333 frames a second'), (5000, '5e+03 frames a second')])
+def test_a_rate_that_cannot_be_is_refused(tmp_path, rate, words):
+    assert words in refusal(clips_of, write_bvh(tmp_path / 'a.bvh', person()[0], NAMES, fps=rate))
+
+
+def test_a_rate_that_nobody_says_must_be_given(tmp_path):
+    _, pose3d = person()
+    np.savez(tmp_path / 'a.npz', pose=pose3d, names=np.array(H36M_16.names))
+    assert '--source_fps' in refusal(clips_of, tmp_path)
+    clips, _ = clips_of(tmp_path, source_fps=FPS)
+    assert clips[0].pose3d == pytest.approx(pose3d, abs=.06)        # the head is guessed
+
+
+def test_what_holds_no_motion_is_refused(tmp_path):
+    (tmp_path / 'a.fbx').write_text('')
+    (tmp_path / '.hidden.bvh').write_text('')
+    for path, words in ((tmp_path, 'holds no motion'), (tmp_path / 'a.fbx', 'not of a form'),
+                        (tmp_path / 'none', 'is missing')):
+        line = refusal(files_of, path)
+        assert words in line and '.bvh' in line
+
+
+def test_a_short_clip_is_refused(tmp_path):
+    path = write_bvh(tmp_path / 'a.bvh', {point: place[:3] for point, place in person()[0].items()}, NAMES)
+    assert '3 frames' in refusal(clips_of, path)
+
+
+def test_remarks_are_counted_per_file(tmp_path):
+    for name in 'ab':
+        write_bvh(tmp_path / f'{name}.bvh', {point: place + [0, 0, 3] for point, place in person()[0].items()}, NAMES)
+    _, remarks = clips_of(tmp_path)
+    assert isinstance(remarks, Counter) and remarks['file: moved up or down to the floor'] == 2
