@@ -16,9 +16,11 @@ from data.mocap.bvh import read_bvh
 from data.mocap.c3d import read_c3d
 from data.mocap.matching import match
 from data.mocap.positions import read_positions
-from data.mocap.rig import UNITS, Rig, has_joints, load_rig, named, place_joints, ready_rigs
+from data.mocap.rig import UNITS, Rig, are_unnamed, has_joints, load_rig, named, place_joints, ready_rigs
 
 READERS = {'.bvh': read_bvh, '.amc': read_amc, '.c3d': read_c3d, '.npz': read_positions, '.npy': read_positions}
+# number of joints of an array without names -> its rig; SMPL-H has 52 and SMPL-X 55, of which the first 22 are SMPL's
+ARRAYS = {22: 'smpl_22', 24: 'smpl_24', 52: 'smpl_22', 55: 'smpl_22'}
 LEAST_SECONDS = 0.2      # shorter parts between two teleports are left out
 RATES = (4, 2000)        # plausible frames per second
 SAME_RATE = 1e-3         # frames are kept as they are if the rates differ by less, as a share
@@ -41,13 +43,14 @@ class Source(NamedTuple):
 
 class Body(NamedTuple):
     """What a file holds: names of clip and subject, the Rig, `pose3d` (T, 16, 3) float32 metres in the axes of the file,
-    frames per second, the axis that is said to point up (None: nobody says), and the one on which the person stands ('': none).
+    the length of their unit, frames per second, the axis that is said to point up (None: nobody says), and the one on which the person stands ('': none).
     """
     path: Path
     name: str
     subject: str
     rig: Rig
     pose3d: np.ndarray
+    metres: float
     fps: float
     said_up: str
     stands_along: str
@@ -113,10 +116,11 @@ def body_of(path, source, wishes):
     rough = place_joints(recording, rig)
     _require_numbers(rough, path)
     said = UNITS.get(wishes.unit or rig.unit, recording.metres)
-    pose3d = place_joints(recording, rig, checks.length_of_unit(checks.stature(rough), said, path))
+    metres = checks.length_of_unit(checks.stature(rough), said, path)
+    pose3d = place_joints(recording, rig, metres)
     checks.require_body(pose3d, path)
-    return Body(path, *_names(path, source, wishes.subject, rig), rig, pose3d.astype(np.float32), _rate(recording, rig, wishes),
-                wishes.up or rig.up, checks.stands_along(pose3d))
+    return Body(path, *_names(path, source, wishes.subject, rig), rig, pose3d.astype(np.float32), metres,
+                _rate(recording, rig, wishes), wishes.up or rig.up, checks.stands_along(pose3d))
 
 
 def _rate(recording, rig, wishes):
@@ -138,6 +142,7 @@ def clips_of(body, up, wishes, remarks):
         raise InputError(f'{body.path} has {len(pose3d)} frames, less than {LEAST_SECONDS} s without a jump; leave it out')
     pose3d, moved = checks.on_floor(pose3d)
     remarks[f'file: {body.rig.found}'] += body.rig.found is not None
+    remarks[f'file: {body.fps:g} frames a second, a unit is {100 * body.metres:.4g} cm, {up} points up'] += 1
     remarks[f'file: nobody stands, with {up} up as in the other files'] += body.stands_along != up
     remarks['file: moved up or down to the floor'] += moved
     remarks[f'file: limbs change their length by more than {100 * checks.RIGID:.0f} %'] += (
@@ -155,15 +160,14 @@ def _remark_cuts(parts, count, remarks):
 
 def rig_for(recording):
     """The first ready rig that knows this recording, or one found by the names of the joints."""
-    for path in ready_rigs().values():
-        rig = load_rig(path)
-        unnamed = rig.order and recording.names == tuple(map(str, range(len(rig.order))))
-        if has_joints(recording.names, rig) or unnamed:
-            return rig
-    if recording.names[0].isdigit():
-        raise InputError(f'{recording.path} has {len(recording.names)} joints without names; give --rig with their '
-                         'names in order')
-    return match(recording)
+    if are_unnamed(recording):
+        count = len(recording.names)
+        if count not in ARRAYS:
+            raise InputError(f'{recording.path} has {count} joints without names; give a --rig with their order, such as '
+                             'h36m_17 or coco_17')
+        return load_rig(ARRAYS[count])
+    fitting = (rig for rig in map(load_rig, ready_rigs()) if has_joints(recording.names, rig))
+    return next(fitting, None) or match(recording)
 
 
 def _require_numbers(pose3d, path):

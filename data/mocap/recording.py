@@ -33,7 +33,7 @@ def text_of(path):
     content = Path(path).read_bytes()
     if b'\0' in content:
         raise InputError(f'{path} is no text file; fetch or export it again')
-    return content.decode('utf-8-sig', errors='replace')
+    return content.decode('utf-8', errors='replace')
 
 
 def numbers(words, where):

@@ -114,9 +114,14 @@ def _place(value, where):
     return Place(*names, float(metres))
 
 
+def are_unnamed(recording):
+    """Whether the joints are called 0, 1, ..., because the file does not name them."""
+    return recording.names == tuple(map(str, range(len(recording.names))))
+
+
 def named(recording, rig):
     """The recording with the names in the rig's `order`, if its joints have none."""
-    if not rig.order or recording.names != tuple(map(str, range(len(recording.names)))):
+    if not (rig.order and are_unnamed(recording)):
         return recording
     if len(rig.order) > len(recording.names):
         raise InputError(f'{recording.path} has {len(recording.names)} joints where the rig {rig.name} has {len(rig.order)}; '

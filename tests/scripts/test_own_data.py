@@ -142,7 +142,7 @@ SCRIPTS = {'data/prepare_data_mocap.py': prepare_data_mocap, 'run_baseline.py': 
 
 
 @pytest.mark.slow
-def test_the_five_commands_from_bvh_files_to_a_lifted_video(tmp_path, monkeypatch, capsys):
+def test_the_five_commands_from_bvh_files_to_a_lifted_video(tmp_path, monkeypatch, without_pictures):
     """The commands of docs/own_data.md as they stand there, in a folder with two clips and the keypoints of a video.
 
     Only added: a data root, few epochs and small batches, and the CPU. CHECKPOINT is what the command before it left.

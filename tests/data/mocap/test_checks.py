@@ -96,10 +96,10 @@ def test_bones_of_impossible_or_changing_or_unlike_lengths_are_refused(walker):
     checks.require_body(walker, 'a.bvh')
     at_the_knee, longer, stretching = walker.copy(), walker.copy(), walker.copy()
     at_the_knee[:, FOOT] = walker[:, KNEE] + .001
-    longer[:, FOOT] += 1.2 * (walker[:, FOOT] - walker[:, KNEE])
+    longer[:, FOOT] += .5 * (walker[:, FOOT] - walker[:, KNEE])
     stretching[:, WRIST] += np.linspace(-.3, .3, len(walker))[:, None] * (walker[:, WRIST] - walker[:, WRIST - 1])
     assert 'the bone to LFoot is 0.2 cm long' in refusal(checks.require_body, at_the_knee, 'a.bvh')
-    assert 'LFoot' in refusal(checks.require_body, longer, 'a.bvh')
+    assert 'the bone to LFoot is 65 cm long, on the other side 43 cm' in refusal(checks.require_body, longer, 'a.bvh')
     assert 'LWrist changes its length' in refusal(checks.require_body, stretching, 'a.bvh')
 
 
@@ -120,7 +120,7 @@ def test_a_teleport_cuts_the_clip(walker):
 def test_a_rest_pose_in_the_first_frame_is_cut_off(walker):
     fast = np.stack([np.interp(np.arange(0, 39, .25), np.arange(40), column) for column in walker.reshape(40, -1).T],
                     axis=-1).reshape(-1, 16, 3)
-    fast[0, WRIST] += [0, 0, .3]
+    fast[0, WRIST] += [0, 0, .2]        # too slow for a teleport
     assert checks.without_jumps(fast, 4 * FPS, 'a')[0] == slice(0, 1)
 
 

@@ -126,3 +126,18 @@ def test_remarks_are_counted_per_file(tmp_path):
         write_bvh(tmp_path / f'{name}.bvh', {point: place + [0, 0, 3] for point, place in person()[0].items()}, NAMES)
     _, remarks = clips_of(tmp_path)
     assert isinstance(remarks, Counter) and remarks['file: moved up or down to the floor'] == 2
+
+
+@pytest.mark.parametrize('rig, apart', [('h36m_16', 1e-3), ('h36m_17', 1e-3), ('coco_17', .1), ('smpl_24', .06)])
+def test_arrays_without_names_are_read_in_the_order_of_their_rig(tmp_path, rig, apart):
+    points, pose3d = person()
+    at = {name.lower(): pose3d[:, joint] for joint, name in enumerate(H36M_16.names)}
+    at |= {side + joint: points[letter + joint] for side, letter in (('left_', 'L'), ('right_', 'R'))
+           for joint in ('hip', 'knee', 'ankle', 'shoulder', 'elbow', 'wrist')}
+    at |= dict(head=points['head'] if rig == 'smpl_24' else points['top'], neck=points['neck'], spine2=points['spine'])
+    order = [name.lower() for name in load_rig(rig).order]
+    np.savez(tmp_path / 'a.npz', pose=np.stack([at.get(name, pose3d[:, 0]) for name in order], axis=1), fps=FPS)
+    clips, _ = read_clips(Source(tmp_path, load_rig(rig), ''), Wishes(fps=FPS))
+    limbs = [joint for joint, name in enumerate(H36M_16.names) if name[0] in 'LR']
+    errors = np.linalg.norm(clips[0].pose3d - pose3d, axis=-1).max(axis=0)
+    assert errors.max() < apart and errors[limbs].max() < 1e-3
