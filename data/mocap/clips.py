@@ -42,8 +42,10 @@ class Source(NamedTuple):
 
 
 class Body(NamedTuple):
-    """What a file holds: names of clip and subject, the Rig, `pose3d` (T, 16, 3) float32 metres in the axes of the file,
-    the length of their unit, frames per second, the axis that is said to point up (None: nobody says), and the one on which the person stands ('': none).
+    """What a file holds: names of clip and subject, the Rig, and `pose3d` (T, 16, 3) float32 metres in the axes of the file.
+
+    `metres`: length of the file's unit; `said_up`: axis that is said to point up (None: nobody says); `stands_along`: the one
+    along which the person stands ('': none).
     """
     path: Path
     name: str
