@@ -224,7 +224,12 @@ def inference_parser():
     lens.add_argument('--focal', type=positive_number, metavar='PIXELS',
                       help='its focal length (default: the longer side of the image, a field of view of 53 degrees)')
     group.add_argument('--device', default='auto', metavar='NAME', help=f'{", ".join(DEVICES)} (default %(default)s)')
-    group = parser.add_argument_group('output')
+    add_output_args(parser.add_argument_group('output'))
+    return parser
+
+
+def add_output_args(group):
+    """Where and what to write, and how the people are placed and turned upright."""
     group.add_argument('--output', required=True, type=Path, metavar='DIR',
                        help='folder for motion.npz, .json, .bvh (motion_0.npz, ... with --person all), .html and video')
     group.add_argument('--video', choices=(*VIDEOS, 'none'),
@@ -238,7 +243,6 @@ def inference_parser():
     group.add_argument('--roll', type=degrees, metavar='DEGREES',
                        help='how far upright people lean to the right in the image (default: guessed likewise)')
     group.add_argument('--overwrite', action='store_true', help='replace existing files')
-    return parser
 
 
 def add_input_args(group):

@@ -5,8 +5,8 @@ python3 benchmarks/path.py --evaluate CHECKPOINT [CHECKPOINT ...]
 
 The walking sequences of Human3.6M's S9 and S11 are turned about the vertical, seen by a level pinhole camera, and lifted and
 smoothed as in run_inference.py. For each distance of the path's middle: the mean error of the hip's place in the camera frame,
-the error that remains after the path is scaled about the camera by one factor (the body's unknown size), and the mean error of
-the guessed tilt and roll.
+the error that remains after the path is scaled about the camera by one factor (the body's unknown size), the mean error of the
+guessed tilt and roll, and how high above the floor the lowest joint is at most when a jump of 0.5 m is added to the clip.
 """
 import math
 import sys
@@ -22,13 +22,14 @@ from common.datasets.joint_orders import H36M_16_IN_32
 from common.files.paths import add_data_root
 from function_inference.lifting import FollowedPerson, lift, smoothing_window
 from function_inference.motion import Motion
-from function_inference.room import guess_angles
+from function_inference.room import guess_angles, upright
 from function_inference.root import with_roots
 from function_inference.tracks import smooth
 from utils.command_line import Parser, exits_cleanly, positive
 from utils.runs.checkpoint import load_lifter
 
 WIDTH_PX, HEIGHT_PX, FPS = 1920, 1080, 50
+JUMP_M, GRAVITY = 0.5, 9.81
 DISTANCES_M = (3.5, 5., 7.)
 FACINGS_DEG = (0, 60, 120)
 NEAREST_M = 1.0      # nobody is filmed from nearer; clips that come nearer are left out
@@ -36,17 +37,17 @@ NEAREST_M = 1.0      # nobody is filmed from nearer; clips that come nearer are 
 
 @exits_cleanly
 def main(argv=None):
-    """Print a table for each checkpoint; returns {(checkpoint, distance): (error m, scaled m, tilt and roll degrees)}."""
+    """Print a table for each checkpoint; returns {(checkpoint, distance): the numbers of `errors`}."""
     args = parser().parse_args(argv)
     clips, results = walks(args.data_root), {}
     for path in args.evaluate:
         lifter, _ = load_lifter(path, SimpleNamespace(dropout=0., explicit=()))
-        print(f'\n{path}\ndistance   error, m   scaled, m   tilt, degrees   roll, degrees')
+        print(f'\n{path}\ndistance   error, m   scaled, m   tilt, degrees   roll, degrees   jump, m')
         for distance in DISTANCES_M:
             rows = [errors(lifter, clip, facing, distance, args) for clip in clips for facing in FACINGS_DEG]
             results[path, distance] = tuple(np.mean([row for row in rows if row], axis=0).round(4).tolist())
             print(f'{distance:>6g} m' + ''.join(f'{number:>{width}.{digits}f}' for number, width, digits in
-                                                zip(results[path, distance], (11, 12, 16, 16), (2, 2, 1, 1))))
+                                                zip(results[path, distance], (11, 12, 16, 16, 10), (2, 2, 1, 1, 2))))
     return results
 
 
@@ -72,28 +73,38 @@ def walks(data_root):
 
 
 def errors(lifter, clip, facing, distance, args):
-    """(error, error after scaling, tilt, roll) of one clip; None if the person comes too near."""
+    """(error, error after scaling, tilt, roll, height of a jump) of one clip; None if the person comes too near."""
     pose3d_cam = _before_the_camera(clip, math.radians(facing), distance, args.height)
     if pose3d_cam[..., 2].min() < NEAREST_M:
         return None
-    middle = np.array([WIDTH_PX, HEIGHT_PX]) / 2
-    pose2d_px = pose3d_cam[..., :2] / pose3d_cam[..., 2:] * args.focal + middle
-    pose2d_px += args.noise * np.random.default_rng(0).normal(size=pose2d_px.shape)
-    truth, found, angles = pose3d_cam[:, 0], *_found(lifter, pose2d_px, args.assumed_focal or args.focal)
+    truth, motion = pose3d_cam[:, 0], _found(lifter, pose3d_cam, args)
+    found, angles = motion.root_cam, np.abs(guess_angles([motion.pose3d_rel], least_deg=0))
     scale = (found * truth).sum() / (found * found).sum()
-    return (*(np.linalg.norm(each - truth, axis=1).mean() for each in (found, scale * found)), *np.abs(angles))
+    path_errors = [np.linalg.norm(each - truth, axis=1).mean() for each in (found, scale * found)]
+    height = _jump(len(truth))
+    jumping = upright(_found(lifter, pose3d_cam - height[:, None, None] * [0, 1, 0], args))
+    return (*path_errors, *angles, jumping[height > 0][..., 1].min(axis=-1).max())
 
 
-def _found(lifter, pose2d_px, focal_px):
-    """(path (T, 3), (tilt, roll)) as run_inference.py finds them."""
+def _jump(frames):
+    """(T,) metres: a jump of JUMP_M in the middle of a clip."""
+    speed = math.sqrt(2 * GRAVITY * JUMP_M)
+    airborne = np.clip((np.arange(frames) - frames // 2) / FPS, 0, 2 * speed / GRAVITY)
+    return speed * airborne - GRAVITY / 2 * airborne ** 2
+
+
+def _found(lifter, pose3d_cam, args):
+    """The Motion that run_inference.py finds; its camera is taken to be level."""
+    pose2d_px = pose3d_cam[..., :2] / pose3d_cam[..., 2:] * args.focal + np.array([WIDTH_PX, HEIGHT_PX]) / 2
+    pose2d_px += args.noise * np.random.default_rng(0).normal(size=pose2d_px.shape)
+    focal_px = args.assumed_focal or args.focal
     window = smoothing_window(.3, FPS, len(pose2d_px))
     pose2d_px = smooth(pose2d_px, window).astype(np.float32)
     pose3d_rel = lift(lifter, pose2d_px, WIDTH_PX, HEIGHT_PX, 'cpu', focal_px=focal_px)
     seen = np.ones(pose2d_px.shape[:2], np.float32)
     motion = Motion(pose3d_rel, pose2d_px, seen < 1, FPS, WIDTH_PX, HEIGHT_PX, '', np.arange(len(seen)) / FPS,
                     np.zeros((len(seen), 3)))
-    placed, = with_roots([motion], [FollowedPerson('', pose2d_px, seen < 1, seen)], focal_px, window)
-    return placed.root_cam, guess_angles([pose3d_rel], least_deg=0)
+    return with_roots([motion], [FollowedPerson('', pose2d_px, seen < 1, seen)], focal_px, window)[0]
 
 
 def _before_the_camera(clip, facing, distance, height):

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from common.files.atomic import written_whole
 from common.skeleton import H36M_16
@@ -48,7 +49,8 @@ def _pictures(frames, shown, motion):
     scale = PICTURE_PX / max(motion.width, motion.height)
     size = max(1, round(scale * motion.width)), max(1, round(scale * motion.height))
     pictures = []
-    for image in scaled_images(frames, shown, size):
+    images = scaled_images(frames, shown, size)
+    for image in tqdm(images, desc='drawing the page', total=len(shown), unit='picture', leave=False, disable=None):
         file = io.BytesIO()
         Image.fromarray(image).save(file, 'JPEG', quality=JPEG_QUALITY)
         pictures.append(base64.b64encode(file.getvalue()).decode('ascii'))
