@@ -151,7 +151,7 @@ class _View:
         from matplotlib.collections import LineCollection
         self.stage, self.elevation = stage, elevation
         middle = stage.tallest / 2 * math.cos(elevation)
-        half = MARGIN * max(middle + stage.widest * math.sin(elevation), stage.widest, 1e-3)
+        half = MARGIN * max(middle + stage.widest * math.sin(elevation), stage.widest, stage.tallest / 2, 1e-3)
         axes.set(xlim=(-half, half), ylim=(middle - half, middle + half))
         self.points_per_metre = axes.get_window_extent().width / (2 * half) * POINTS_PER_INCH / DPI
         self.floor, self.shadow, self.limbs = (

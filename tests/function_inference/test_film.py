@@ -94,7 +94,7 @@ def test_the_skeleton_turns_while_the_input_stays(tmp_path):
     frames, _ = written(tmp_path / 'it.gif', still, frames=grey(4))
     left, right = halves(frames)
     for picture in (left, *still_views(frames)):
-        assert np.array_equal(near(picture[0], LEFT), near(picture[3], LEFT))
+        assert (near(picture[0], LEFT) == near(picture[3], LEFT)).mean() > .999      # but for the colours of a GIF
     places = [centre(near(picture[60:], LEFT))[0] - centre(near(picture[60:], RIGHT))[0] for picture in right[:3]]
     assert places[0] > 1.5 * places[2] > 10                    # a sixth of a turn in two of twelve seconds
 
