@@ -47,7 +47,7 @@ def copied(root):
 
 def arguments(root, **changes):
     return SimpleNamespace(**{**dict(data_root=root, keypoints='gt', actions='*', downsample=1, s1only=False,
-                                    dataset='h36m', cameras='h36m'), **changes})
+                                    train_subjects='', validate_on='', dataset='h36m', cameras='h36m'), **changes})
 
 
 def found(path, subjects=SUBJECTS):

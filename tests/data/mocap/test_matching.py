@@ -50,7 +50,7 @@ def test_the_motion_that_we_write_is_found_too(tmp_path):
     pose3d_rel = (pose3d - pose3d[:, :1]) @ np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]]).T       # z up -> camera, y down
     frames = len(pose3d)
     motion = Motion(pose3d_rel, np.zeros((frames, 16, 2)), np.zeros((frames, 16), bool), float(FPS), 1000, 1000, 'person 0',
-                    np.arange(frames) / FPS)
+                    np.arange(frames) / FPS, np.zeros((frames, 3)))
     write_ours(tmp_path / 'ours.bvh', motion)
     clip = clip_of(tmp_path / 'ours.bvh')
     found = clip.pose3d
