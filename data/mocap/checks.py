@@ -81,10 +81,10 @@ def common_up(stand_along, said, path):
     axis, count = Counter(filter(None, stand_along)).most_common(1)[0] if any(stand_along) else ('', 0)
     if said is None and axis not in ('y', 'z'):
         raise InputError(f'{path}: from the feet to the head it goes along {axis or "no axis"}, so people are upside down, or '
-                         f'do not stand; if an axis points up, name it: --up {axis or "y"}')
+                         f'do not stand; if an axis points up, name it: --up={axis or "y"}')
     if said is not None and axis != said and 2 * count > len(stand_along):
         raise InputError(f'{path}: {said} is said to point up, but in {count} of {len(stand_along)} files people stand along '
-                         f'{axis}; set it in the rig, or give --up {axis}')
+                         f'{axis}; set it in the rig, or give --up={axis}')
     return said or axis
 
 

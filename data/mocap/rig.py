@@ -154,7 +154,7 @@ def _index(recording, name, rig, joint):
     """Index of a joint by its name, with or without a namespace (mixamorig:), in upper or lower case."""
     index = _find(recording.names, name)
     if index is None:
-        near = difflib.get_close_matches(name, recording.names, n=4, cutoff=0) if recording.names else ()
+        near = difflib.get_close_matches(_bare(name), recording.names, n=4, cutoff=0) if recording.names else ()
         raise InputError(f'{recording.path} has no joint {name!r}, which the rig {rig.name} names for {joint}; the nearest '
                          f'names are {", ".join(near)}: correct the rig, or leave out --rig to find the joints by their names')
     return index

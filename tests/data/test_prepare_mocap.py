@@ -111,7 +111,7 @@ def test_arguments_that_cannot_work_are_refused(case, tmp_path, capsys):
 
 
 @pytest.mark.parametrize('arguments, words', [
-    (['--unit', 'inch'], '--unit cm'), (['--up', 'z'], '--up y'), (['--mirrored'], 'the knees bend backwards'),
+    (['--unit', 'inch'], '--unit cm'), (['--up', 'z'], '--up=y'), (['--mirrored'], 'the knees bend backwards'),
     (['--test_subjects', 'dora'], 'anna, ben, carl'), (['--test_subjects', 'anna', 'ben', 'carl'], 'some, not all'),
     (['--rig', 'lafan1'], "no joint 'LeftUpLeg'")])
 def test_what_does_not_fit_the_files_is_refused_and_nothing_is_left(arguments, words, recordings, tmp_path, capsys):
@@ -144,3 +144,14 @@ def test_real_recordings_get_their_rigs(prepared, folder, rig, statures):
     low, high = (float(text) for text in printed.split('people of ')[1].split(' m')[0].split(' to '))
     assert statures[0] < low <= high < statures[1]
     assert 'moved up or down' not in printed and 'change their length' not in printed and 'teleports' not in printed
+
+
+def test_the_axis_that_an_error_advises_can_be_given(tmp_path, capsys):
+    _, pose3d = person()
+    np.savez(tmp_path / 'camera.npz', pose=pose3d * [1, -1, -1], fps=FPS)
+    command = ['--source', tmp_path / 'camera.npz', '--rig', 'h36m_16', '--name', 'a', '--data_root', tmp_path,
+               '--picture', 'false']
+    advised = refused(capsys, prepare_data_mocap, *command).split('name it: ')[1]
+    path = prepare_data_mocap.main([*map(str, command), advised, '--fps', str(FPS)])
+    found = read_mocap(tmp_path, 'a')['pose3d']
+    assert path.is_file() and found[..., 2] == pytest.approx(pose3d[..., 2], abs=1e-4)

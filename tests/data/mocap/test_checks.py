@@ -69,8 +69,8 @@ def test_up_is_what_is_said_or_where_most_people_stand(stand_along, said, up):
 
 
 @pytest.mark.parametrize('stand_along, said, words', [
-    (['-y', '-y', 'y'], None, ('upside down', '--up -y')), (['x'], None, ('--up x',)), ([''], None, ('no axis',)),
-    (['y', 'y', ''], 'z', ('z is said', '2 of 3', '--up y'))])
+    (['-y', '-y', 'y'], None, ('upside down', '--up=-y')), (['x'], None, ('--up=x',)), ([''], None, ('no axis',)),
+    (['y', 'y', ''], 'z', ('z is said', '2 of 3', '--up=y'))])
 def test_where_nobody_stands_upright_up_must_be_said(stand_along, said, words):
     line = refusal(checks.common_up, stand_along, said, 'folder')
     assert 'folder' in line and all(word in line for word in words), line
