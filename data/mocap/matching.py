@@ -1,9 +1,9 @@
 """A rig for joints of unknown names, found by the words in the names.
 
 A name is cut into words (LeftUpLeg: left, up, leg; lfemur: l, femur; Bip01 L Thigh: bip, l, thigh). Words that most names
-share, and those of the middle (J_Bip_C_Neck), are left out; left, l, right and r are the side. What remains must be one of
-the words below. Those that come first are preferred: a LeftShoulder is the collar bone where a LeftArm exists, and the
-shoulder otherwise.
+share, and those that mean nothing here (J_Bip_C_Neck), are left out; left, l, right and r are the side. What remains must be
+one of the words below. Those that come first are preferred: a LeftShoulder is the collar bone where a LeftArm exists, and
+the shoulder otherwise.
 """
 import re
 from collections import Counter
@@ -15,11 +15,11 @@ from common.errors import InputError
 from data.mocap.rig import Place, Rig
 
 SIDED = dict(
-    Hip=('upleg', 'upperleg', 'thigh', 'femur', 'hip', 'buttock'),
-    Knee=('knee', 'lowerleg', 'lowleg', 'loleg', 'shin', 'calf', 'tibia', 'leg'),
-    Foot=('ankle', 'foot'),
-    Shoulder=('upperarm', 'uparm', 'humerus', 'shldr', 'arm', 'shoulder'),
-    Elbow=('elbow', 'forearm', 'lowerarm', 'lowarm', 'loarm', 'radius'),
+    Hip=('upleg', 'upperleg', 'legupper', 'thigh', 'femur', 'hip', 'buttock'),
+    Knee=('knee', 'lowerleg', 'lowleg', 'loleg', 'leglower', 'shin', 'shank', 'calf', 'tibia', 'leg'),
+    Foot=('ankle', 'talus', 'foot'),
+    Shoulder=('upperarm', 'uparm', 'uarm', 'armupper', 'humerus', 'shldr', 'arm', 'shoulder'),
+    Elbow=('elbow', 'forearm', 'lowerarm', 'lowarm', 'loarm', 'larm', 'armlower', 'radius'),
     Wrist=('wrist', 'hand'))
 NECK = ('neck', 'lowerneck', 'necklower', 'necktwist', 'neckbase', 'thorax')
 HEAD = ('head', 'skull')
@@ -27,7 +27,7 @@ HEAD_TOP = ('headtop', 'headtopend', 'headend', 'headsite', 'headnub', 'topofhea
 TRUNK = ('spine', 'torso', 'chest', 'upperchest', 'abdomen', 'abdomenlower', 'abdomenupper', 'chestlower', 'chestupper', 'back',
          'lowerback', 'upperback', 'waist', 'belly', 'thorax', 'ribs', 'midspine')
 LEFT_RIGHT = {'left': 'L', 'l': 'L', 'lft': 'L', 'right': 'R', 'r': 'R', 'rgt': 'R'}
-MIDDLE = ('c', 'center', 'centre')
+LEFT_OUT = ('c', 'm', 'center', 'centre', 'mid', 'middle', 'jnt', 'bone', 'def', 'bind', 'stretch')
 SHARED = 0.6             # share of the names that must have a word, for it to be left out
 BESIDE = 0.25            # a joint of the trunk is our Spine up to this distance from the middle of the trunk, in trunk lengths
 SHORT_HEAD = 0.3         # neck to head, in trunk lengths: a shorter one ends at the base of the skull
@@ -86,7 +86,7 @@ def _names(names):
 
 def _name(full, words):
     side = next((LEFT_RIGHT[word] for word in words if word in LEFT_RIGHT), '')
-    word = ''.join(word for word in words if word not in LEFT_RIGHT and word not in MIDDLE)
+    word = ''.join(word for word in words if word not in LEFT_RIGHT and word not in LEFT_OUT)
     known = {word for words in SIDED.values() for word in words}
     for prefix in ('left', 'right', 'l', 'r'):
         if not side and word.startswith(prefix) and word.removeprefix(prefix) in known:

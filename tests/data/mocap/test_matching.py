@@ -28,7 +28,7 @@ def test_joints_are_found_by_the_names_that_programs_give_them(tmp_path, program
     clip = clip_of(write_bvh(tmp_path / 'clip.bvh', points, PROGRAMS[program]))
     apart = np.linalg.norm(clip.pose3d - pose3d, axis=-1).max(axis=0)
     assert clip.rig == 'by names' and apart[LIMBS].max() < 1e-3
-    assert apart.max() < .05        # the head and the neck, where they are not among the names, are guessed
+    assert apart.max() < .06        # the head and the neck, where they are not among the names, are guessed
     if 'top' in PROGRAMS[program]:
         assert apart[HEAD] < 1e-3
     if 'neck' in PROGRAMS[program]:
