@@ -16,6 +16,7 @@ from data.mocap.bvh import read_bvh
 from data.mocap.c3d import read_c3d
 from data.mocap.matching import match
 from data.mocap.positions import read_positions
+from data.mocap.recording import with_printable_names
 from data.mocap.rig import UNITS, Rig, are_unnamed, has_joints, load_rig, named, place_joints, ready_rigs
 
 READERS = {'.bvh': read_bvh, '.amc': read_amc, '.c3d': read_c3d, '.npz': read_positions, '.npy': read_positions}
@@ -112,7 +113,7 @@ def _unless_bad(function, item, wishes, remarks):
 
 def body_of(path, source, wishes):
     """The Body in a file; InputError if it is damaged or no person."""
-    recording = READERS[path.suffix.lower()](path)
+    recording = with_printable_names(READERS[path.suffix.lower()](path))
     rig = source.rig or rig_for(recording)
     recording = named(recording, rig)
     rough = place_joints(recording, rig)

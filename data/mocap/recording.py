@@ -42,3 +42,9 @@ def numbers(words, where):
         return [float(word) for word in words]
     except ValueError as error:
         raise InputError(f'{where}: {error}; export the file again') from None
+
+
+def with_printable_names(recording):
+    """The recording with ? for each letter of a joint's name that cannot be printed: error lines show names of the file."""
+    return recording._replace(names=tuple(''.join(letter if letter.isprintable() else '?' for letter in name)
+                                          for name in recording.names))

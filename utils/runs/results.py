@@ -97,7 +97,7 @@ def find_runs(folder):
                                              leave=False, disable=None)]
     found = sorted((run for run in runs if H36M_P1.stem in run.scores or run.is_poseaug), key=lambda run: run.started)
     if not found:
-        raise InputError(f'{folder} holds no run with scores; give the folder that was --checkpoint in training')
+        raise InputError(f'{folder} holds no run with scores on Human3.6M; give the folder that was --checkpoint in training')
     return found
 
 

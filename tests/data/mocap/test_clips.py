@@ -141,3 +141,9 @@ def test_arrays_without_names_are_read_in_the_order_of_their_rig(tmp_path, rig, 
     limbs = [joint for joint, name in enumerate(H36M_16.names) if name[0] in 'LR']
     errors = np.linalg.norm(clips[0].pose3d - pose3d, axis=-1).max(axis=0)
     assert errors.max() < apart and errors[limbs].max() < 1e-3
+
+
+def test_names_that_cannot_be_printed_do_not_reach_the_screen(tmp_path):
+    names = NAMES | dict(Lwrist='Left\x1b[2JThing')
+    line = refusal(clips_of, write_bvh(tmp_path / 'a.bvh', person()[0], names))
+    assert line.isprintable() and 'Left?[2JThing' in line
