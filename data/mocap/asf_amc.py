@@ -66,6 +66,8 @@ def _read_asf(path):
     if lost:
         raise InputError(f'{path}: :hierarchy names the bone {lost[0]!r}, which :bonedata lacks; fetch the file again')
     scale = numbers([units.get('length', '1')], f'{path}: length')[0]
+    if not scale > 0:
+        raise InputError(f'{path}: the length in :units is {scale:g} where a number above 0 is needed; fetch the file again')
     return _Skeleton(parents, bones, INCH / scale)
 
 

@@ -63,7 +63,7 @@ def _describe(joint, word, rest, path):
     where = f'{path}: {word} of joint {joint.name!r}'
     if word == 'OFFSET':
         joint.offset = np.array(numbers(rest, where))
-        if joint.offset.shape != (3,) or not np.isfinite(joint.offset).all():
+        if joint.offset.shape != (3,):
             raise InputError(f'{where} has {" ".join(rest)!r} where three numbers are needed; export the file again')
         return
     joint.channels = tuple(channel.lower() for channel in rest[1:])

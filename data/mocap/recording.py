@@ -37,11 +37,14 @@ def text_of(path):
 
 
 def numbers(words, where):
-    """The words as a list of floats; InputError, naming `where`, if one is no number."""
+    """The words as a list of floats; InputError, naming `where`, if one is no finite number."""
     try:
-        return [float(word) for word in words]
+        values = [float(word) for word in words]
     except ValueError as error:
         raise InputError(f'{where}: {error}; export the file again') from None
+    if not np.isfinite(values).all():
+        raise InputError(f'{where} holds NaN or inf; export the file again')
+    return values
 
 
 def with_printable_names(recording):

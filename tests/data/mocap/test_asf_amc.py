@@ -99,6 +99,8 @@ BROKEN = {
     'a bone missing in the middle': (lambda amc: amc.replace('shin 0\n', ''), {}, ('07_01.amc',)),
     'no number': (lambda amc: amc.replace('shin 90', 'shin ninety'), {}, ("'shin'", 'ninety')),
     'NaN': (lambda amc: amc.replace('shin 90', 'shin nan'), {}, ('NaN', 'frame 2')),
+    'no unit': (lambda amc: amc, dict(asf=ASF.replace('length 0.5', 'length 0')), ('07.asf', ':units')),
+    'NaN in the skeleton': (lambda amc: amc, dict(asf=ASF.replace('length 3', 'length nan')), ("'shin'", 'NaN')),
     'no frame': (lambda amc: ':DEGREES\n', {}, ('no frame',)),
     'a bone that the skeleton lacks': (lambda amc: amc.replace('shin', 'tail'), {}, ("'tail'", '07.asf')),
     'a bone that grows': (lambda amc: amc, dict(asf=ASF.replace('dof rx\n', 'dof rx l\n')), ("'shin'", "'l'")),

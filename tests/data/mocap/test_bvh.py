@@ -79,6 +79,7 @@ BROKEN = {
     'too few names': (lambda text: text.replace('CHANNELS 3 Z', 'CHANNELS 4 Z'), ('CHANNELS', "'knee'")),
     'the same axis twice in a row': (lambda text: text.replace('3 Zrotation X', '3 Xrotation X'), ("'knee'",)),
     'no number': (lambda text: text.replace('OFFSET 0 -4 0', 'OFFSET 0 four 0'), ("'knee'", 'four')),
+    'infinite': (lambda text: text.replace('OFFSET 0 -4 0', 'OFFSET 0 1e999 0'), ("'knee'", 'inf')),
     'two coordinates': (lambda text: text.replace('OFFSET 0 -4 0', 'OFFSET 0 -4'), ("'knee'", 'three')),
     'cut off in the head': (lambda text: text[:80], ('MOTION',)),
     'an open brace': (lambda text: text.replace('}\nMOTION', 'MOTION'), ('HIERARCHY',)),
