@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from common.datasets import TEST_SETS
+from common.datasets.mocap import mocap_poses, prepared_motion, read_mocap
 from common.errors import InputError
 from common.files.atomic import written_whole
 from common.person_camera import CAMERAS
@@ -29,7 +30,7 @@ def main(argv=None):
     shifts = chosen_shifts(args.shifts)
     sets = {name: load(name, args).resident(device) for name in prepared(args)}
     columns = [case for name, poses in sets.items() for case in
-               cases(name, poses, TEST_SETS[name].flip, shifts if name == args.shift_dataset else (), args.random_seed)]
+               cases(name, poses, flip_of(name), shifts if name == args.shift_dataset else (), args.random_seed)]
     table = score_all(entries, columns, device)
     summary = {key: intervals(runs, args.random_seed) for key, runs in table.items()}
     text = markdown(entries, columns, summary)
@@ -46,9 +47,10 @@ def parser():
                       help='checkpoints or run directories (their last checkpoint); runs with the same NAME, or found by '
                            'one pattern with *, are repetitions of one kind, and are averaged')
     made.add_argument('--shifts', default='all', metavar='LIST', help='comma-separated names, all or none (default all)')
-    made.add_argument('--shift_dataset', default='h36m', choices=tuple(TEST_SETS), help='the test set to shift (default h36m)')
+    made.add_argument('--shift_dataset', default='h36m', metavar='NAME', help='the test set to shift (default h36m)')
     made.add_argument('--dataset', default='', metavar='LIST',
-                      help=f'comma-separated test sets of {", ".join(TEST_SETS)} (default: all that are prepared)')
+                      help=f'comma-separated test sets: {", ".join(TEST_SETS)}, or motion capture that you have prepared '
+                           '(default: all that are prepared)')
     made.add_argument('--camera', default='', choices=('', *CAMERAS),
                       help='whose 2D are lifted (default: as each checkpoint was trained; docs/faithful.md)')
     made.add_argument('--output', type=Path, metavar='DIR', help='write benchmark.md, .csv, runs.csv and benchmark.png there')
@@ -76,21 +78,31 @@ def entries_of(texts, camera=''):
 
 def prepared(args):
     """Names of the test sets to score: those of --dataset, or all whose prepared file exists; InputError without any."""
-    wanted = args.dataset.split(',') if args.dataset else list(TEST_SETS)
-    unknown = [name for name in wanted if name not in TEST_SETS]
+    motion = prepared_motion(args.data_root)
+    known = [*TEST_SETS, *motion]
+    wanted = args.dataset.split(',') if args.dataset else known
+    unknown = [name for name in (*wanted, args.shift_dataset) if name not in known]
     if unknown:
-        raise InputError(f'--dataset: there is no test set {unknown[0]!r}; choose from {", ".join(TEST_SETS)}')
-    found = wanted if args.dataset else [name for name in wanted if TEST_SETS[name].path(args.data_root).is_file()]
+        raise InputError(f'there is no test set {unknown[0]!r}; choose from {", ".join(known)}')
+    found = wanted if args.dataset else [name for name in wanted if name in motion
+                                         or TEST_SETS[name].path(args.data_root).is_file()]
     if not found:
         raise InputError(f'{args.data_root} holds no prepared test set; DATASETS.md says how to prepare one')
     return found
 
 
 def load(name, args):
-    """The PoseSet of a test set."""
+    """The PoseSet of a test set; motion capture is seen by sampled cameras."""
     if name == 'h36m':
         return TEST_SETS[name].load(args.data_root, args.keypoints, args.actions, args.downsample)
-    return TEST_SETS[name].load(args.data_root)
+    if name in TEST_SETS:
+        return TEST_SETS[name].load(args.data_root)
+    return mocap_poses(read_mocap(args.data_root, name), True, 'sampled', args.downsample)
+
+
+def flip_of(name):
+    """Whether the protocol of a test set has test-time flip."""
+    return name in TEST_SETS and TEST_SETS[name].flip
 
 
 def curves_of(entries, sets, shifts, device, args):
@@ -98,7 +110,7 @@ def curves_of(entries, sets, shifts, device, args):
     poses, lines = sets.get(args.shift_dataset), {}
     for name, (shift, quantity) in CURVES.items() if shifts and poses is not None else ():
         case = Column(args.shift_dataset, name, shifted(poses, shift, draws_of(name, args.random_seed)),
-                        TEST_SETS[args.shift_dataset].flip)
+                        flip_of(args.shift_dataset))
         runs = {}
         for entry in entries:
             runs.setdefault(entry.name, []).append(scores_of(entry, case, device))

@@ -57,7 +57,7 @@ class PoseSet:
 
     def subset(self, rows):
         """The set of the poses at `rows` (M,) int64."""
-        of_poses = ('pose3d_cam', 'pose2d', 'camera', 'subject', 'group', 'sequence')
+        of_poses = ('pose3d_cam', 'pose2d', 'camera', 'subject', 'group', 'sequence', 'pose3d_world')
         return replace(self, **{name: value.index_select(0, rows) for name in of_poses
                                 if (value := getattr(self, name)) is not None})
 

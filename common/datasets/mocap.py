@@ -36,6 +36,11 @@ def mocap_path(data_root, name):
     return Path(data_root) / 'data' / f'mocap_{name}.npz'
 
 
+def prepared_motion(data_root):
+    """The names of all data sets of motion that are prepared below `data_root`, sorted."""
+    return sorted(file.stem.removeprefix('mocap_') for file in (Path(data_root) / 'data').glob('mocap_*.npz'))
+
+
 def make_mocap(name):
     """The command that makes the file."""
     return f'python3 data/prepare_data_mocap.py --source DIR --name {name}'
@@ -50,7 +55,7 @@ def read_mocap(data_root, name):
     """The arrays of a prepared file, checked; data/prepare_data_mocap.py describes them. InputError as in other loaders."""
     path, made_by = mocap_path(data_root, name), at_root(make_mocap(name), data_root)
     if not path.exists():
-        held = sorted(file.stem.removeprefix('mocap_') for file in path.parent.glob('mocap_*.npz'))
+        held = prepared_motion(data_root)
         raise InputError(f'--dataset: {name} is not prepared below {data_root} (which has {", ".join(held) or "no motion"}); '
                          f'make it with: {made_by}')
     remedy = f'delete it and run: {made_by}'

@@ -9,12 +9,15 @@ from torch import nn
 import run_benchmark
 from common.camera import root_relative
 from common.datasets.h36m import h36m_poses, read_h36m
+from common.datasets.mocap import mocap_path
 from common.errors import InputError
+from common.files.npz import save_npz
 from common.metrics import mpjpe, n_mpjpe, p_mpjpe
 from common.shifts import SHIFTS, views_of
 from function_baseline.benchmark import (COVERAGE, FIGURES, Entry, Scores, Column, cases, chosen_shifts, curve, intervals,
                                          score_all, scores_of)
 from function_baseline.evaluate import evaluate
+from mocap_clips import arrays_of
 from models_baseline import build_lifter
 from places import SHARED
 from utils.runs.checkpoint import save_checkpoint
@@ -113,6 +116,13 @@ def test_the_camera_of_the_entry_is_used(poses):
 def test_a_set_without_numbered_recordings_is_resampled_by_its_groups(poses, entry):
     case = Column('h36m', '', replace(poses, sequence=None), False)
     assert len(scores_of(entry, case, CPU).counts) == 15
+
+
+def test_prepared_motion_is_a_test_set_too(tmp_path, two_checkpoints):
+    save_npz(mocap_path(tmp_path, 'own'), **arrays_of())
+    summary = run_benchmark.main(['--data_root', str(tmp_path), '--device', 'cpu', '--evaluate', f'a={two_checkpoints[0]}',
+                                  '--shifts', 'far', '--shift_dataset', 'own'])
+    assert {title for _, title in summary} == {'own', 'own: far'}
 
 
 def test_names_of_shifts_are_checked():
