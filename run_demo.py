@@ -78,8 +78,8 @@ def comparison(scores):
     lines += [f'{name:<16}' + ''.join(f'{cells[column]:>12.1f}' for column in COLUMNS) for name, cells in scores.items()]
     changes = {column: scores['PoseAug'][column] - scores['longer'][column] for column in COLUMNS}
     best, worst = min(changes, key=changes.get), max(changes, key=changes.get)
-    lines.append(f'Beside equally long training on the same poses, PoseAug changes the error most for the better {best!r} '
-                 f'({changes[best]:+.0f} mm) and least {worst!r} ({changes[worst]:+.0f} mm).')
+    lines.append(f'Compared with equally long training on the same poses, PoseAug changes the error by {changes[best]:+.0f} mm '
+                 f'{best!r} and by {changes[worst]:+.0f} mm {worst!r}; the other columns lie between.')
     return '\n'.join(lines)
 
 
