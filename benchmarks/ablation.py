@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a scrip
 import run_baseline
 import run_benchmark
 import run_poseaug
+from common.errors import InputError
 from common.files.paths import add_data_root
 from function_baseline.recipe_v2 import INGREDIENTS
 from models_baseline import LIFTERS
@@ -35,13 +36,19 @@ FIRST = 3      # variants that are trained with all seeds before the others
 def main(argv=None):
     """Train what is missing, seed by seed in the order of --variants, and run the benchmark; returns its summary."""
     args = parser().parse_args(argv)
-    args.variants = args.variants or list(EXPERIMENTS[args.experiment])
+    variants = EXPERIMENTS[args.experiment]
+    args.variants = args.variants or list(variants)
+    if unknown := [name for name in args.variants if name not in variants]:
+        raise InputError(f'--variants: there is no {unknown[0]!r}; choose from {", ".join(variants)}')
     train = poseaug_run if args.experiment == 'poseaug' else recipe_run
-    for variants in (args.variants[:FIRST], args.variants[FIRST:]):
+    runs = {}
+    for part in (args.variants[:FIRST], args.variants[FIRST:]):
         for seed in range(args.seeds):
-            for variant in variants:
-                train(args, variant, seed)
-    return benchmark(args)
+            for variant in part:
+                runs.setdefault(variant, []).append(train(args, variant, seed))
+    if args.experiment == 'poseaug':
+        runs = {'baseline': [baseline_run(args, seed) for seed in range(args.seeds)], **runs}
+    return benchmark(args, runs)
 
 
 def parser():
@@ -70,42 +77,44 @@ def parser():
     return made
 
 
+def baseline_run(args, seed):
+    """The converged baseline from which all variants of PoseAug with this seed start."""
+    return trained(args, 'baseline', seed, run_baseline, args.baseline_epochs, ['--batch_size', 256, '--schedule', 'cosine'])
+
+
 def poseaug_run(args, variant, seed):
     """The run of a variant of PoseAug, after its baseline."""
-    start = trained(args, 'baseline', seed, run_baseline, ['--epochs', args.baseline_epochs, '--batch_size', 256,
-                                                           '--schedule', 'cosine'])
-    return trained(args, variant, seed, run_poseaug, [
-        '--pretrain_path', start / LAST, '--epochs', args.epochs, '--warmup', args.warmup, '--batch_size', 64,
+    return trained(args, variant, seed, run_poseaug, args.epochs, [
+        '--warmup', args.warmup, '--pretrain_path', baseline_run(args, seed) / LAST, '--batch_size', 64,
         '--lr_g', args.lr_game, '--lr_d', args.lr_game, *shlex.split(POSEAUG[variant])])
 
 
 def recipe_run(args, variant, seed):
     """The run of a variant of recipe v2."""
-    return trained(args, variant, seed, run_baseline, ['--epochs', args.recipe_epochs, '--batch_size', 128,
-                                                       *shlex.split(RECIPE[variant])])
+    return trained(args, variant, seed, run_baseline, args.recipe_epochs, ['--batch_size', 128, *shlex.split(RECIPE[variant])])
 
 
-def place_of(args, variant):
-    return args.folder / args.experiment / variant.replace(' ', '_')
-
-
-def trained(args, variant, seed, script, flags):
+def trained(args, variant, seed, script, epochs, flags):
     """The directory of a finished run of a variant: an earlier one, or one that is trained or continued now."""
-    place = place_of(args, variant)
-    found = sorted(place.glob(f'{args.posenet_name}/gt/*_seed{seed}'))
-    if found and (found[-1] / LAST).is_file():
-        if not finished(found[-1]):
-            run(script, ['--resume', found[-1]])
+    place = args.folder / args.experiment / variant.replace(' ', '_')
+    found = [path for path in sorted(place.glob(f'{args.posenet_name}/gt/*_seed{seed}')) if (path / LAST).is_file()]
+    if found:
+        continued(found[-1], script, epochs, args)
         return found[-1]
     return run(script, ['--posenet_name', args.posenet_name, '--stages', args.stages, '--keypoints', 'gt',
                         '--note', f'seed{seed}', '--random_seed', seed, '--checkpoint', place, '--device', args.device,
-                        '--downsample', args.downsample, '--data_root', args.data_root, *flags])
+                        '--downsample', args.downsample, '--data_root', args.data_root, '--epochs', epochs, *flags])
 
 
-def finished(directory):
-    """Whether all epochs of the run are done."""
+def continued(directory, script, epochs, args):
+    """Continue a run if it was stopped. InputError if it was trained with another number of epochs or poses."""
     content = read_checkpoint(directory / LAST)
-    return content['epoch'] == content['arguments']['epochs']
+    now = dict(epochs=epochs, downsample=args.downsample, stages=args.stages)
+    was = {name: content['arguments'][name] for name in now}
+    if was != now:
+        raise InputError(f'{directory} was trained with {was}, not {now}; give another --folder')
+    if content['epoch'] < epochs:
+        run(script, ['--resume', directory])
 
 
 def run(script, flags):
@@ -115,11 +124,10 @@ def run(script, flags):
     return script.main(flags)
 
 
-def benchmark(args):
-    """Score the last checkpoints of all variants; the runs of a variant are averaged over the seeds."""
-    names = ['baseline'] * (args.experiment == 'poseaug') + args.variants
-    runs = [f'{name}={place_of(args, name)}/{args.posenet_name}/gt/*_seed*' for name in names]
-    return run(run_benchmark, ['--evaluate', *runs, '--downsample', args.downsample, '--data_root', args.data_root,
+def benchmark(args, runs):
+    """Score the last checkpoints of {variant: its runs}; those of a variant are averaged."""
+    entries = [f'{name}={directory}' for name, directories in runs.items() for directory in directories]
+    return run(run_benchmark, ['--evaluate', *entries, '--downsample', args.downsample, '--data_root', args.data_root,
                                '--output', args.folder / f'{args.experiment}_{args.posenet_name}', '--device', args.device])
 
 

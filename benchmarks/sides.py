@@ -3,7 +3,6 @@
 A unit is one batch of `batch_size` poses, or one iteration on such batches. `Ours` calls the functions that the scripts
 use; `Plain` does the same with benchmarks/plain_loop.py, starting from the same weights.
 """
-from dataclasses import fields, replace
 from itertools import cycle, islice
 
 import numpy as np
@@ -35,9 +34,7 @@ PUBLISHED = poseaug_parser('').parse_args([])
 
 def part_of(poses, start, count):
     """PoseSet of `count` consecutive poses of `poses`, from `start`."""
-    tensors = {field.name: getattr(poses, field.name)[start:start + count] for field in fields(poses)
-               if field.name not in ('intrinsics', 'group_names', 'skeleton')}
-    return replace(poses, **tensors)
+    return poses.each(lambda values: values[start:start + count])
 
 
 def new_game(name, device):
