@@ -18,7 +18,7 @@ def main(argv=None):
     args = parse(parser, argv, idle=('num_workers', 'action_wise'))
     apply_recipe(args)
     if args.evaluate:
-        return report_checkpoint(args, choose_device(args.device))
+        return report_checkpoint(args, choose_device(args.device), args.camera if 'camera' in args.explicit else None)
     resumed = resume(args, BASELINE_KEY, parser) if args.resume else None
     device = choose_device(args.device, args.tf32)
     training, tests = load_training(args, device)

@@ -28,7 +28,8 @@ def main(argv=None):
     args = parser().parse_args(argv)
     device, entries = choose_device(args.device), entries_of(args.evaluate, args.camera)
     shifts = chosen_shifts(args.shifts)
-    sets = {name: load(name, args).resident(device) for name in prepared(args)}
+    names = prepared(args, shifts)
+    sets = {name: load(name, args).resident(device) for name in names}
     columns = [case for name, poses in sets.items() for case in
                cases(name, poses, flip_of(name), shifts if name == args.shift_dataset else (), args.random_seed)]
     table = score_all(entries, columns, device)
@@ -72,12 +73,15 @@ def entries_of(texts, camera=''):
         for path in paths:
             path = Path(path) / LAST if Path(path).is_dir() else Path(path)
             lifter, weights = load_lifter(path, SimpleNamespace(dropout=0., explicit=()))
-            entries.append(Entry(name if equals else str(path), str(path), lifter, camera or weights.camera))
+            entries.append(Entry(name if equals else text, str(path), lifter, camera or weights.camera))
     return entries
 
 
-def prepared(args):
-    """Names of the test sets to score: those of --dataset, or all whose prepared file exists; InputError without any."""
+def prepared(args, shifts):
+    """Names of the test sets to score: those of --dataset, or all that are prepared, and the one to shift.
+
+    InputError without any, or if there are `shifts` and that one is not prepared.
+    """
     motion = prepared_motion(args.data_root)
     known = [*TEST_SETS, *motion]
     wanted = args.dataset.split(',') if args.dataset else known
@@ -88,7 +92,10 @@ def prepared(args):
                                          or TEST_SETS[name].path(args.data_root).is_file()]
     if not found:
         raise InputError(f'{args.data_root} holds no prepared test set; DATASETS.md says how to prepare one')
-    return found
+    if shifts and args.shift_dataset not in found and not args.dataset:
+        raise InputError(f'--shift_dataset {args.shift_dataset} is not prepared below {args.data_root}; choose from '
+                         f'{", ".join(found)}, or give --shifts none')
+    return found + [args.shift_dataset] * (bool(shifts) and args.shift_dataset not in found)
 
 
 def load(name, args):

@@ -19,11 +19,11 @@ OF_H36M = ('keypoints', 'actions', 'downsample', 'cameras')      # no effect on 
 def main(argv=None):
     """Print the errors; returns the PoseErrors of both test sets, or of 3DPW with both sources of 2D."""
     parser = baseline_parser(__doc__, datasets=('h36m', '3dpw'))
-    idle = OF_H36M if parser.parse_args(argv).dataset == '3dpw' else ()
+    idle = {'3dpw': OF_H36M, 'h36m': ('cameras',)}.get(parser.parse_args(argv).dataset, ())
     args = parse(parser, argv, idle, USED)
     args.evaluate = checkpoint_or_shipped(args.evaluate)
     camera = args.camera if 'camera' in args.explicit else None
-    report = report_run if Path(args.evaluate).is_dir() and args.dataset == 'h36m' else report_checkpoint
+    report = report_run if Path(args.evaluate).is_dir() and args.dataset != '3dpw' else report_checkpoint
     return report(args, choose_device(args.device), camera)
 
 

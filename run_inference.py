@@ -48,6 +48,9 @@ def main(argv=None):
         args.evaluate = checkpoint_or_shipped(args.evaluate)
         lifter, weights = load_lifter(args.evaluate, args)
         print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages')
+        if args.camera == 'image' and weights.camera == 'person':
+            print('warning: this lifter was trained for --camera person; with --camera image its poses will be wrong',
+                  file=sys.stderr)
         return lift_live(args, lifter, device, lines) if is_stream else lift_clip(args, lifter, device)
 
 

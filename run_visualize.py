@@ -148,6 +148,9 @@ def sample_of_run(args):
     arguments = content.get('arguments')
     if 'model_g' not in content or not isinstance(arguments, dict) or not USED_OF_RUN <= arguments.keys():
         raise InputError(f'{path} holds no augmentor or no arguments; --run takes the run directory of run_poseaug.py')
+    if arguments.get('augmentor', 'learned') != 'learned':
+        raise InputError(f'{args.run} was trained with --augmentor {arguments["augmentor"]}, so its augmentor learned nothing; '
+                         'give a run of PoseAug')
     of_run = SimpleNamespace(**{**NEWER, **arguments})
     args.source = 'Human3.6M' if of_run.dataset == 'h36m' else of_run.dataset
     of_run.data_root = args.data_root or of_run.data_root

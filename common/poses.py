@@ -18,6 +18,10 @@ class PoseBatch(NamedTuple):
     camera: torch.Tensor
 
 
+# the fields of a PoseSet that have a row per pose
+OF_POSES = ('pose3d_cam', 'pose2d', 'camera', 'subject', 'group', 'sequence', 'pose3d_world')
+
+
 @dataclass(frozen=True)
 class PoseSet:
     """N paired poses with their cameras, subjects, and the groups by which their errors are tabulated.
@@ -57,9 +61,11 @@ class PoseSet:
 
     def subset(self, rows):
         """The set of the poses at `rows` (M,) int64."""
-        of_poses = ('pose3d_cam', 'pose2d', 'camera', 'subject', 'group', 'sequence', 'pose3d_world')
-        return replace(self, **{name: value.index_select(0, rows) for name in of_poses
-                                if (value := getattr(self, name)) is not None})
+        return self.each(lambda values: values.index_select(0, rows))
+
+    def each(self, change):
+        """The set whose tensors with a row per pose are changed by the function `change`."""
+        return replace(self, **{name: change(value) for name in OF_POSES if (value := getattr(self, name)) is not None})
 
     def resident(self, device, spare=0.15):
         """The set on `device`, or on the host if it would take more than the share `spare` of a GPU's free memory.

@@ -45,9 +45,9 @@ def shifted(poses, shift, draws):
     """
     pose3d_cam, intrinsics, up = filmed_by(poses)
     upright, views = filmed(pose3d_cam, up, intrinsics)
-    fits = torch.ones(len(poses), dtype=torch.bool, device=poses.device)
+    fits = pose3d_cam.isfinite().flatten(1).all(1)      # an estimated place may be unknown
     if shift.choose:
-        fits &= shift.choose(upright, poses.skeleton)
+        fits[fits.clone()] = shift.choose(upright[fits], poses.skeleton)
     if shift.body:
         upright = shift.body(upright, draws, poses.skeleton)
     if shift.view:

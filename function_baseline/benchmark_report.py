@@ -19,7 +19,7 @@ def markdown(entries, columns, summary):
     lines = ['| MPJPE, mm | poses | ' + ' | '.join(names) + ' |', '|---|---|' + '---|' * len(names)]
     for case in columns:
         cells = [summary[name, case.title][0] for name in names]
-        shown = [f'{cell.mean:.1f} ({cell.low:.1f} to {cell.high:.1f})' for cell in cells]
+        shown = [f'{cell.mean:.1f}' + f' ({cell.low:.1f} to {cell.high:.1f})' * (cell.low < cell.high) for cell in cells]
         lines.append(f'| {case.title} | {len(case.poses):,} | ' + ' | '.join(shown) + ' |')
     shifts = [case.title for case in columns if case.shift]
     if shifts:

@@ -3,7 +3,6 @@
 The functions return a Summary for the event file, or tag -> number. They do not draw from torch's global random numbers
 and change no network, except that the lifter is left in eval mode, as after an evaluation.
 """
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -63,7 +62,8 @@ def epoch_summary(lifter, training, tests, row, device):
     """
     batch = training.take(spread_out(len(training)), device)
     return merged(scalars(dict(zip(score_tags(tests.names), row))), scalars(joint_errors(lifter, tests, device)),
-                  hardness_image('lifter/hardest_and_easiest', lifter, batch.pose2d, batch.pose3d_cam, training.skeleton))
+                  hardness_image('lifter/hardest_and_easiest', lifter, batch.pose2d, batch.pose3d_cam, training.skeleton,
+                                 batch.camera))
 
 
 def joint_errors(lifter, tests, device):
@@ -77,22 +77,22 @@ def joint_errors(lifter, tests, device):
     return figures
 
 
-def hardness_image(tag, lifter, pose2d, pose3d_cam, skeleton=H36M_16):
+def hardness_image(tag, lifter, pose2d, pose3d_cam, skeleton=H36M_16, intrinsic=None):
     """Summary with a picture of `hardest_and_easiest`; an empty one if there are no poses."""
     if len(pose2d) == 0:
         return Summary()
-    return figure_summary(tag, hardness_figure(*hardest_and_easiest(lifter, pose2d, pose3d_cam), skeleton=skeleton))
+    return figure_summary(tag, hardness_figure(*hardest_and_easiest(lifter, pose2d, pose3d_cam, intrinsic), skeleton=skeleton))
 
 
 @torch.no_grad()
 @full_precision()
-def hardest_and_easiest(lifter, pose2d, pose3d_cam):
+def hardest_and_easiest(lifter, pose2d, pose3d_cam, intrinsic=None):
     """Two Lifted: the SHOWN poses with the largest errors of the lifter, and those with the smallest.
 
     `pose2d` (B, 16, 2) normalised, `pose3d_cam` (B, 16, 3) metres, camera frame.
     """
     lifter.eval()
-    truth, predicted = root_relative(pose3d_cam), predict(lifter, pose2d)
+    truth, predicted = root_relative(pose3d_cam), predict(lifter, pose2d, intrinsic=intrinsic)
     errors_mm = 1000 * metrics.mpjpe(predicted, truth)
     order = errors_mm.argsort(descending=True)
     return tuple(Lifted(*(part[index].cpu().numpy() for part in (pose2d, truth, predicted, errors_mm)))
@@ -108,9 +108,7 @@ def figure_summary(tag, figure):
 
 def thinned(poses):
     """PoseSet of SAMPLE evenly spaced poses, or of all if there are fewer."""
-    index = spread_out(len(poses)).to(poses.device)
-    parts = {name: getattr(poses, name) for name in ('pose3d_cam', 'pose2d', 'camera', 'subject', 'group')}
-    return replace(poses, **{name: part[index] for name, part in parts.items() if part is not None})
+    return poses.subset(spread_out(len(poses)).to(poses.device))
 
 
 def spread_out(count):

@@ -78,7 +78,6 @@ def load_test(args, device):
 
 def _load_mocap(args, device):
     """`load_training` for a data set of motion capture."""
-    _require_mocap_flags(args)
     arrays = read_mocap(args.data_root, args.dataset)
     training = mocap_poses(arrays, False, args.cameras, args.downsample, args.random_seed).resident(device)
     if len(training) < 2:
@@ -92,7 +91,7 @@ def _load_mocap(args, device):
 def _require_mocap_flags(args):
     """InputError where a flag selects what only Human3.6M has."""
     for name, only in (('keypoints', GT), ('actions', '*'), ('s1only', False), ('train_subjects', ''), ('validate_on', '')):
-        if getattr(args, name) != only:
+        if getattr(args, name, only) != only:
             raise InputError(f'--{name} {getattr(args, name)}: only Human3.6M has that; leave it out with '
                              f'--dataset {args.dataset}')
 
@@ -102,6 +101,7 @@ def _mocap_tests(arrays, args, device):
 
     Where 3DHP is not prepared, the second set are the same clips in the views of the other kind of camera.
     """
+    _require_mocap_flags(args)
     chosen, other = sorted(FILMED_BY, key=lambda kind: kind != args.cameras)
     own = mocap_poses(arrays, True, chosen, args.downsample).resident(device)
     own_name = _scored(args.dataset, args.dataset, chosen)

@@ -34,6 +34,7 @@ def apply_recipe(args):
         for flag, value, ingredient in (('camera', 'person', 'camera'), ('schedule', 'cosine', 'cosine')):
             if flag not in args.explicit and ingredient not in args.without:
                 setattr(args, flag, value)
+                args.explicit.add(flag)      # a pretrained lifter of another camera is refused, not followed
     elif args.without:
         raise InputError('--without takes an ingredient away from --recipe v2; give that too')
 

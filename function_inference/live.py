@@ -42,7 +42,7 @@ class LivePerson:
     """
 
     def __init__(self, least_confidence, smooth_seconds):
-        self.least_confidence, self.lag = least_confidence, LAG * smooth_seconds
+        self.least_confidence, self.lag, self.persons = least_confidence, LAG * smooth_seconds, 0
         self._forget()
 
     def _forget(self):
@@ -75,6 +75,7 @@ class LivePerson:
         people = people[(people[..., 2] > 0).any(-1)]
         if self.missing > PATIENCE:
             self._forget()
+            self.persons += 1
         if self.last is not None:
             place = next(iter(match_people([self.last], people)), None)
         else:
@@ -92,6 +93,7 @@ class LiveLifter:
     def __init__(self, lifter, stream, person, head=None, with_root=True, **lift_options):
         self.lifter, self.stream, self.person, self.with_root = lifter, stream, person, with_root
         self.matrix, self.lift_options, self.depth, self.last = matrix_of(stream.format, head), lift_options, None, None
+        self.persons = person.persons
 
     def step(self, frame):
         """LivePose of a StreamFrame; None until somebody is seen. Out of sight, the last pose is held, all of it guessed."""
@@ -100,6 +102,8 @@ class LiveLifter:
         if found is None:
             self.last = self.last and self.last._replace(time=frame.time, guessed=np.ones_like(self.last.guessed))
             return self.last
+        if self.person.persons != self.persons:        # another person, or the same one after an absence
+            self.persons, self.depth = self.person.persons, None
         pose2d_px, guessed, weights = found
         size = self.stream.width, self.stream.height
         pose3d_rel = lift(self.lifter, pose2d_px[None], *size, **self.lift_options)

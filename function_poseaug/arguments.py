@@ -66,7 +66,7 @@ def add_ablation_args(parser):
     group = parser.add_argument_group('ablation')
     group.add_argument('--augmentor', default=LEARNED, choices=(LEARNED, *SUBSTITUTE_NAMES),
                        help='learned: PoseAug; random: random bone angles, bone lengths and views in its place; none: the real '
-                            'pairs again, so that the lifter takes as many steps (default %(default)s)')
+                            'pairs again, so that the lifter takes at least as many steps (default %(default)s)')
     group.add_argument('--augment', default=','.join(HEADS), type=some_of(HEADS, nothing=None), metavar='LIST',
                        help='what the augmentor changes: bone angles, bone lengths, rotation and translation '
                             '(default %(default)s)')
@@ -75,6 +75,19 @@ def add_ablation_args(parser):
     group.add_argument('--kcs', default=KCS_FORMS[0], choices=KCS_FORMS,
                        help='what the 3D discriminator sees: the angles between the bones of each body part (part), between '
                             'all bones (whole), or the directions of the bones (off) (default %(default)s)')
+
+
+def without_effect(args, parser):
+    """Names of the flags that only the game reads, if --augmentor says that there is none."""
+    if args.augmentor == LEARNED:
+        return ()
+    names = [action.dest for action in parser._actions]
+    idle = [name for name in names if name.startswith(('gloss_', 'hardratio_'))]
+    idle += ['lr_g', 'lr_d', 'df', 'feedback', 'discriminators', 'kcs', 'blr_tanhlimit', 'symmetric_filter', 'on_collapse',
+             'max_restarts']
+    if args.augmentor == 'none':
+        idle += ['augment', 'ba_range_m', 'ba_range_w', 'blr_limit', 'bl_templates']
+    return tuple(idle)
 
 
 def add_loss_args(parser):

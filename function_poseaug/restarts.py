@@ -37,7 +37,8 @@ def go_back(run, state, args, trouble):
         run.log_line(what)
         raise Collapsed(f'{what}; {state.restarts} restarts were made; {path} holds the last healthy epoch; choose another '
                         '--random_seed, or lower the learning rates')
-    content = dict(read_checkpoint(path), best=state.best)      # the best checkpoints saved since then stay valid
+    # the best checkpoints saved since then stay valid
+    content = dict(read_checkpoint(path), best=state.best, best_held_out=state.best_held_out)
     require_sound(content, args, path)
     state.restart(content, args, path)      # refuses a checkpoint that does not fit before any file changes
     run.save(LAST, content)

@@ -148,7 +148,7 @@ def lifter_feedback(game, source, poses, rt_pose2d, feedback):
     for head, figures in hardness.items():
         log.update({f'train_G_iter_posenet_feedback/{head}_hard_{name}': getattr(figures, name).detach()
                     for name in ('std', 'mean', 'sample', 'mean_loss', 'std_loss')})
-    return hardness['ba'].loss + hardness['rt'].loss, log
+    return sum(figures.loss for head, figures in hardness.items() if head in game.augmentor.heads), log
 
 
 @torch.no_grad()

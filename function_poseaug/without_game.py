@@ -1,7 +1,8 @@
 """What an epoch of PoseAug is compared with: pairs for the lifter that come from no game (--augmentor random or none).
 
-`random` changes the poses at random within the ranges that the learned augmentor may use; `none` gives the real pairs
-again. The lifter then takes as many steps, in the same order of phases and with the same learning rates, as in PoseAug.
+`random` changes bone angles and lengths within the ranges of the learned augmentor, and views as below; `none` gives the
+real pairs again. The lifter then takes as many steps as in PoseAug, in the same order of phases and with the same learning
+rates, or slightly more, since PoseAug leaves out the poses that leave the image.
 """
 import math
 
@@ -26,7 +27,7 @@ def real_pairs_again(state, args, training, templates, draws):
     """FakePairs that are the real pairs themselves."""
     intrinsics = training.intrinsics.index_select(0, training.camera)
     pose2d, pose3d_rel = as_lifted(training.pose2d, root_relative(training.pose3d_cam), intrinsics, args.camera)
-    return FakePairs(pose3d_rel, pose2d)
+    return FakePairs(pose3d_rel.to(draws.device), pose2d.to(draws.device))
 
 
 @torch.no_grad()
@@ -37,7 +38,7 @@ def random_pairs(state, args, training, templates, draws):
     pairs = []
     for rows in tqdm(torch.arange(len(poses), device=poses.device).split(CHUNK), desc=f'epoch {state.epoch}: random poses',
                      unit='batch', leave=False, disable=None):
-        upright, views = filmed(poses.pose3d_cam[rows], up[rows], intrinsics[rows])
+        upright, views = filmed(*(part[rows].to(draws.device) for part in (poses.pose3d_cam, up, intrinsics)))
         upright, views = random_bodies(upright, args, draws, poses.skeleton), random_views(views, draws, args.augment)
         views, fits = kept_inside(upright, views)
         pose3d_cam = seen(upright, views)

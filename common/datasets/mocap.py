@@ -25,7 +25,7 @@ from common.skeleton import H36M_16
 FILMED_BY = ('h36m', 'sampled')
 SQUARE = 2.0              # with the feet at its corners nearly all people are whole in all four images
 TEST_SEED = 0            # of the sampled views of test poses, so that the scores of all runs compare
-RESERVED = ('h36m', '3dhp', '3dpw')
+RESERVED = ('h36m', '3dhp', 'dhp', '3dpw')
 _LAYOUT = dict(pose3d=(('poses', H36M_16.num_joints, 3), 'f'), frames=(('clips',), 'iu'), subject=(('clips',), 'iu'),
                test=(('clips',), 'b'), clip_names=(('clips',), 'U'), rig_names=(('clips',), 'U'),
                subject_names=(('subjects',), 'U'), joints=((H36M_16.num_joints,), 'U'), fps=((), 'f'))

@@ -46,8 +46,12 @@ def _take_arguments(arguments, args, parser, path):
         raise InputError(f'{path} cannot be continued: its arguments are damaged; start a new run')
     for action in parser._actions:
         name, value = action.dest, arguments.get(action.dest)
-        if name not in arguments or name in args.explicit and name in FREE_TO_CHANGE:
+        if name in args.explicit and name in FREE_TO_CHANGE:
             continue
+        if name not in arguments:       # a flag of a later version: that run had its default
+            value = action.default
+            if name not in args.explicit:
+                continue
         if not _permitted(action, value):
             raise InputError(f'{path} cannot be continued: it has {name} {in_short(value)}, which no run has; start a new run')
         if name in args.explicit and getattr(args, name) != value:
