@@ -49,6 +49,7 @@ def test_the_2d_are_the_3d_projected_except_where_the_2d_are_what_is_changed(pos
     assert exact == (SHIFTS[name].image is None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', SHIFTS)
 def test_equal_seeds_give_equal_sets_and_others_do_not(poses, name):
     one, same, other = (shifted(poses, SHIFTS[name], draws(seed)) for seed in (1, 1, 2))

@@ -15,6 +15,8 @@ from common.datasets.h36m import load_h36m_test
 from data import prepare_data_h36m
 from refusals import refused
 
+pytestmark = pytest.mark.slow
+
 SIXTEEN_IN_32 = [0, 1, 2, 3, 6, 7, 8, 12, 13, 15, 17, 18, 19, 25, 26, 27]
 WALKING = builders.member_name('S5', 'Walking 1')
 

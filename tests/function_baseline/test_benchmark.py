@@ -138,6 +138,7 @@ def run(tiny_root, *flags):
     return run_benchmark.main(['--data_root', str(tiny_root), '--device', 'cpu', '--shifts', ','.join(FEW), *map(str, flags)])
 
 
+@pytest.mark.slow
 def test_the_script_writes_table_figures_and_picture(tiny_root, two_checkpoints, tmp_path, capsys):
     summary = run(tiny_root, '--evaluate', f'kind={tmp_path}/seed*.pth.tar', f'single={two_checkpoints[0]}',
                   '--output', tmp_path)

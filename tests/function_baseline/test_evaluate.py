@@ -302,6 +302,7 @@ def test_run_evaluate_scores_the_released_weights_better_on_3dhp_with_the_person
 
 # a run directory: the three selections
 
+@pytest.mark.slow
 def test_a_run_directory_gives_a_column_for_each_selection(tiny_root, tmp_path, capsys):
     run = baseline(tiny_root, tmp_path, 'gcn', '--epochs', 2, '--validate_on', 'S8', '--train_subjects', 'S1,S8')
     found = run_evaluate.main(['--data_root', str(tiny_root), '--device', 'cpu', '--actions', 'Walking',

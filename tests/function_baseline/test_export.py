@@ -59,6 +59,7 @@ def agrees(opened, lifter, batches=(1, 7, 30)):
                for found, expected in pairs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', ['gcn', 'mlp', pytest.param('stgcn', marks=pytest.mark.slow), 'videopose'])
 def test_torchscript_of_every_lifter_runs_at_any_batch_size(tmp_path, name):
     checkpoint = write_checkpoint(tmp_path, name)

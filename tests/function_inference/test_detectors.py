@@ -141,6 +141,7 @@ def turned_video(tmp_path):
     return write
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('rotation', [0, 90, 180, 270])
 @pytest.mark.parametrize('version', ['cv2', 'imageio_ffmpeg', 'turns by itself', 'does not turn', 'always turns'])
 def test_the_videos_of_a_phone_are_upright_whichever_version_reads_them(version, rotation, turned_video, monkeypatch, caplog):
@@ -329,12 +330,14 @@ os.write(2, b'end')
 """
 
 
+@pytest.mark.slow
 def test_the_log_of_native_code_is_silenced_but_not_pythons():
     """In a process of its own, as pytest replaces stderr."""
     done = subprocess.run([sys.executable, '-c', NOISY], cwd=ROOT, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ('', 'a warning\na warning\nend')
 
 
+@pytest.mark.slow
 def test_the_progress_bar_is_shown_on_a_terminal():
     pty = pytest.importorskip('pty')
     import fcntl

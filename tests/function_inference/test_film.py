@@ -165,6 +165,7 @@ def test_uneven_frames_are_shown_at_a_constant_rate_each_with_its_image(tmp_path
     np.testing.assert_allclose(frames[:, 5, 30, 0], [0, 60, 60, 60, 120, 120, 180], atol=8)
 
 
+@pytest.mark.slow
 def test_the_gif_of_a_fast_or_long_motion_has_fewer_frames_and_the_same_duration(tmp_path, monkeypatch):
     images = [np.full((48, 64, 3), GREEN + np.uint8(10 * (number // 4))) for number in range(12)]
     motion = walking(12, fps=50.0)._replace(width=64, height=48)
@@ -182,6 +183,7 @@ def test_durations_do_not_drift(tmp_path):
     assert set(durations) == {120, 130} and sum(durations) == pytest.approx(9 / 8 * 1000, abs=5)
 
 
+@pytest.mark.slow
 def test_a_single_pose_is_shown_for_one_turn(tmp_path, monkeypatch):
     monkeypatch.setattr(film, 'TURN_SECONDS', 1)
     image = np.full((48, 64, 3), GREEN)

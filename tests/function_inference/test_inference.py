@@ -200,6 +200,7 @@ def test_the_motion_is_the_lifters_output_and_marks_guessed_joints(run, tmp_path
     np.testing.assert_allclose(motion.pose3d_rel, lift(lifter, motion.pose2d_px, 640, 480, 'cpu'), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_motion_can_be_lifted_again(run, tmp_path):
     first = run(clip_json(tmp_path))
     again = run(tmp_path / 'out' / 'motion.npz', '--output', tmp_path / 'again')
@@ -249,6 +250,7 @@ def test_the_smoothing_filter_is_a_time_and_never_longer_than_the_clip(seconds, 
     assert smoothing_window(seconds, fps, frames) == window
 
 
+@pytest.mark.slow
 def test_the_2d_is_smoothed_by_default(run, tmp_path):
     frames = [[np.insert(STANDING + [5 * (frame % 2), 0], 2, .9, axis=1).tolist()] for frame in range(30)]
     path = clip_json(tmp_path, frames=frames, fps=30)
@@ -260,6 +262,7 @@ def test_the_2d_is_smoothed_by_default(run, tmp_path):
     assert np.abs(np.diff(shorter_than_the_filter)).mean() == pytest.approx(5, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_nothing_is_overwritten_unless_asked_for(run, refusal, tmp_path):
     path = clip_json(tmp_path)
     run(path, '--root', 'centre')
@@ -311,6 +314,7 @@ def test_the_place_of_a_person_is_found_and_written(run, released, tmp_path, wal
     assert not centred.root_cam.any() and not centred.is_placed
 
 
+@pytest.mark.slow
 def test_the_tilt_of_the_camera_is_guessed_or_given(run, released, walker_json, capsys):
     guessed = run(walker_json(25), '--evaluate', released, '--focal', '1500')
     assert 8 < guessed.tilt_deg < 35 and guessed.roll_deg == 0
@@ -328,6 +332,7 @@ def folder_of_images(path, count, size=(64, 48)):
     return path
 
 
+@pytest.mark.slow
 def test_keypoints_are_drawn_over_a_background(run, tmp_path):
     run(clip_json(tmp_path), '--background', folder_of_images(tmp_path / 'images', FRAMES + 1), '--video', 'gif')
     page = (tmp_path / 'out' / 'motion.html').read_text()
@@ -387,6 +392,7 @@ def test_all_people_are_lifted_and_two_who_cross_keep_their_numbers(run, tmp_pat
             assert arrays['person'] == f'person {number}'
 
 
+@pytest.mark.slow
 def test_a_persons_files_with_all_are_those_of_this_person_alone(run, tmp_path):
     path = crossing_json(tmp_path)
     level = ('--tilt', '0', '--roll', '0')      # else the angles are guessed from both people
@@ -396,6 +402,7 @@ def test_a_persons_files_with_all_are_those_of_this_person_alone(run, tmp_path):
         assert (tmp_path / 'out' / f'motion_1.{kind}').read_bytes() == (tmp_path / 'one' / f'motion.{kind}').read_bytes()
 
 
+@pytest.mark.slow
 def test_files_of_one_person_and_of_all_are_not_mixed(run, refusal, tmp_path, capsys):
     path = crossing_json(tmp_path)
     run(path, '--person', 'all')

@@ -181,6 +181,7 @@ def test_a_confidence_of_zero_is_missing_even_without_a_threshold():
 
 # smoothing
 
+@pytest.mark.slow
 def test_the_filter_keeps_parabolas_and_reduces_noise():
     time = np.arange(30.)
     parabola = np.stack([.3 * time ** 2 - 4 * time, -time ** 2 + 100], axis=-1)[:, None].repeat(16, 1).astype(np.float32)

@@ -59,6 +59,7 @@ def step(training, *flags, epoch=AFTER_WARMUP):
 
 # --augment
 
+@pytest.mark.slow
 @LENGTHS
 def test_a_head_that_is_left_out_does_not_change_the_pose(training, heads):
     whole, _, source = step(training)
@@ -116,6 +117,7 @@ def test_only_the_discriminators_that_play_are_in_the_loss(training, critics, ju
     assert log['train_G_iter/gen_loss'] == pytest.approx(whole_log['train_G_iter/gen_loss'] - absent, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('critics', ['2d', '3d', 'none'])
 def test_a_discriminator_that_does_not_play_is_not_trained(training, critics):
     args = parsed('--discriminators', critics, '--batch_size', '64')

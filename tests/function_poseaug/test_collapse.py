@@ -234,6 +234,7 @@ def test_after_nan_in_the_lifters_training_the_run_restarts(tiny_root, runs, poi
     assert list(events(run)['posenet_H36M_test/p1score_fake']) == [0, 1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('choice, words', [
     ('warn', 'the last checkpoint is still good'), pytest.param('restart', '0 restarts were made', marks=pytest.mark.slow),
     pytest.param('stop', 'the last checkpoint is still good', marks=pytest.mark.slow)])

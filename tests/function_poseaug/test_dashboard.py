@@ -100,6 +100,7 @@ def test_a_person_far_away_is_counted_in_the_last_bin(game, training):
     assert sum(histogram.bucket) == histogram.bucket[-1] == 16 and histogram.bucket_limit[-1] == 15
 
 
+@pytest.mark.slow
 def test_the_dashboard_changes_neither_random_state_nor_weights(game, training, tests):
     state = torch.random.get_rng_state()
     weights = [{name: value.clone() for name, value in network.state_dict().items()} for network in game]

@@ -19,6 +19,8 @@ from models_baseline import LIFTERS, build_lifter
 from models_poseaug.augmentor import Augmentor
 from models_poseaug.discriminator import Discriminator3D
 
+pytestmark = pytest.mark.slow
+
 FLAGS = ['--pretrain', 'false', '--stages', '1', '--epochs', '3', '--batch_size', '16', '--device', 'cpu']
 
 

@@ -227,6 +227,7 @@ def test_non_local_block_starts_as_the_identity():
 
 # gradients
 
+@pytest.mark.slow
 @pytest.mark.parametrize('dtype', DTYPES)
 @pytest.mark.parametrize('network', NETWORKS)
 def test_every_weight_has_a_gradient(network, dtype):

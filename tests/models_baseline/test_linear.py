@@ -45,6 +45,7 @@ def product_and_gradients(product, rows, weight, bias, gradient):
     return result, *torch.autograd.grad(result, factors, gradient)
 
 
+@pytest.mark.slow
 @needs_onednn
 @pytest.mark.parametrize('shape, width', SHAPES.values(), ids=SHAPES)
 def test_numbers_and_gradients(shape, width):

@@ -42,6 +42,7 @@ def full_pool(capacity):
     return pool
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('capacity', [1, 2, 3, 5, 64])
 def test_a_swapped_batch_equals_swapping_one_item_at_a_time(capacity):
     """Batches up to eight times the pool: many items meet in a slot."""

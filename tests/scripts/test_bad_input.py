@@ -139,6 +139,7 @@ def test_an_unknown_source_of_2d(tiny_root, refusal):
 
 # checkpoints
 
+@pytest.mark.slow
 def test_where_no_pretrained_lifter_can_be_taken_from(tiny_root, tmp_path, refusal):
     flags = '--data_root', tiny_root, '--posenet_name', 'mlp', '--note', 'real'
     assert f'no pretrained lifter {tmp_path}/checkpoint/pretrain_baseline/mlp/gt/' in refusal(run_poseaug, *flags)

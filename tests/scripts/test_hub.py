@@ -77,6 +77,7 @@ def test_a_checkpoint_behind_a_url_is_fetched_once(checkpoint, gcn, hub_folder):
     assert len(list(hub_folder.iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_files_of_one_name_behind_two_urls_are_two(checkpoint, gcn, hub_folder, tmp_path):
     other = tmp_path / checkpoint.name
     save_checkpoint(other, {'state_dict': build_lifter('mlp', stages=1).state_dict(), 'epoch': 1})

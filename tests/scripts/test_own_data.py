@@ -48,6 +48,7 @@ def columns_of(run):
     return next(line.split() for line in (run / 'log.txt').read_text().splitlines() if line.startswith('epoch\t'))
 
 
+@pytest.mark.slow
 def test_a_baseline_trains_and_is_scored_on_the_other_cameras_without_3dhp(root, runs, without_pictures, capsys):
     run = train(run_baseline, root, runs)
     assert columns_of(run) == ['epoch', 'lr', 'loss_train', *OWN, *OTHER]
@@ -69,6 +70,7 @@ def test_3dhp_is_the_second_test_where_it_is_prepared(root, tiny_root, runs, tmp
     assert columns_of(run)[3:] == [*OWN, 'error_3dhp_p1', 'error_3dhp_p2']
 
 
+@pytest.mark.slow
 def test_a_resumed_run_sees_the_views_of_the_uninterrupted_one(root, runs, without_pictures):
     def begin(folder):
         return train(run_baseline, root, folder, '--cameras', 'sampled')
@@ -108,6 +110,7 @@ def test_human36m_too_can_be_seen_by_sampled_cameras(tiny_root):
         assert first.numpy() == pytest.approx(files.pose3d[subject]['Walking'][0, 0], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_run_on_human36m_trains_on_sampled_views(tiny_root, runs, without_pictures, capsys):
     run = train(run_baseline, tiny_root, runs, '--dataset', 'h36m', '--actions', 'Walking', '--cameras', 'sampled',
                 '--epochs', '1')

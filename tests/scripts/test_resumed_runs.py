@@ -32,6 +32,7 @@ def assert_same_run(resumed, whole):
         assert all(same(ours[key], theirs[key]) for key in ('state_dict', 'model_pos') if key in theirs)
 
 
+@pytest.mark.slow
 @QUICK
 @pytest.mark.parametrize('lifter, by', [('gcn', 'file'), pytest.param('mlp', 'directory', marks=pytest.mark.slow)])
 def test_a_resumed_baseline_is_the_uninterrupted_one(tiny_root, runs, lifter, by):
@@ -116,6 +117,7 @@ def test_a_flag_that_contradicts_the_run_is_refused(tiny_root, gcn_baseline, cap
     assert files_below(gcn_baseline) == before
 
 
+@pytest.mark.slow
 def test_only_a_run_of_this_trainer_is_resumed(tiny_root, gcn_baseline, poseaugs, capsys):
     for script, place in ((run_baseline, poseaugs['gcn']), (run_poseaug, gcn_baseline),
                           (run_baseline, gcn_baseline / 'ckpt_best.pth.tar'),

@@ -14,6 +14,8 @@ from models_poseaug.augmentor import Augmentor
 from trainers import baseline, poseaug
 from utils.runs.checkpoint import LAST, read_lifter
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope='module')
 def person_run(tiny_root, tmp_path_factory):

@@ -185,6 +185,7 @@ def test_checkpoints_hold_what_others_read(baselines, poseaugs, lifter):
             build_lifter(lifter, 1, 0.).load_state_dict(content[key], strict=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('lifter', ['gcn', slow('mlp')])
 def test_evaluating_a_checkpoint_gives_the_logged_scores(tiny_root, baselines, poseaugs, lifter, capsys):
     """By run_evaluate and by a trainer's --evaluate, without retyping --stages."""
@@ -232,6 +233,7 @@ def test_each_network_has_its_own_rate(tiny_root, runs, gcn_baseline):
 
 # repeating a run
 
+@pytest.mark.slow
 @QUICK
 def test_a_baseline_repeats_itself_bit_for_bit(tiny_root, runs):
     first, again, other = (baseline(tiny_root, runs, 'gcn', '--epochs', 2, '--random_seed', seed) for seed in (1, 1, 2))

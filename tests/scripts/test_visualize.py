@@ -35,6 +35,7 @@ def visualize(*flags):
     return [path.name for path in run_visualize.main([str(flag) for flag in flags])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind, names', [
     ('views', ['views.png']), pytest.param('histograms', ['histograms.png'], marks=pytest.mark.slow),
     pytest.param('gallery', ['gallery.png', 'gallery.pdf'], marks=pytest.mark.slow)])
@@ -89,6 +90,7 @@ def test_what_cannot_be_drawn_is_refused_in_a_line(runs, tiny_root, tmp_path, ca
         assert end.value.code == 2 and message in said and said.count('\n') == 1, said
 
 
+@pytest.mark.slow
 def test_a_gallery_of_chosen_poses_shows_these(runs):
     """Their captions come from the sample, whose first poses are the chosen ones with other bone lengths."""
     args = run_visualize.parser().parse_args(['gallery', '--run', str(runs / 'poseaug'), '--numbers', '3', '0'])

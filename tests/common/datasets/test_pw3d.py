@@ -45,6 +45,7 @@ def test_a_missing_file_names_its_command(tmp_path):
     assert 'test_3dpw.npz is missing' in message and message.endswith(f'{MAKE_3DPW} --data_root {tmp_path}')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('key,spoil,message', [
     ('pose3d', lambda array: array[:-1], '(15, 16, 2) is needed'), ('pose3d', lambda array: array[:, :14], '(16, 14, 3)'),
     ('pose2d', lambda array: array.astype(str), 'type <U'), ('pose2d', lambda array: array * np.nan, 'NaN or inf'),

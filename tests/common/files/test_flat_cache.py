@@ -20,6 +20,8 @@ from common.files.npz import load_npz, save_npz
 from function_baseline.data import load_test, load_training
 from places import ROOT
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device('cpu')
 KEY = 'positions_3d'
 

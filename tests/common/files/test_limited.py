@@ -19,7 +19,7 @@ from common.files import limited
 from common.files.limited import Stored, read_limited
 from places import ROOT
 
-pytestmark = pytest.mark.skipif(sys.platform != 'linux', reason='limits hold on Linux')
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != 'linux', reason='limits hold on Linux')]
 NUMPY_TYPES = ('?', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2', 'u4', 'u8', 'f2', 'f4', 'f8', 'longdouble', 'c8', 'c16', '>f4', '>i8',
                'S3', 'U3', '>U3')
 TORCH_TYPES = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.float16, torch.bfloat16,

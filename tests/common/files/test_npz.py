@@ -257,6 +257,7 @@ GREEDY = {'text': b'X\xff\xff\xff\x7fabc.', 'bytes': b'\x80\x04\x8e' + struct.pa
           'memo': b'Nr' + struct.pack('<I', 1 << 25) + b'.', 'laughter': laughter()}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != 'linux', reason='limits hold on Linux')
 @pytest.mark.parametrize('name', GREEDY)
 def test_a_small_pickle_cannot_take_much_memory_or_time(unpickled, monkeypatch, name):

@@ -58,6 +58,7 @@ def stepped(rate=.1):
     return layer, optimizer
 
 
+@pytest.mark.slow
 def test_an_adam_takes_over_moments_and_learning_rate_only():
     (_, first), (layer, second) = stepped(), stepped(rate=.5)
     state = first.state_dict()
@@ -174,6 +175,7 @@ def test_the_names_that_dataparallel_and_compile_give_are_read(tmp_path, prefix,
     assert all(torch.equal(loaded.state_dict()[weight], value) for weight, value in lifter.state_dict().items())
 
 
+@pytest.mark.slow
 def test_torchs_own_wrappers_give_such_names(tmp_path):
     lifter = build_lifter('gcn', stages=1)
     torch.save(torch.compile(torch.nn.DataParallel(lifter)).state_dict(), tmp_path / 'it')
@@ -186,6 +188,7 @@ def test_a_prefix_that_only_some_names_have_is_not_removed(tmp_path, mlp):
     assert 'module.w1.bias has shape (1024,)' in refusal(load_lifter, changed(tmp_path / 'it', mlp, rename_one), arguments())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('prefix', ['', 'module.'])
 @pytest.mark.parametrize('name', LIFTERS)
 def test_a_bare_state_dict_is_recognised(tmp_path, name, prefix):
@@ -288,6 +291,7 @@ def test_a_file_that_is_not_a_checkpoint_is_refused_by_name(tmp_path, name):
     assert str(path) in refusal(read_checkpoint, path)
 
 
+@pytest.mark.slow
 def test_a_file_cut_anywhere_or_without_a_member_is_refused(tmp_path):
     buffer = io.BytesIO()
     torch.save({'state_dict': build_lifter('gcn', stages=1).state_dict(), 'epoch': 1}, buffer)
@@ -385,6 +389,7 @@ def _replace_by_text(state):
     state['w1.bias'] = 'text'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('change,name', [(_drop, 'linear_stages.1.w2.bias'), (_widen, 'w1.weight'), (_add, 'w9.weight'),
                                          (_poison, 'w1.weight'), (_poison_statistics, 'batch_norm1.running_var'),
                                          (_replace_by_text, 'w1.bias')])
