@@ -50,18 +50,23 @@ def main(argv=None):
     return results
 
 
-def parser():
-    """The flags."""
-    parser = Parser(__doc__.partition(':')[0])
+def camera_parser(description):
+    """The flags of the checkpoints and of the level camera; benchmarks/path.py has the same."""
+    parser = Parser(description.partition(':')[0])
     parser.add_argument('--evaluate', nargs='+', required=True, metavar='FILE', help='checkpoints')
     parser.add_argument('--focal', type=positive, default=1500, metavar='PIXELS',
                         help=f'focal length, for an image {WIDTH_PX} pixels wide (default %(default)s)')
-    parser.add_argument('--assumed_focal', type=positive, metavar='PIXELS',
-                        help='what the virtual camera takes it for (default: the true one)')
+    parser.add_argument('--assumed_focal', type=positive, metavar='PIXELS', help='what it is taken for (default: the true one)')
     parser.add_argument('--height', type=float, default=1.5, metavar='METRES', help='of the camera (default %(default)s)')
+    add_data_root(parser)
+    return parser
+
+
+def parser():
+    """The flags."""
+    parser = camera_parser(__doc__)
     parser.add_argument('--downsample', type=positive, default=10, metavar='N', help='every N-th frame (default %(default)s)')
     parser.add_argument('--random_seed', type=int, default=0, metavar='N', help='of the directions people face (default 0)')
-    add_data_root(parser)
     return parser
 
 

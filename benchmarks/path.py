@@ -16,19 +16,19 @@ from types import SimpleNamespace
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
+from benchmarks.distance import WIDTH_PX, camera_parser
 from common.datasets.h36m import read_h36m
 from common.datasets.h36m_protocol import GT, TEST_SUBJECTS, action_of
 from common.datasets.joint_orders import H36M_16_IN_32
-from common.files.paths import add_data_root
 from function_inference.lifting import FollowedPerson, lift, smoothing_window
 from function_inference.motion import Motion
 from function_inference.room import guess_angles, upright
 from function_inference.root import with_roots
 from function_inference.tracks import smooth
-from utils.command_line import Parser, exits_cleanly, positive
+from utils.command_line import exits_cleanly
 from utils.runs.checkpoint import load_lifter
 
-WIDTH_PX, HEIGHT_PX, FPS = 1920, 1080, 50
+HEIGHT_PX, FPS = 1080, 50
 JUMP_M, GRAVITY = 0.5, 9.81
 DISTANCES_M = (3.5, 5., 7.)
 FACINGS_DEG = (0, 60, 120)
@@ -53,14 +53,8 @@ def main(argv=None):
 
 def parser():
     """The flags."""
-    parser = Parser(__doc__.partition(':')[0])
-    parser.add_argument('--evaluate', nargs='+', required=True, metavar='FILE', help='checkpoints')
-    parser.add_argument('--focal', type=positive, default=1500, metavar='PIXELS',
-                        help=f'focal length, for an image {WIDTH_PX} pixels wide (default %(default)s)')
-    parser.add_argument('--assumed_focal', type=positive, metavar='PIXELS', help='what it is taken for (default: the true one)')
-    parser.add_argument('--height', type=float, default=1.5, metavar='METRES', help='of the camera (default %(default)s)')
+    parser = camera_parser(__doc__)
     parser.add_argument('--noise', type=float, default=3, metavar='PIXELS', help='of the 2D (default %(default)s)')
-    add_data_root(parser)
     return parser
 
 
