@@ -83,9 +83,25 @@ def poseaug_videopose(checkpoint=None, stages=None, dropout=0.25, progress=True)
 
 
 def poseaug_shipped():
-    """The lifter that comes with the project (docs/model_card.md), for any 2D image coordinates; no download."""
+    """The lifter that comes with the project (docs/model_card.md); no download.
+
+    Its 2D are those of the whole image, normalised: x / width * 2 - 1 and y / width * 2 - height / width. ValueError for
+    another shape, and for numbers that are no such coordinates.
+    """
     lifter, _ = _load(shipped.SHIPPED, 0.)
-    return person_camera.PersonLifter(lifter).eval()
+    made = person_camera.PersonLifter(lifter).eval()
+    made.register_forward_pre_hook(_require_normalised)
+    return made
+
+
+def _require_normalised(_, inputs):
+    pose2d = inputs[0]
+    if pose2d.ndim != 3 or pose2d.shape[1:] != (16, 2):
+        raise ValueError(f'the input has shape {tuple(pose2d.shape)}, where (B, 16, 2) is needed: 16 joints in the order of '
+                         'common/skeleton.py')
+    if not (pose2d.abs() <= 4).all():       # NaN too
+        raise ValueError('the input holds NaN or numbers beyond 4; normalise pixels: x / width * 2 - 1, y / width * 2 - '
+                         'height / width')
 
 
 def _lifter(name, checkpoint, stages, dropout, progress):

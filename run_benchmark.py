@@ -20,6 +20,9 @@ from function_baseline.benchmark_report import EDGES, figure, markdown, write_cs
 from utils.command_line import Parser, exits_cleanly
 from utils.device import DEVICES, choose_device
 from utils.runs.checkpoint import LAST, load_lifter
+from utils.runs.shipped import SHIPPED
+
+IN_THE_BOX = 'in the box'
 
 
 @exits_cleanly
@@ -44,9 +47,10 @@ def main(argv=None):
 def parser():
     """The flags."""
     made = Parser(__doc__.partition(':')[0])
-    made.add_argument('--evaluate', nargs='+', required=True, metavar='[NAME=]PATH',
-                      help='checkpoints or run directories (their last checkpoint); runs with the same NAME, or found by '
-                           'one pattern with *, are repetitions of one kind, and are averaged')
+    made.add_argument('--evaluate', nargs='+', default=[f'{IN_THE_BOX}={SHIPPED}'], metavar='[NAME=]PATH',
+                      help='checkpoints or run directories (their last checkpoint); runs with the same NAME, or found by one '
+                           'pattern with *, are repetitions of one kind, and are averaged (default: the lifter that comes '
+                           'with the project)')
     made.add_argument('--shifts', default='all', metavar='LIST', help='comma-separated names, all or none (default all)')
     made.add_argument('--shift_dataset', default='h36m', metavar='NAME', help='the test set to shift (default h36m)')
     made.add_argument('--dataset', default='', metavar='LIST',
@@ -71,6 +75,8 @@ def entries_of(texts, camera=''):
         if not paths:
             raise InputError(f'--evaluate {text}: no file or directory fits this pattern')
         for path in paths:
+            if Path(path).is_dir() and not (Path(path) / LAST).is_file():
+                raise InputError(f'--evaluate {path} is a folder without {LAST}; give a run directory or a checkpoint')
             path = Path(path) / LAST if Path(path).is_dir() else Path(path)
             lifter, weights = load_lifter(path, SimpleNamespace(dropout=0., explicit=()))
             entries.append(Entry(name if equals else text, str(path), lifter, camera or weights.camera))

@@ -109,7 +109,8 @@ def straighten(args, motions):
     """The Motions with the angles of the camera, given or guessed."""
     motions = straightened(motions, args.tilt, args.roll)
     if None in (args.tilt, args.roll):
-        print(f'the camera is taken to look down by {motions[0].tilt_deg:g} and to lean by {motions[0].roll_deg:g} degrees; '
+        tilt, roll = motions[0].tilt_deg, motions[0].roll_deg
+        print(f'the camera is taken to look {"down" if tilt >= 0 else "up"} by {abs(tilt):g} and to lean by {roll:g} degrees; '
               'correct it with --tilt and --roll')
     return motions
 

@@ -157,7 +157,7 @@ def summary(path, clips, remarks, fps):
         yield f'rig {rig}: {len(own)} clips; people of {own.min():.2f} to {own.max():.2f} m, from ankle to head'
     for remark, count in remarks.items():
         if count:
-            yield f'{count} x {remark}'
+            yield f'{remark} (in {count} of the clips)'
 
 
 def _some(names):

@@ -108,7 +108,9 @@ def add_run_args(parser, snapshot, pretrain):
     group.add_argument('--snapshot', default=snapshot, type=positive, metavar='N',
                        help='keep a checkpoint every N epochs')
     group.add_argument('--resume', default='', metavar='PATH', help='run directory or checkpoint to continue')
-    group.add_argument('--evaluate', default='', metavar='FILE', help='score this checkpoint instead of training')
+    group.add_argument('--evaluate', default='', metavar='FILE',
+                       help='score this checkpoint instead of training (run_evaluate.py: or a run directory; default: the '
+                            'lifter that comes with the project)')
     group.add_argument('--pretrain', default=pretrain, type=boolean, metavar='BOOL',
                        help='start from a pretrained lifter (default %(default)s)')
     group.add_argument('--pretrain_path', default='', metavar='PATH',

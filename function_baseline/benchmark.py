@@ -16,6 +16,7 @@ from utils.seeding import generator
 
 FIGURES = ('MPJPE', 'P-MPJPE', 'N-MPJPE', 'PCK14', 'AUC14')      # mm, mm, mm, %, %
 RESAMPLINGS, COVERAGE = 1000, .95
+LEAST_SEQUENCES = 5    # with fewer there is no interval
 LEAST_IN_BIN = 30      # poses; a curve has no point where there are fewer
 
 
@@ -115,6 +116,8 @@ def intervals(runs, seed=0):
         chosen_runs = torch.randint(num_runs, (num_runs,), generator=draws)
         chosen = torch.randint(num_sequences, (num_sequences,), generator=draws)
         resampled.append((sums[chosen_runs][:, chosen].sum(1) / counts[chosen].sum()).mean(0))
+    if num_sequences < LEAST_SEQUENCES:       # too few to say anything about others
+        resampled = [means]
     tail = (1 - COVERAGE) / 2
     low, high = torch.stack(resampled).quantile(torch.tensor([tail, 1 - tail], dtype=torch.float64), dim=0)
     return [Interval(*map(float, bounds)) for bounds in zip(means, low, high)]

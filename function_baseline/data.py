@@ -71,6 +71,9 @@ def load_test(args, device):
     """EvaluationSets, resident on the device."""
     if args.dataset != 'h36m':
         return _mocap_tests(read_mocap(args.data_root, args.dataset), args, device)
+    if not any(TEST_SETS[name].path(args.data_root).is_file() for name in ('h36m', '3dhp')):
+        raise InputError(f'{args.data_root} holds no test data: prepare Human3.6M and MPI-INF-3DHP (DATASETS.md), or score '
+                         'your own motion capture with --dataset NAME (docs/own_data.md)')
     dhp = TEST_SETS['3dhp'].load(args.data_root).resident(device)
     h36m = TEST_SETS['h36m'].load(args.data_root, args.keypoints, args.actions, args.downsample).resident(device)
     return EvaluationSets(h36m, dhp)

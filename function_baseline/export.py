@@ -89,6 +89,7 @@ def describe(weights, checkpoint):
         lifter=weights.posenet_name, stages=str(weights.stages), epoch=str(weights.epoch), checkpoint=checkpoint.name,
         joints=','.join(H36M_16.names), input=f'{INPUT} (batch, {H36M_16.num_joints}, 2) float32',
         input_units='normalised image coordinates: x / width * 2 - 1, y / width * 2 - height / width',
+        camera='the image' if weights.camera == 'image' else 'a virtual one that looks at the person; focal length: the width',
         output=f'{OUTPUT} (batch, {H36M_16.num_joints}, 3) float32',
         output_units=f'metres; camera axes x right, y down, z forward; subtract joint 0, {H36M_16.names[0]}')
 

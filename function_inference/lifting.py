@@ -40,7 +40,7 @@ def follow_people(found, head, number, least_confidence, window):
     print(f'{found.format.name}, {found.width}x{found.height}, {len(found.people)} frames')
     if number == EVERYONE:
         numbers = _large_enough(tracks, numbers)
-    return [_follow(tracks, each, len(found.people), least_confidence, window) for each in numbers]
+    return [_follow(tracks, each, len(found.people), least_confidence, window, number is None) for each in numbers]
 
 
 def _large_enough(tracks, numbers):
@@ -53,11 +53,11 @@ def _large_enough(tracks, numbers):
     return enough
 
 
-def _follow(tracks, number, num_frames, least_confidence, window):
+def _follow(tracks, number, num_frames, least_confidence, window, alone):
     pose2d_px, guessed, weights = complete(tracks[number], num_frames, least_confidence)
     if names := never_found(tracks[number]):
         print(f'warning: no frame shows {", ".join(names)} of person {number}; guessed from the other joints', file=sys.stderr)
-    print(f'{describe(tracks, number, num_frames)}; {guessed.mean():.1%} of the joints were missing or uncertain '
+    print(f'{describe(tracks, number, num_frames, alone)}; {guessed.mean():.1%} of the joints were missing or uncertain '
           'and are guessed')
     return FollowedPerson(f'person {number}', smooth(pose2d_px, window) if window else pose2d_px, guessed, weights)
 

@@ -122,12 +122,15 @@ def choose_people(tracks, number=None):
     return [number]
 
 
-def describe(tracks, number, num_frames):
-    """One line about a chosen person: their number, how many people there are, and when the person is seen."""
+def describe(tracks, number, num_frames, alone=False):
+    """One line about a chosen person: their number, how many people there are, and when the person is seen.
+
+    `alone`: nobody else is lifted.
+    """
     track = tracks[number]
     return (f'person {number} of {len(tracks)} (numbered from 0 as they appear): seen in {len(track.frames)} of '
             f'{num_frames} frames, {track.frames[0]} to {track.frames[-1]}, mean confidence '
-            f'{track.joints[..., 2].mean():.2f}')
+            f'{track.joints[..., 2].mean():.2f}' + '; --person all lifts everybody' * (len(tracks) > 1 and alone))
 
 
 def complete(track, num_frames, least_confidence):

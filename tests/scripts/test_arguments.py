@@ -242,4 +242,4 @@ def test_evaluation_takes_every_flag_of_the_baseline(tmp_path, capsys):
             for text in (flag, str(value))]
     with pytest.raises(SystemExit) as stopped:
         run_evaluate.main([*argv, '--data_root', str(tmp_path)])
-    assert stopped.value.code == 2 and 'test_3dhp.npz is missing' in capsys.readouterr().err
+    assert stopped.value.code == 2 and 'holds no test data: prepare Human3.6M and MPI-INF-3DHP' in capsys.readouterr().err

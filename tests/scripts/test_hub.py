@@ -142,3 +142,13 @@ def test_modules_of_the_same_names_that_are_loaded_already_stay(checkpoint, gcn,
     assert same(load('gcn', checkpoint=checkpoint), gcn)
     assert {name: module for name, module in sys.modules.items()
             if name.split('.')[0] in ('utils', 'common', 'models_baseline')} == theirs
+
+
+def test_the_lifter_in_the_box_takes_normalised_coordinates_only():
+    lifter = torch.hub.load(str(ROOT), 'poseaug_shipped', source='local')
+    pose2d = torch.rand(3, 16, 2, generator=torch.Generator().manual_seed(0)) - .5
+    assert not lifter.training and lifter(pose2d).shape == (3, 16, 3)
+    for wrong, message in ((500 * pose2d, 'normalise pixels'), (pose2d[0], r'\(16, 2\), where'), (pose2d[:, :15], 'where'),
+                           (pose2d * float('nan'), 'NaN')):
+        with pytest.raises(ValueError, match=message):
+            lifter(wrong)
