@@ -148,7 +148,7 @@ SCRIPTS = {'data/prepare_data_mocap.py': prepare_data_mocap, 'run_baseline.py': 
 def test_the_five_commands_from_bvh_files_to_a_lifted_video(tmp_path, monkeypatch, without_pictures):
     """The commands of docs/own_data.md as they stand there, in a folder with two clips and the keypoints of a video.
 
-    Only added: a data root, few epochs and small batches, and the CPU. CHECKPOINT is what the command before it left.
+    Only added: a data root, few epochs and small batches, and the CPU. BASELINE and POSEAUG are what the trainers left.
     """
     monkeypatch.chdir(tmp_path)
     for seed, name in enumerate(('anna', 'ben')):
@@ -164,8 +164,8 @@ def test_the_five_commands_from_bvh_files_to_a_lifted_video(tmp_path, monkeypatc
 
 
 def newest_instead(argument):
-    """The newest checkpoint in place of CHECKPOINT."""
-    if argument != 'CHECKPOINT':
+    """The newest checkpoint in place of BASELINE or POSEAUG."""
+    if argument not in ('BASELINE', 'POSEAUG'):
         return argument
     return str(max(Path('checkpoint').rglob('ckpt_best*'), key=lambda path: path.stat().st_mtime_ns))
 
