@@ -58,6 +58,7 @@ def test_equal_seeds_give_equal_sets_and_others_do_not(poses, name):
     assert (one.pose2d.shape == other.pose2d.shape and torch.equal(one.pose2d, other.pose2d)) != drawn
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', OF_VIEW)
 def test_a_shift_of_the_view_leaves_the_body_alone_and_people_in_the_image(poses, name):
     made = shifted(poses, SHIFTS[name], draws())
@@ -142,6 +143,7 @@ def test_the_curves_know_their_axes(poses):
 
 # test sets without cameras
 
+@pytest.mark.slow
 def test_a_pinhole_and_the_places_of_people_are_recovered_from_2d_and_3d(poses):
     lens = torch.tensor([FOCALS[16], FOCALS[16], 0, 0, 0, 0, 0, 0, 0])
     unknown = replace(poses, camera=None, intrinsics=None, pose3d_cam=root_relative(poses.pose3d_cam),

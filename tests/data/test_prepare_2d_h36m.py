@@ -115,6 +115,7 @@ def set_view(value):
     return change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('change, message', [
     (lambda table: table['S7']['Sitting 1'].__setitem__(2, table['S7']['Sitting 1'][2][:3]),
      'S7 Sitting 1, camera 58860488, holds 3 frames where the motion capture has'),

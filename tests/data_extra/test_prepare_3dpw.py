@@ -121,6 +121,7 @@ def moved(record, frame, direction_cam):
     return record
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('direction,kept', [((0, 0, -8), False), ((0, 0, -4), False), ((3.5, 0, 0), False),
                                             ((0, -4, 0), False), ((2, 0, 0), True), ((0, 1.5, 0), True), ((0, 0, 9), True)],
                          ids=['behind', 'around the camera', 'far right', 'far above', 'beside', 'below', 'distant'])
@@ -252,6 +253,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('case', BAD)
 def test_a_bad_field_is_named(tmp_path, capsys, record, case):
     key, spoil, message = BAD[case]

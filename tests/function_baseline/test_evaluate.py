@@ -195,6 +195,7 @@ def test_aligned_errors_are_p_mpjpe_of_the_predictions(h36m):
     torch.testing.assert_close(aligned.double(), expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_evaluation_changes_nothing_in_the_lifter(h36m):
     """Evaluation mode: statistics stay, dropout is off, no gradient is kept."""
     lifter = build_lifter('gcn', stages=1, dropout=.5).train()

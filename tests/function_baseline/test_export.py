@@ -198,6 +198,7 @@ def test_a_file_that_computes_something_else_is_refused_and_deleted(gcn, monkeyp
     assert gcn.with_name('gcn.pt').read_bytes() == b'old and good'
 
 
+@pytest.mark.slow
 def test_a_difference_within_the_tolerance_is_reported(gcn, monkeypatch):
     monkeypatch.setitem(FORMATS, 'wrong', off_by(5e-5))
     exported, = export_lifter(gcn, ['wrong'])

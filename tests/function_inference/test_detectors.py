@@ -250,6 +250,7 @@ def test_a_detector_is_a_function_of_a_clip(keypoint_format, monkeypatch):
     assert found.people[2].max() == np.float32(picture().mean() + 3)
 
 
+@pytest.mark.slow
 def test_the_times_of_the_frames_are_those_of_the_file(video, monkeypatch):
     monkeypatch.setitem(sys.modules, 'cv2', OpenCV(times_ms=(40, 80, 300, 340, 400)))
     clip = open_clip(video)

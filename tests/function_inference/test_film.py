@@ -146,6 +146,7 @@ def test_guessed_joints_are_hollow_in_the_image_and_their_limbs_pale(tmp_path):
     assert near(pixel(frames[0], guessed, 'LWrist'), 'white') and near(pixel(seen_frames[0], seen, 'LWrist'), LEFT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('size', [(320, 240), (180, 320), (1280, 300)], ids=str)
 def test_the_clips_images_are_shown_in_order_and_not_stretched(tmp_path, size):
     width, height = size

@@ -84,6 +84,7 @@ def test_every_lifter_gives_root_relative_metres(name):
     assert not pose3d_rel[:, 0].any() and pose3d_rel[:, 1:].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('camera', ['image', 'person'])
 @pytest.mark.parametrize('flip', [False, True])
 def test_chunks_and_flip_give_what_the_lifter_gives(lifter, flip, camera):
@@ -350,6 +351,7 @@ def test_a_background_that_does_not_fit_is_refused(refusal, tmp_path, count, siz
     assert f'--background {images} {reason}' in refusal(clip_json(tmp_path), '--background', images)
 
 
+@pytest.mark.slow
 def test_a_background_that_is_missing_or_no_clip_is_refused(refusal, tmp_path):
     path = clip_json(tmp_path)
     assert f'--background {path} is not a video' in refusal(path, '--background', path)
@@ -422,6 +424,7 @@ def standing_without(folder, *names):
     return path
 
 
+@pytest.mark.slow
 def test_people_without_hips_and_shoulders_are_refused(refusal, tmp_path):
     path = standing_without(tmp_path, 'LHip', 'RHip', 'LShoulder', 'RShoulder')
     assert 'no frame shows a hip or a shoulder of this person' in refusal(path)
@@ -456,6 +459,7 @@ REFUSED = [(['--fov', '0'], "'0': give from 1 to 170 degrees"), (['--focal', '0'
            (['--format', 'coco19'], "invalid choice: 'coco19'"), (['--output', __file__], 'is a file; give a folder')]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('flags,reason', REFUSED)
 def test_bad_arguments_are_refused_in_one_line(refusal, tmp_path, flags, reason):
     line = refusal(clip_json(tmp_path), *flags)

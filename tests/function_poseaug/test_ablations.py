@@ -105,6 +105,7 @@ def test_the_monitor_does_not_watch_a_head_that_does_not_play():
 
 # --discriminators, --kcs, --feedback
 
+@pytest.mark.slow
 @pytest.mark.parametrize('critics, judged', [('2d', {'g2d'}), ('3d', {'g3d'}), ('none', set()), ('2d,3d', {'g2d', 'g3d'})])
 def test_only_the_discriminators_that_play_are_in_the_loss(training, critics, judged):
     whole, whole_log, _ = step(training)

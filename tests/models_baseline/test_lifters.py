@@ -68,6 +68,7 @@ def test_names_and_shapes_of_the_weights(network):
     assert {name: list(value.shape) for name, value in state.items()} == SHAPES[network]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('network', NETWORKS)
 @torch.no_grad()
 def test_prediction(network):

@@ -264,6 +264,7 @@ def test_a_baseline_that_diverges_stops(tiny_root, runs, capsys):
     assert not list(runs.rglob('ckpt_*'))
 
 
+@pytest.mark.slow
 @QUICK
 def test_a_poseaug_run_that_diverges_stops_and_keeps_its_checkpoint(tiny_root, runs, gcn_baseline, capsys):
     with pytest.raises(SystemExit) as stopped:

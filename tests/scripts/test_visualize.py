@@ -68,6 +68,7 @@ def test_the_seed_chooses_the_poses_and_the_run_the_data(runs):
     assert torch.equal(sample('--poses', '2'), first[:2])       # the augmentor normalises over more than are shown
 
 
+@pytest.mark.slow
 def test_what_cannot_be_drawn_is_refused_in_a_line(runs, tiny_root, tmp_path, capsys):
     wrong = Augmentor().state_dict()
     wrong['rotation.w2.weight'] = torch.zeros(4, 256)

@@ -40,6 +40,7 @@ def not_corrupted(subject, sequence):
     return (subject, sequence) != ('S11', 'Directions')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('keypoints', KEYPOINTS)
 def test_every_pose_of_the_training_subjects_in_four_views(tiny_root, keypoints):
     files = read_h36m(tiny_root, keypoints)
@@ -268,6 +269,7 @@ def test_loading_leaves_the_number_of_threads_as_it_was(files):
 
 # Do the 2D belong to the 3D?
 
+@pytest.mark.slow
 @pytest.mark.parametrize('keypoints', KEYPOINTS)
 def test_files_prepared_from_the_same_sources_agree(tiny_root, keypoints):
     files = read_h36m(tiny_root, keypoints)

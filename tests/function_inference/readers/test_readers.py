@@ -54,6 +54,7 @@ SAMPLES = {
     'array': lambda folder, people: write_npz(folder / 'clip.npz', keypoints=padded(people))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('form', FORMS, ids=lambda form: form.name)
 def test_every_form_is_recognised_and_read(form, tmp_path):
     people = crowd('coco17')

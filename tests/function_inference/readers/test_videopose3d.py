@@ -17,6 +17,7 @@ def test_the_table_of_a_video_prepared_for_videopose3d(listed, tmp_path):
     np.testing.assert_array_equal(np.stack(found.people)[:, 0, :, :2], people)
 
 
+@pytest.mark.slow
 def test_one_view_of_human36m(tmp_path):
     views = [np.full((3, 17, 2), 100. + view) for view in range(4)]
     path = write_table(tmp_path / 'data_2d_h36m_x.npz', {'S9': {'Walking': views, 'Eating 1': views}}, layout_name='h36m',

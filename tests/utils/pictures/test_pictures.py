@@ -114,6 +114,7 @@ def test_cut_pieces_lie_on_their_segments_and_within():
     np.testing.assert_allclose(cut[inside], segments[inside])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('count', [1, 2, 5])
 def test_a_gallery_has_no_more_blocks_than_poses(count):
     stages = ('source', 'RT')

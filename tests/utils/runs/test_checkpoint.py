@@ -406,11 +406,13 @@ def _number_as_name(state):
     state[5] = torch.zeros(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('change', [_entry_as_text, _number_as_name])
 def test_strange_entries_are_refused_without_a_traceback(tmp_path, mlp, change):
     refusal(load_lifter, changed(tmp_path / 'it', mlp, change), arguments())
 
 
+@pytest.mark.slow
 def test_an_absurd_number_of_stages_is_refused_before_anything_is_built(tmp_path, mlp):
     """One forged name must not make us build a network of a million stages."""
     def forge(state):

@@ -65,6 +65,7 @@ def test_a_typed_flag_that_contradicts_the_run_is_refused(continued):
     continued(lr=.001)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name, value', [('batch_size', 0), ('snapshot', 0), ('keypoints', 'mine'), ('dropout', 1.5),
                                          ('lr', -1.)])
 def test_an_argument_that_the_command_line_would_refuse_is_refused_in_a_checkpoint(stopped, continued, name, value):
@@ -87,6 +88,7 @@ def test_a_folder_without_a_last_checkpoint_is_refused(continued, tmp_path):
 
 # Both trainers' states through a file and back
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', STATES)
 def test_what_a_trainer_saves_last_can_be_resumed(kind, tmp_path):
     args, state, run = started(kind, tmp_path)
