@@ -14,8 +14,7 @@ from common.files.atomic import written_whole
 from common.person_camera import CAMERAS
 from common.shifts import CURVES, shifted
 from function_baseline.arguments import add_test_args
-from function_baseline.benchmark import (Entry, Column, cases, chosen_shifts, curve, draws_of, intervals, score_all,
-                                         scores_of)
+from function_baseline.benchmark import Column, Entry, cases, chosen_shifts, curve, draws_of, intervals, score_all
 from function_baseline.benchmark_report import EDGES, figure, markdown, write_csv, write_runs_csv
 from utils.command_line import Parser, exits_cleanly
 from utils.device import DEVICES, choose_device
@@ -120,15 +119,14 @@ def flip_of(name):
 
 def curves_of(entries, sets, shifts, device, args):
     """{quantity: {lifter's name: MPJPE of each bin}} on the data set that is shifted; empty without shifts."""
-    poses, lines = sets.get(args.shift_dataset), {}
-    for name, (shift, quantity) in CURVES.items() if shifts and poses is not None else ():
-        case = Column(args.shift_dataset, name, shifted(poses, shift, draws_of(name, args.random_seed)),
-                        flip_of(args.shift_dataset))
-        runs = {}
-        for entry in entries:
-            runs.setdefault(entry.name, []).append(scores_of(entry, case, device))
-        lines[quantity] = {name: curve(own, case.poses, quantity, EDGES[quantity]) for name, own in runs.items()}
-    return lines
+    if not shifts:
+        return {}
+    dataset = args.shift_dataset
+    columns = [Column(dataset, name, shifted(sets[dataset], shift, draws_of(name, args.random_seed)), flip_of(dataset))
+               for name, shift in CURVES.items()]
+    table = score_all(entries, columns, device)
+    return {name: {entry.name: curve(table[entry.name, column.title], column.poses, name, EDGES[name]) for entry in entries}
+            for name, column in zip(CURVES, columns)}
 
 
 def write(args, text, entries, columns, table, summary, curves):

@@ -20,6 +20,7 @@ from common.errors import InputError
 from common.files.paths import add_data_root
 from function_baseline.recipe_v2 import INGREDIENTS
 from models_baseline import LIFTERS
+from run_demo import run
 from utils.command_line import Parser, exits_cleanly, positive
 from utils.runs.checkpoint import LAST, read_checkpoint
 
@@ -115,13 +116,6 @@ def continued(directory, script, epochs, args):
         raise InputError(f'{directory} was trained with {was}, not {now}; give another --folder')
     if content['epoch'] < epochs:
         run(script, ['--resume', directory])
-
-
-def run(script, flags):
-    """Run a script's main with these flags, showing the command as a user would type it."""
-    flags = [str(flag) for flag in flags]
-    print(f'\n$ python3 {Path(script.__file__).name} {shlex.join(flags)}', flush=True)
-    return script.main(flags)
 
 
 def benchmark(args, runs):

@@ -12,6 +12,7 @@ import torch
 
 from common.camera import project_linear
 from common.poses import PoseSet
+from common.random_poses import uniform
 
 NEAREST = 0.3      # metres: every joint is at least this far before the camera
 
@@ -35,7 +36,7 @@ class CameraRanges(NamedTuple):
     focal: tuple = (1.2, 3.5)
 
 
-class Views(NamedTuple):
+class SampledViews(NamedTuple):
     """What the cameras see: `pose3d_cam` (N, J, 3) metres, `pose2d` (N, J, 2) normalised, `intrinsics` (N, 9).
 
     `up` (N, 3): the world's z axis in the camera frame.
@@ -47,22 +48,22 @@ class Views(NamedTuple):
 
 
 def sample_views(pose3d_world, ranges, generator):
-    """Film each pose (N, J, 3), world metres, z up, joint 0 the root, by a camera of its own -> Views, all joints inside.
+    """Film each pose (N, J, 3), world metres, z up, joint 0 the root, by its own camera -> SampledViews, all joints inside.
 
     `ranges`: CameraRanges. All numbers come from `generator`, in this order: azimuth, elevation, roll, distance, focal
     length (N each), places (N, 2). The result is on the poses' device.
     """
     count = len(pose3d_world)
-    azimuth = _uniform(ranges.azimuth, count, generator)
+    azimuth = uniform(*ranges.azimuth, count, generator)
     elevation, roll = (_normal(pair, count, generator) for pair in (ranges.elevation, ranges.roll))
-    distance = _uniform(ranges.distance, count, generator)
-    focal = _uniform(tuple(map(math.log, ranges.focal)), count, generator).exp()
+    distance = uniform(*ranges.distance, count, generator)
+    focal = uniform(*map(math.log, ranges.focal), count, generator).exp()
     places = torch.rand(count, 2, generator=generator, device=generator.device)
     low, high = torch.tensor(ranges.place, device=places.device).unbind(-1)
     places = low + (high - low) * places
     turn = view_rotation(*(angle.deg2rad() for angle in (azimuth, elevation, roll))).to(pose3d_world)
     turned = (pose3d_world - pose3d_world[:, :1]) @ turn.transpose(-1, -2)
-    return Views(*_filmed(turned, *(value.to(pose3d_world) for value in (distance, focal, places))), turn[..., 2])
+    return SampledViews(*_filmed(turned, *(value.to(pose3d_world) for value in (distance, focal, places))), turn[..., 2])
 
 
 def filmed_poses(pose3d_world, ranges, generator, **fields):
@@ -106,11 +107,6 @@ def _filmed(turned, distance, focal, places):
     pose3d_cam = torch.cat([across + shift[:, None], depth[..., None]], dim=-1)
     intrinsics = torch.cat([focal[:, None].expand(-1, 2), focal.new_zeros(len(focal), 7)], dim=-1)
     return pose3d_cam, project_linear(pose3d_cam, intrinsics), intrinsics
-
-
-def _uniform(bounds, count, generator):
-    low, high = bounds
-    return low + (high - low) * torch.rand(count, generator=generator, device=generator.device)
 
 
 def _normal(moments, count, generator):

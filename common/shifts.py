@@ -229,9 +229,8 @@ SHIFTS = {
                                         _distance(2.5, 8), _place(1.), _lens(1.4, 3.)),
                         _together(_scaled(.7, 1.05), _bones(.15)), _noise(3)),
 }
-# Sets over whose range the error is drawn as a curve: name -> (Shift, what is on the axis).
-CURVES = {'elevation': (Shift('elevation', _angle('elevation', -50, 75)), 'elevation'),
-          'distance': (Shift('distance', _distance(2, 15)), 'distance')}
+# Shifts over whose whole range the error is drawn as a curve, by what is on the axis (a key of `views_of`).
+CURVES = {'elevation': Shift('elevation', _angle('elevation', -50, 75)), 'distance': Shift('distance', _distance(2, 15))}
 
 
 def views_of(poses):

@@ -10,7 +10,7 @@ from common.errors import InputError
 from common.product import full_precision
 from common.shifts import SHIFTS, shifted, views_of
 from common.skeleton import official_14
-from function_baseline.evaluate import CHUNK, predict, scoring_device
+from function_baseline.evaluate import CHUNK, pose_figures, predict, scoring_device
 from utils import interrupts
 from utils.seeding import generator
 
@@ -60,7 +60,7 @@ class Interval(NamedTuple):
 
 
 def cases(dataset, poses, flip, shifts, seed):
-    """Yield the TestCases of one data set: as it is, and its PoseSet under each of the `shifts` (names)."""
+    """Yield the Columns of one data set: as it is, and its PoseSet under each of the `shifts` (names)."""
     yield Column(dataset, '', poses, flip)
     for name in shifts:
         yield Column(dataset, name, shifted(poses, SHIFTS[name], draws_of(name, seed)), flip)
@@ -84,11 +84,9 @@ def scores_of(entry, case, device):
         predicted = predict(lifter, batch.pose2d, case.flip, entry.camera, batch.camera, poses.skeleton).to(scored_on)
         target = root_relative(batch.pose3d_cam).to(scored_on)
         errors = metrics.joint_errors(predicted, target)
-        hits = metrics.thresholds_above(errors[:, official]).double()
-        figures.append(torch.stack([
-            1000 * errors.double().mean(1), 1000 * metrics.p_mpjpe(predicted, target).double(),
-            1000 * metrics.n_mpjpe(predicted, target).double(), 100 * (hits > 0).double().mean(1),
-            100 * hits.mean(1) / len(metrics.AUC_THRESHOLDS)], dim=1))
+        mpjpe, p_mpjpe, _, _, pck_14, auc_14 = pose_figures(errors, metrics.p_mpjpe(predicted, target), official).unbind(1)
+        n_mpjpe = 1000 * metrics.n_mpjpe(predicted, target).double()
+        figures.append(torch.stack([mpjpe, p_mpjpe, n_mpjpe, pck_14, auc_14], dim=1))
         joints.append(errors)
     figures, sequence = torch.cat(figures).cpu(), sequence_of(poses).cpu()
     number = int(sequence.max()) + 1
@@ -111,13 +109,13 @@ def intervals(runs, seed=0):
     sums, counts = torch.stack([run.sums for run in runs]), runs[0].counts.double()
     num_runs, num_sequences = sums.shape[:2]
     means = (sums.sum(1) / counts.sum()).mean(0)
+    if num_sequences < LEAST_SEQUENCES:       # too few to say anything about others
+        return [Interval(mean, mean, mean) for mean in means.tolist()]
     resampled = []
     for _ in range(RESAMPLINGS):
         chosen_runs = torch.randint(num_runs, (num_runs,), generator=draws)
         chosen = torch.randint(num_sequences, (num_sequences,), generator=draws)
         resampled.append((sums[chosen_runs][:, chosen].sum(1) / counts[chosen].sum()).mean(0))
-    if num_sequences < LEAST_SEQUENCES:       # too few to say anything about others
-        resampled = [means]
     tail = (1 - COVERAGE) / 2
     low, high = torch.stack(resampled).quantile(torch.tensor([tail, 1 - tail], dtype=torch.float64), dim=0)
     return [Interval(*map(float, bounds)) for bounds in zip(means, low, high)]

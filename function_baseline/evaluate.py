@@ -39,7 +39,7 @@ def evaluate(lifter, poses, device, flip, camera=None):
     whichever the lifter was trained on.
     """
     errors = per_pose_errors(lifter, poses, device, flip, camera)
-    figures = _figures(*errors, official_14(poses.skeleton))
+    figures = pose_figures(*errors, official_14(poses.skeleton))
     group, num_groups = poses.group.to(figures.device), len(poses.group_names)
     sums = figures.new_zeros(num_groups, figures.shape[1]).index_add_(0, group, figures).tolist()
     counts = torch.bincount(group, minlength=num_groups).tolist()
@@ -93,7 +93,7 @@ def mirror(pose, skeleton=H36M_16):
     return flipped
 
 
-def _figures(errors, aligned, official):
+def pose_figures(errors, aligned, official):
     """Joint errors (N, 16) and aligned errors (N,), metres -> (N, 6) float64: each pose's own six scores."""
     hits = metrics.thresholds_above(errors)
     percentages = []

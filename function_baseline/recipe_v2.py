@@ -51,7 +51,7 @@ def recipe_pairs(poses, device, args, draws):
         pose3d_cam, pose2d, intrinsics = poses.take(index, device)
         if filming:
             subset = poses.subset(index.to(poses.device)[:round(RANDOM_SHARE * len(index))]).to(device)
-            anew = filmed_anew(subset, used, draws)
+            anew = changed_and_filmed(subset, used, draws)
             pose3d_cam, pose2d, intrinsics = (torch.cat([new, old[len(new):]])
                                               for new, old in zip(anew, (pose3d_cam, pose2d, intrinsics)))
         if 'noise' in used:
@@ -62,7 +62,7 @@ def recipe_pairs(poses, device, args, draws):
     return take
 
 
-def filmed_anew(poses, used, draws):
+def changed_and_filmed(poses, used, draws):
     """(pose3d_cam, pose2d, intrinsics) of a PoseSet's poses with other bodies and other cameras, as `used` says."""
     pose3d_cam, intrinsics, up = filmed_by(poses)
     upright, views = filmed(pose3d_cam, up, intrinsics)

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from common.bones import bone_vectors, pose_from_bones
 from common.camera import project, root_relative
+from common.camera_sampling import CameraRanges
 from common.person_camera import as_lifted
 from common.random_poses import lengthened_at_random, turned_at_random, uniform
 from common.shifts import filmed_by
@@ -18,9 +19,8 @@ from common.views import filmed, kept_inside, seen
 from function_poseaug.adversarial import FakePairs
 from function_poseaug.refresh import CHUNK, swapped_bones
 
-# Views: azimuth uniform; elevation and roll normal with these deviations, degrees; distance uniform, metres; anywhere in
-# the image.
-ELEVATION, ROLL, DISTANCE = 30., 10., (2.5, 8.)
+# Views: angles and distances as in common/camera_sampling.py, anywhere in the image, and each source's own lens.
+_, ELEVATION, ROLL, DISTANCE, _, _ = CameraRanges()
 
 
 def real_pairs_again(state, args, training, templates, draws):
@@ -70,8 +70,8 @@ def random_views(views, draws, augment='rt'):
         return views
     count = len(views.distance)
     elevation, roll = torch.randn(2, count, generator=draws, device=draws.device)
-    return views._replace(azimuth=uniform(-math.pi, math.pi, count, draws), elevation=elevation * math.radians(ELEVATION),
-                          roll=roll * math.radians(ROLL), distance=uniform(*DISTANCE, count, draws),
+    return views._replace(azimuth=uniform(-math.pi, math.pi, count, draws), elevation=elevation * math.radians(ELEVATION[1]),
+                          roll=roll * math.radians(ROLL[1]), distance=uniform(*DISTANCE, count, draws),
                           place=torch.stack([uniform(-1, 1, count, draws), uniform(-1, 1, count, draws)], dim=1))
 
 

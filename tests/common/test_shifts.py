@@ -137,7 +137,7 @@ def test_rare_poses_are_a_quarter_of_them(poses):
 
 def test_the_curves_know_their_axes(poses):
     for name, low, high in (('elevation', -50, 75), ('distance', 2, 15)):
-        values = views_of(shifted(poses, CURVES[name][0], draws()))[name]
+        values = views_of(shifted(poses, CURVES[name], draws()))[name]
         assert values.min() >= low - .01 and values.max() <= high + .01 and values.max() - values.min() > .8 * (high - low)
 
 
