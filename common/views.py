@@ -66,9 +66,8 @@ def up_in(views):
 def inside(pose3d_cam, intrinsics):
     """(N,) bool: every joint is in front of the camera and in the image, and not clamped by `project`."""
     pose2d = project(pose3d_cam, intrinsics)
-    ahead = pose3d_cam[..., 2].amin(-1) > 0
-    unclamped = (pose3d_cam[..., :2].abs() <= pose3d_cam[..., 2:]).flatten(1).all(-1)
-    return ahead & unclamped & (pose2d.abs() <= IMAGE_HALF).flatten(1).all(-1)
+    unclamped = (pose3d_cam[..., :2].abs() <= pose3d_cam[..., 2:]).flatten(1).all(-1)      # never behind the camera
+    return unclamped & (pose2d.abs() <= IMAGE_HALF).flatten(1).all(-1)
 
 
 def kept_inside(upright, views):
