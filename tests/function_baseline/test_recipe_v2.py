@@ -109,6 +109,14 @@ def test_an_ingredient_needs_a_recipe(capsys):
 
 
 @pytest.mark.slow
+def test_a_pretrained_lifter_of_another_camera_is_refused(tiny_root, tmp_path, capsys):
+    image = baseline(tiny_root, tmp_path, 'gcn', '--epochs', 1)
+    with pytest.raises(SystemExit) as stop:
+        baseline(tiny_root, tmp_path, 'gcn', '--recipe', 'v2', '--pretrain_path', image)
+    assert stop.value.code == 2 and 'was trained with --camera image, not person' in capsys.readouterr().err
+
+
+@pytest.mark.slow
 def test_a_resumed_run_ends_like_one_that_was_never_stopped(tiny_root, tmp_path):
     flags = 'gcn', '--recipe', 'v2', '--epochs', 2, '--random_seed', 3
     whole = baseline(tiny_root, tmp_path / 'whole', *flags)

@@ -154,6 +154,18 @@ def test_feedback_off_is_logged_but_not_in_the_loss(training):
     assert 'train_G_iter_posenet_feedback/ba_hard_mean' in off
 
 
+@pytest.mark.parametrize('heads, joining', [('ba,bl', {'ba'}), ('bl,rt', {'rt'}), ('ba,bl,rt', {'ba', 'rt'})])
+def test_the_feedback_of_a_head_that_is_left_out_does_not_join_the_loss(training, heads, joining):
+    bands = ('--hardratio_rt', '--hardratio_rt_s', '--hardratio_ba', '--hardratio_ba_s')      # far from every ratio
+    flags = ('--augment', heads, *(text for band in bands for text in (band, '90')))
+    _, warm, _ = step(training, *flags, epoch=1)
+    _, log, _ = step(training, *flags)
+    weights = dict(ba=.1, rt=.01)
+    expected = sum(weights[head] * log[f'train_G_iter_posenet_feedback/{head}_hard_mean_loss'] for head in joining)
+    assert expected > 1
+    assert log['train_G_iter/gen_loss'] - warm['train_G_iter/gen_loss'] == pytest.approx(expected, rel=1e-3)
+
+
 # --augmentor
 
 def substitute(name, training, *flags):
