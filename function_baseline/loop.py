@@ -1,6 +1,4 @@
 """The baseline: supervised training of a lifter."""
-import math
-
 from common.camera_sampling import filmed_anew
 from common.skeleton import H36M_16
 from function_baseline import dashboard, scores
@@ -8,10 +6,11 @@ from function_baseline.arguments import baseline_parser
 from function_baseline.batches import shuffled_batches
 from function_baseline.held_out import NO_SCORE, keep_best_held_out
 from function_baseline.recipe_v2 import recipe_pairs
+from function_baseline.schedules import schedule_of
 from function_baseline.start import starting_lifter
 from function_baseline.train import supervised_pairs, train_lifter
 from utils import interrupts
-from utils.gradients import adam, set_learning_rate
+from utils.gradients import adam
 from utils.pictures.drawing import save_curves
 from utils.runs.checkpoint import BASELINE_BEST, BASELINE_KEY, load_adam, load_network, snapshot_name, take_over
 from utils.runs.run_directory import RunDirectory, baseline_stamp, plain_arguments, trained_bytes, weight_bytes
@@ -19,47 +18,6 @@ from utils.runs.score_names import score_columns
 from utils.seeding import generator, seed_everything
 
 COLUMNS = ('epoch', 'lr', 'loss_train')
-
-
-class StepDecay:
-    """SimpleBaseline's schedule: lr * gamma^(step / decay), set at step 1 and at every multiple of `decay`."""
-
-    def __init__(self, optimizer, lr, gamma, decay):
-        self.optimizer, self.initial, self.gamma, self.decay = optimizer, lr, gamma, decay
-        self.step, self.lr = 0, lr
-
-    def advance(self):
-        """Called before each optimizer step."""
-        self.step += 1
-        if self.step == 1 or self.step % self.decay == 0:
-            self.lr = self.initial * self.gamma ** (self.step / self.decay)
-            set_learning_rate(self.optimizer, self.lr)
-
-    def state_dict(self):
-        return dict(step=self.step, lr=self.lr)
-
-    def load_state_dict(self, state):
-        self.step, self.lr = state['step'], state['lr']
-
-
-class CosineDecay(StepDecay):
-    """The learning rate falls to zero along half a cosine over `steps` steps; not in the paper."""
-
-    def __init__(self, optimizer, lr, steps):
-        super().__init__(optimizer, lr, gamma=1, decay=1)
-        self.steps = steps
-
-    def advance(self):
-        self.step += 1
-        self.lr = self.initial * (1 + math.cos(math.pi * min(self.step / self.steps, 1))) / 2
-        set_learning_rate(self.optimizer, self.lr)
-
-
-def schedule_of(args, optimizer, num_poses):
-    """The schedule of --schedule for an optimizer that takes all batches of `num_poses` poses in each epoch."""
-    if args.schedule == 'cosine':
-        return CosineDecay(optimizer, args.lr, args.epochs * math.ceil(num_poses / args.batch_size))
-    return StepDecay(optimizer, args.lr, args.lr_gamma, args.lr_decay)
 
 
 class BaselineState:

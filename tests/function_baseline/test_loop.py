@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from function_baseline.arguments import baseline_parser
-from function_baseline.loop import BaselineState, StepDecay, _room
+from function_baseline.loop import BaselineState, _room
+from function_baseline.schedules import StepDecay
 from refusals import refusal
 from trainers import started
 from utils.gradients import adam
