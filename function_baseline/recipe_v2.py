@@ -48,12 +48,13 @@ def recipe_pairs(poses, device, args, draws):
     filming = {'views', 'angles', 'bodies'} & {*used}
 
     def take(index):
-        pose3d_cam, pose2d, intrinsics = poses.take(index, device)
-        if filming:
-            subset = poses.subset(index.to(poses.device)[:round(RANDOM_SHARE * len(index))]).to(device)
-            anew = changed_and_filmed(subset, used, draws)
-            pose3d_cam, pose2d, intrinsics = (torch.cat([new, old[len(new):]])
-                                              for new, old in zip(anew, (pose3d_cam, pose2d, intrinsics)))
+        index = index.to(poses.device)
+        count = round(RANDOM_SHARE * len(index)) if filming else 0
+        batch = poses.take(index[count:], device)
+        if count:
+            anew = changed_and_filmed(poses.subset(index[:count]).to(device), used, draws)
+            batch = map(torch.cat, zip(anew, batch))
+        pose3d_cam, pose2d, intrinsics = batch
         if 'noise' in used:
             pose2d = with_detector_errors(pose2d, draws, poses.skeleton)
         pair = as_lifted(pose2d, root_relative(pose3d_cam), intrinsics, args.camera)
