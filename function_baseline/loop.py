@@ -5,7 +5,7 @@ from function_baseline import dashboard, scores
 from function_baseline.arguments import baseline_parser
 from function_baseline.batches import shuffled_batches
 from function_baseline.held_out import NO_SCORE, keep_best_held_out
-from function_baseline.recipe_v2 import recipe_pairs
+from function_baseline.recipe_v2 import loss_of, recipe_pairs
 from function_baseline.schedules import schedule_of
 from function_baseline.start import starting_lifter
 from function_baseline.train import supervised_pairs, train_lifter
@@ -100,7 +100,7 @@ def _train_epoch(state, args, training, device):
         take = recipe_pairs(training, device, args, generator(device, args.random_seed, state.epoch, 'recipe v2'))
     return train_lifter(state.lifter, state.optimizer, shuffled_batches(len(training), args.batch_size, order), take,
                         task=f'epoch {state.epoch}', max_norm=1.0 if args.max_norm else None,
-                        before_step=state.schedule.advance, graphs=args.graphs)
+                        before_step=state.schedule.advance, graphs=args.graphs, loss=loss_of(args))
 
 
 def _keep_checkpoints(run, state, args, error_h36m):

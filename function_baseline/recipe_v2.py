@@ -2,15 +2,18 @@
 
 Most poses of a batch are filmed anew by random cameras; bone angles, bone lengths and body size change; the 2D get a
 detector's errors, and all pairs are mirrored at random. The lifter sees them through the virtual camera that looks at the
-person, so that distance, lens and place in the image hardly matter to it. The learning rate falls along a cosine.
+person, so that distance, lens and place in the image hardly matter to it. The loss is the mean distance of the joints, and
+the learning rate falls along a cosine.
 docs/recipe_v2.md says what each ingredient is worth.
 """
 import torch
+from torch.nn import functional as F
 
 from common.bones import bone_vectors, pose_from_bones
 from common.camera import project, root_relative
 from common.camera_sampling import CameraRanges, sample_views
 from common.errors import InputError
+from common.metrics import joint_errors
 from common.person_camera import as_lifted
 from common.random_poses import (PIXEL, detector_noise, lengthened_at_random, turned_at_random, uniform,
                                  without_joints)
@@ -18,9 +21,9 @@ from common.shifts import filmed_by
 from common.views import filmed, seen
 from function_baseline.evaluate import mirror
 
-INGREDIENTS = ('camera', 'views', 'angles', 'bodies', 'noise', 'mirror', 'cosine')
+INGREDIENTS = ('camera', 'views', 'angles', 'bodies', 'noise', 'mirror', 'distance', 'cosine')
 RANDOM_SHARE = .75                  # of each batch is filmed anew
-RANGES = CameraRanges()
+RANGES = CameraRanges(elevation=(0., 40.))
 ANGLES, SHARE_TURNED = (.15, .12), .5     # mean of 1 - cos over a pose's bones: centre, half-width; share of these poses
 BONES, SIZE = .15, (.65, 1.1)       # relative change of each bone length; of the body's size
 NOISE = 10.                         # pixels, the largest mean deviation, for a person who fills 0.7 of the image
@@ -37,6 +40,15 @@ def apply_recipe(args):
                 args.explicit.add(flag)      # a pretrained lifter of another camera is refused, not followed
     elif args.without:
         raise InputError('--without takes an ingredient away from --recipe v2; give that too')
+
+
+def loss_of(args):
+    """The `loss` of `train_lifter`: the mean distance of the joints in metres, or the published squared error."""
+    return _mean_distance if args.recipe == 'v2' and 'distance' not in args.without.split(',') else F.mse_loss
+
+
+def _mean_distance(predicted, target):
+    return joint_errors(predicted, target).mean()
 
 
 def recipe_pairs(poses, device, args, draws):

@@ -21,8 +21,9 @@ class LifterStep(NamedTuple):
     gradient: torch.Tensor
 
 
-def train_lifter(lifter, optimizer, batches, take, task, max_norm=1.0, before_step=None, graphs=True):
-    """Train for one epoch with the mean squared error of root-relative poses in metres; returns the mean loss over poses.
+def train_lifter(lifter, optimizer, batches, take, task, max_norm=1.0, before_step=None, graphs=True,
+                 loss=F.mse_loss):
+    """Train for one epoch; returns the mean loss over poses, by default of squared coordinates (root-relative, metres).
 
     `batches`: index tensors. `take(index)`: (pose2d (B, 16, 2) normalised, pose3d_rel (B, 16, 3) metres). `before_step()`
     may set the learning rate. `graphs`: on a GPU, record the step once and replay it. Raises Diverged, which names task
@@ -32,7 +33,7 @@ def train_lifter(lifter, optimizer, batches, take, task, max_norm=1.0, before_st
     losses = []
 
     def step(pose2d, pose3d_rel):
-        return lifter_step(lifter, optimizer, pose2d, pose3d_rel, max_norm)
+        return lifter_step(lifter, optimizer, pose2d, pose3d_rel, max_norm, loss)
 
     update = Replayed(step, optimizer, graphs)
     log = ScalarLog(lambda figures, _: losses.append(figures['loss']), CHECK_EVERY, what=task)
@@ -57,8 +58,8 @@ def supervised_pairs(poses, device, camera='image'):
     return take
 
 
-def lifter_step(lifter, optimizer, pose2d, pose3d_rel, max_norm):
+def lifter_step(lifter, optimizer, pose2d, pose3d_rel, max_norm, loss=F.mse_loss):
     """Forward and backward pass, gradient clipping, and one step of the optimizer -> LifterStep."""
-    loss = F.mse_loss(lifter(pose2d), pose3d_rel)
-    gradient = descend(loss, lifter, optimizer, max_norm)
-    return LifterStep(loss.detach(), gradient)
+    value = loss(lifter(pose2d), pose3d_rel)
+    gradient = descend(value, lifter, optimizer, max_norm)
+    return LifterStep(value.detach(), gradient)

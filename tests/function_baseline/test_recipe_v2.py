@@ -9,9 +9,10 @@ from common.datasets.h36m import h36m_poses, read_h36m
 from common.person_camera import view_person
 from function_baseline.arguments import baseline_parser, parse
 from function_baseline.evaluate import mirror
-from function_baseline.recipe_v2 import ANGLES, INGREDIENTS, RANDOM_SHARE, SIZE, apply_recipe, recipe_pairs
-from function_baseline.train import supervised_pairs
+from function_baseline.recipe_v2 import ANGLES, INGREDIENTS, RANDOM_SHARE, SIZE, apply_recipe, loss_of, recipe_pairs
+from function_baseline.train import supervised_pairs, train_lifter
 from trainers import baseline, cut_off
+from utils.gradients import adam
 from utils.runs.checkpoint import LAST, read_checkpoint
 
 BATCH = 200
@@ -126,3 +127,22 @@ def test_a_resumed_run_ends_like_one_that_was_never_stopped(tiny_root, tmp_path)
     run_baseline.main(['--resume', str(cut), '--data_root', str(tiny_root)])
     states = [read_checkpoint(run / LAST)['state_dict'] for run in (whole, cut)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_the_loss_is_the_mean_distance_of_the_joints():
+    predicted = torch.zeros(2, 3, 3, requires_grad=True)
+    target = torch.zeros(2, 3, 3)
+    target[0, 1], target[1, 2] = torch.tensor([3., 4., 0.]), torch.tensor([0., 0., 1.])
+    distance = loss_of(parsed())(predicted, target)
+    distance.backward()
+    assert float(distance) == 1 and predicted.grad.isfinite().all() and not predicted.grad[0, 0].any()
+    assert float(loss_of(parsed('--without', 'distance'))(predicted, target)) == pytest.approx(26 / 18)
+
+
+def test_an_epoch_trains_with_the_loss_that_it_is_given():
+    lifter = torch.nn.Linear(2, 3, bias=False)
+    torch.nn.init.zeros_(lifter.weight)
+    target = torch.tensor([[[3., 4., 0.]]])
+    loss = train_lifter(lifter, adam(lifter, 1e-3), [torch.arange(1)], lambda index: (torch.ones(1, 1, 2), target), 'one step',
+                        loss=loss_of(parsed()))
+    assert loss == 5
