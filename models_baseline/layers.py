@@ -100,12 +100,8 @@ class Dropout(nn.Dropout):
         return super().forward(features)
 
 
-class ReluDropout(nn.Module):
+class ReluDropout(nn.Dropout):
     """ReLU, then dropout with rate `p`: one fast operation in training on a CPU, otherwise PyTorch's two."""
-
-    def __init__(self, p):
-        super().__init__()
-        self.p = p
 
     def forward(self, features):
         if _draws_by_bytes(self, features):
