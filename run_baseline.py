@@ -5,8 +5,8 @@ from function_baseline.data import load_training
 from function_baseline.loop import train_baseline
 from function_baseline.recipe_v2 import apply_recipe
 from function_baseline.report import report_checkpoint
+from utils import ranks
 from utils.command_line import exits_cleanly
-from utils.device import choose_device
 from utils.runs.checkpoint import BASELINE_KEY
 from utils.runs.resume import resume
 
@@ -18,11 +18,12 @@ def main(argv=None):
     args = parse(parser, argv, idle=('num_workers', 'action_wise'))
     apply_recipe(args)
     if args.evaluate:
-        return report_checkpoint(args, choose_device(args.device), args.camera if 'camera' in args.explicit else None)
+        with ranks.connected(args.device) as device:
+            return report_checkpoint(args, device, args.camera if 'camera' in args.explicit else None)
     resumed = resume(args, BASELINE_KEY, parser) if args.resume else None
-    device = choose_device(args.device, args.tf32)
-    training, tests = load_training(args, device)
-    return train_baseline(args, training, tests, device, resumed)
+    with ranks.connected(args.device, args.tf32) as device:
+        training, tests = load_training(args, device)
+        return train_baseline(args, training, tests, device, resumed)
 
 
 if __name__ == '__main__':

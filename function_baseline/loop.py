@@ -9,10 +9,11 @@ from function_baseline.recipe_v2 import loss_of, recipe_pairs
 from function_baseline.schedules import schedule_of
 from function_baseline.start import starting_lifter
 from function_baseline.train import supervised_pairs, train_lifter
-from utils import interrupts
+from utils import interrupts, ranks
 from utils.gradients import adam
 from utils.pictures.drawing import save_curves
 from utils.runs.checkpoint import BASELINE_BEST, BASELINE_KEY, load_adam, load_network, snapshot_name, take_over
+from utils.runs.no_directory import NoDirectory
 from utils.runs.run_directory import RunDirectory, baseline_stamp, plain_arguments, trained_bytes, weight_bytes
 from utils.runs.score_names import score_columns
 from utils.seeding import generator, seed_everything
@@ -28,6 +29,7 @@ class BaselineState:
         seed_everything(args.random_seed)
         pretrained = args.pretrain or bool(args.pretrain_path)
         self.lifter = starting_lifter(args, pretrained, skeleton).to(device)
+        ranks.share_work(self.lifter, args, num_poses)      # if there are several processes
         self.optimizer = adam(self.lifter, args.lr)
         self.schedule = schedule_of(args, self.optimizer, num_poses)
         self.epoch, self.best_h36m, self.best_held_out = 0, float('inf'), NO_SCORE
@@ -57,11 +59,12 @@ class BaselineState:
 def train_baseline(args, training, tests, device, resumed=None):
     """Train for args.epochs epochs, evaluate after each; returns the path of the run directory. Raises Diverged."""
     state = BaselineState(args, device, training.skeleton, len(training))
+    Directory = RunDirectory if ranks.rank() == 0 else NoDirectory
     if resumed:
         take_over(state, resumed.content, resumed.directory)
-        run = RunDirectory.reopen(resumed.directory, args, resumed.content['sizes'], _room(state, args))
+        run = Directory.reopen(resumed.directory, args, resumed.content['sizes'], _room(state, args))
     else:
-        run = RunDirectory(args, baseline_stamp(), COLUMNS + score_columns(tests.names), room=_room(state, args))
+        run = Directory(args, baseline_stamp(), COLUMNS + score_columns(tests.names), room=_room(state, args))
         defaults = plain_arguments(baseline_parser('').parse_args([]))
         run.summary(dashboard.start_summary(run.args, defaults, names=tests.names), state.epoch)
     while state.epoch < args.epochs:
@@ -77,8 +80,9 @@ def train_baseline(args, training, tests, device, resumed=None):
         state.history.append([h36m.mpjpe_mm, dhp.mpjpe_mm])
         keep_best_held_out(run, state, tests, device, BASELINE_KEY, state.lifter)
         _keep_checkpoints(run, state, args, h36m.mpjpe_mm)
-        save_curves(run.path / 'curve.png', f'{args.posenet_name}, {args.keypoints}: MPJPE',
-                    dict(zip((name.title for name in tests.names), zip(*state.history))))
+        if ranks.rank() == 0:
+            save_curves(run.path / 'curve.png', f'{args.posenet_name}, {args.keypoints}: MPJPE',
+                        dict(zip((name.title for name in tests.names), zip(*state.history))))
     run.summary(dashboard.end_summary(), state.epoch)
     run.close()
     return run.path
@@ -100,7 +104,8 @@ def _train_epoch(state, args, training, device):
         take = recipe_pairs(training, device, args, generator(device, args.random_seed, state.epoch, 'recipe v2'))
     return train_lifter(state.lifter, state.optimizer, shuffled_batches(len(training), args.batch_size, order), take,
                         task=f'epoch {state.epoch}', max_norm=1.0 if args.max_norm else None,
-                        before_step=state.schedule.advance, graphs=args.graphs, loss=loss_of(args))
+                        before_step=state.schedule.advance, loss=loss_of(args),
+                        graphs=args.graphs and (ranks.world() == 1 or 'graphs' in args.explicit))
 
 
 def _keep_checkpoints(run, state, args, error_h36m):

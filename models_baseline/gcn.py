@@ -86,6 +86,7 @@ class SemGCN(nn.Module):
 
     PoseAug: all joints are predicted, including the root, which is not set to zero; the evaluation subtracts it.
     """
+    batch_dim = 1       # the dimension of the poses inside the network (utils/ranks.py)
 
     def __init__(self, stages, dropout, skeleton=H36M_16):
         super().__init__()

@@ -6,7 +6,7 @@ import os
 import sys
 
 from common.errors import InputError
-from utils import interrupts
+from utils import interrupts, torchrun
 
 
 def exits_cleanly(main):
@@ -16,8 +16,10 @@ def exits_cleanly(main):
     141 after the reader of its output has closed the pipe. Any other exception is a bug and keeps its traceback.
     """
     @functools.wraps(main)
+    @torchrun.one_voice()
     def run(argv=None):
         try:
+            torchrun.require_shared(sys.argv[0])
             return main(argv)
         except InputError as error:
             _leave(2, f'error: {error}')

@@ -4,6 +4,8 @@ from contextlib import contextmanager
 
 import torch
 
+from utils import ranks
+
 
 @contextmanager
 def frozen(*networks):
@@ -27,6 +29,7 @@ def descend(loss, network, optimizer, max_norm=1.0):
     """
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    ranks.sum_gradients(network)      # if there are several processes
     norm = torch.nn.utils.clip_grad_norm_(network.parameters(), math.inf if max_norm is None else max_norm)
     _step_if_finite(optimizer, norm + loss.detach())
     return norm

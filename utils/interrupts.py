@@ -3,6 +3,8 @@ import signal
 import threading
 from contextlib import contextmanager
 
+from utils import torchrun
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _noted = []
 
@@ -37,6 +39,10 @@ def after_the_step():
         for number in _SIGNALS:
             signal.signal(number, note)
         yield
+    except RuntimeError:
+        if torchrun.world() > 1:      # another process has obeyed first, and this one has waited for it in vain
+            obey()
+        raise
     finally:
         _noted.clear()
         for number, handler in previous.items():
