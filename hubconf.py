@@ -1,7 +1,7 @@
 """Lifters for torch.hub: torch.hub.load(FOLDER, 'poseaug_mlp', source='local', checkpoint=PATH_OR_URL).
 
 Each function returns a lifter in evaluation mode, on the CPU: (B, 16, 2) normalised image coordinates -> (B, 16, 3)
-metres, root-relative, in the camera frame.
+metres, root-relative, in the camera frame. (A checkpoint of another skeleton gives a lifter of as many joints as that has.)
 
 torch.hub runs this file inside the caller's program, which may have its own modules named `utils` or `common`. They are
 removed from sys.modules while ours are imported, and restored afterwards. Of our modules only `models_baseline` remains
@@ -121,7 +121,7 @@ def _lifter(name, checkpoint, stages, dropout, progress):
 
 
 def _load(path, dropout):
-    return checkpoints.load_lifter(path, argparse.Namespace(dropout=dropout, explicit=()))
+    return checkpoints.load_lifter(path, argparse.Namespace(dropout=dropout, explicit=()), skeleton=None)
 
 
 def _fetched(url, dropout, progress):

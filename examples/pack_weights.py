@@ -8,6 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))    # run as a script, from wherever
 from common.errors import InputError
+from common.skeletons import name_of
 from utils.command_line import Parser, exits_cleanly
 from utils.runs.checkpoint import BASELINE_KEY, read_lifter, save_checkpoint
 
@@ -20,7 +21,8 @@ def main(argv=None):
         raise InputError(f'{args.output} exists already; delete it first')
     weights = read_lifter(args.evaluate)
     state = {name: value.half() if value.is_floating_point() else value for name, value in weights.state.items()}
-    arguments = dict(posenet_name=weights.posenet_name, stages=weights.stages, camera=weights.camera)
+    arguments = dict(posenet_name=weights.posenet_name, stages=weights.stages, camera=weights.camera,
+                     skeleton=name_of(weights.skeleton))
     args.output.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(args.output, {BASELINE_KEY: state, 'epoch': weights.epoch, 'arguments': arguments, 'source': args.source})
     print(f'{args.output}: {args.output.stat().st_size / 1e6:.1f} MB')

@@ -19,9 +19,9 @@ from utils.runs.score_names import H36M_AND_3DHP, TAGS, score_columns
 
 SAMPLE = 1024      # poses in the sample
 SHOWN = 4          # poses drawn: as many of the hardest as of the easiest
-# arguments that do not influence the results
+# arguments that do not influence the results, or that follow from others
 NO_HYPER_PARAMETERS = ('action_wise', 'checkpoint', 'data_root', 'decay_epoch', 'device', 'evaluate',
-                       'graphs', 'keep_snapshots', 'num_workers', 'pretrain_path', 'snapshot')
+                       'graphs', 'keep_snapshots', 'num_workers', 'pretrain_path', 'skeleton', 'snapshot')
 
 # Charts of several curves: title -> chart -> patterns for the beginning of the tags of its curves. Charts of the same
 # title in the layouts of several runs are one chart, so the errors of both trainers appear together.

@@ -3,7 +3,7 @@
 Input of every file: `pose2d_norm` (B, 16, 2) float32, normalised image coordinates (x / width * 2 - 1,
 y / width * 2 - height / width), for any B of at least 1. Output: `pose3d` (B, 16, 3) float32 metres in the camera frame
 (x right, y down, z forward). SemGCN and ST-GCN also predict the root, so subtract the first joint. Each file contains
-METADATA that says this.
+METADATA that says this. A lifter of another skeleton has as many joints as that.
 """
 import importlib.util
 import json
@@ -54,10 +54,11 @@ def export_lifter(checkpoint, formats, folder=None, overwrite=False, opset=OPSET
     cannot be read, a package is missing, a file exists already (unless `overwrite`), or the results differ.
     """
     checkpoint = Path(checkpoint)
-    lifter, weights = load_lifter(checkpoint, Namespace(dropout=0.0, explicit=()))
+    lifter, weights = load_lifter(checkpoint, Namespace(dropout=0.0, explicit=()), skeleton=None)
     lifter.eval().requires_grad_(False)
     if weights.camera == 'person':
         lifter = PersonLifter(lifter).eval()
+    lifter.skeleton = weights.skeleton
     if 'onnx' in formats:
         require_onnx()
     folder = checkpoint.parent if folder is None else Path(folder)
@@ -85,13 +86,14 @@ def require_onnx():
 
 def describe(weights, checkpoint):
     """The metadata that users of the file need: name -> text."""
+    skeleton = weights.skeleton
     return dict(
         lifter=weights.posenet_name, stages=str(weights.stages), epoch=str(weights.epoch), checkpoint=checkpoint.name,
-        joints=','.join(H36M_16.names), input=f'{INPUT} (batch, {H36M_16.num_joints}, 2) float32',
+        joints=','.join(skeleton.names), input=f'{INPUT} (batch, {skeleton.num_joints}, 2) float32',
         input_units='normalised image coordinates: x / width * 2 - 1, y / width * 2 - height / width',
         camera='the image' if weights.camera == 'image' else 'a virtual one that looks at the person; focal length: the width',
-        output=f'{OUTPUT} (batch, {H36M_16.num_joints}, 3) float32',
-        output_units=f'metres; camera axes x right, y down, z forward; subtract joint 0, {H36M_16.names[0]}')
+        output=f'{OUTPUT} (batch, {skeleton.num_joints}, 3) float32',
+        output_units=f'metres; camera axes x right, y down, z forward; subtract joint 0, {skeleton.names[0]}')
 
 
 def _write_and_compare(form, lifter, metadata, path, opset):
@@ -108,7 +110,7 @@ def _write_and_compare(form, lifter, metadata, path, opset):
 
 def largest_difference(lifter, opened):
     """Largest absolute difference in metres on 1,000 fixed poses, whose joints lie anywhere in a square image."""
-    pose2d_norm = torch.rand(NUM_POSES, H36M_16.num_joints, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    pose2d_norm = torch.rand(NUM_POSES, _num_joints(lifter), 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
     found = torch.cat([opened(batch) for batch in pose2d_norm.split(BATCHES)])
     return float((found - lifter(pose2d_norm)).abs().max())
 
@@ -126,14 +128,18 @@ def _quiet():
         logging.disable(before)
 
 
-def _example():
+def _num_joints(lifter):
+    return getattr(lifter, 'skeleton', H36M_16).num_joints
+
+
+def _example(lifter):
     """Two poses; with one, the exporters would fix the batch size to one."""
-    return torch.zeros(2, H36M_16.num_joints, 2)
+    return torch.zeros(2, _num_joints(lifter), 2)
 
 
 def exported_program(lifter):
     """torch.export's ExportedProgram of the lifter with a free batch size, without the paths of its source files."""
-    program = torch.export.export(lifter, (_example(),), dynamic_shapes=_any_batch())
+    program = torch.export.export(lifter, (_example(lifter),), dynamic_shapes=_any_batch())
     for node in program.graph.nodes:
         node.meta.pop('stack_trace', None)
     return program
@@ -164,7 +170,7 @@ def open_onnx(path):
 
 
 def write_torchscript(lifter, metadata, path, _opset=None):
-    traced = torch.jit.trace(lifter, _example(), check_trace=False)      # 1,000 poses will check it
+    traced = torch.jit.trace(lifter, _example(lifter), check_trace=False)      # 1,000 poses will check it
     torch.jit.save(traced, str(path), _extra_files={METADATA: json.dumps(metadata)})
 
 

@@ -3,10 +3,11 @@ from common.datasets import TEST_SETS
 from common.datasets.h36m_protocol import GT
 from common.datasets.pw3d import OPENPOSE
 from common.person_camera import camera_of
+from common.skeleton import H36M_16
 from function_baseline.data import load_test
 from function_baseline.evaluate import evaluate
 from function_baseline.scores import score
-from utils.runs.checkpoint import load_lifter
+from utils.runs.checkpoint import load_lifter, require_skeleton
 
 _NAME_WIDTH = 28       # the longest name of a sequence, in 3DPW
 _HEADER = f'{"":<{_NAME_WIDTH}}{"poses":>9}{"MPJPE":>9}{"P-MPJPE":>9}{"PCK16":>8}{"AUC16":>8}{"PCK14":>8}{"AUC14":>8}'
@@ -20,8 +21,9 @@ def report_checkpoint(args, device, camera=None):
     `evaluate`. InputError if a file is missing or cannot be used.
     """
     args.dropout = 0.0      # an evaluation has no dropout
-    lifter, weights = load_lifter(args.evaluate, args)
+    lifter, weights = load_lifter(args.evaluate, args, skeleton=None)
     tests = None if args.dataset == '3dpw' else load_test(args, device)
+    require_skeleton(weights.skeleton, tests.h36m.skeleton if tests else H36M_16, args.evaluate)
     epoch = weights.epoch if weights.epoch >= 0 else 'unknown'
     print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages, epoch {epoch}')
     camera = camera or camera_of(lifter)
@@ -32,9 +34,11 @@ def report_checkpoint(args, device, camera=None):
     h36m, dhp = score(lifter.to(device), tests, device, camera)
     for title, errors in zip(titles(args, tests), (h36m, dhp)):
         print(f'\n{title}\n{table(errors)}')
-    if TEST_SETS['3dpw'].path(args.data_root).is_file():
+    if TEST_SETS['3dpw'].path(args.data_root).is_file() and weights.skeleton == H36M_16:
         report_3dpw(lifter, args.data_root, device, camera)
-    print('\nPCK (150 mm) and AUC: 16 = all joints, the root always a hit (the reference); 14 = the official joints.')
+    num_joints = weights.skeleton.num_joints
+    print(f'\nPCK (150 mm) and AUC: 16 = all joints{f" (here {num_joints})" * (num_joints != 16)}, the root always a hit (the '
+          'reference); 14 = the official joints.')
     return h36m, dhp
 
 

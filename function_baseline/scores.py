@@ -27,4 +27,4 @@ def one_line(h36m, dhp, names=H36M_AND_3DHP):
     """The scores as the trainers print them after each epoch."""
     first, second = (name.short for name in names)
     return (f'{first} {h36m.mpjpe_mm:.2f} / {h36m.p_mpjpe_mm:.2f} mm   {second} {dhp.mpjpe_mm:.2f} / {dhp.p_mpjpe_mm:.2f} mm, '
-            f'PCK {dhp.pck_16:.2f} (16 joints) {dhp.pck_14:.2f} (official 14)')
+            f'PCK {dhp.pck_16:.2f} (all joints) {dhp.pck_14:.2f} (official 14)')

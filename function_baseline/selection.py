@@ -24,7 +24,7 @@ def report_run(args, device, camera=None):
     chosen = {name: [_first(directory, names) for names in places] for name, places in selections(tests.names).items()}
     chosen = {name: paths for name, paths in chosen.items() if all(paths)}
     for path in {path for paths in chosen.values() for path in paths}:
-        lifter, weights = load_lifter(path, args)
+        lifter, weights = load_lifter(path, args, tests.h36m.skeleton)
         scored[path] = score(lifter.to(device), tests, device, camera), weights.epoch
     print(f'{directory}: MPJPE / P-MPJPE, mm (epoch)')
     print(table([name.title for name in tests.names], chosen, scored))

@@ -1,6 +1,7 @@
 """The lifter that a run starts with."""
 from common.errors import InputError
 from common.skeleton import H36M_16
+from common.skeletons import name_of
 from models_baseline import build_lifter
 from utils.runs.checkpoint import find_pretrained, load_lifter
 
@@ -8,9 +9,11 @@ from utils.runs.checkpoint import find_pretrained, load_lifter
 def starting_lifter(args, pretrained, skeleton=H36M_16):
     """A new or a pretrained lifter on the CPU; a pretrained one writes its name, stages and camera into `args`.
 
+    The skeleton's name is written there too, so that the run's checkpoints tell it.
     A resumed run gets a new one, because its own checkpoint is loaded into it afterwards. With --compile, the
     lifter's forward and backward pass are compiled when they first run; its weights keep their names.
     """
+    args.skeleton = name_of(skeleton)
     lifter = _pretrained_lifter(args, skeleton) if pretrained and not args.resume else build_lifter(
         args.posenet_name, args.stages, args.dropout, skeleton)
     lifter.camera = args.camera

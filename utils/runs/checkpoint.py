@@ -14,7 +14,8 @@ import torch
 from common.errors import InputError, in_short
 from common.files.limited import read_limited
 from common.files.safe_pickle import safe_globals
-from common.skeleton import H36M_16
+from common.skeleton import H36M_16, Skeleton
+from common.skeletons import SKELETONS, name_of
 from models_baseline import LIFTERS, STAGELESS, build_lifter
 
 LAST = 'ckpt_last.pth.tar'
@@ -35,15 +36,16 @@ _SIGNATURES = dict(
 
 
 class LifterWeights(NamedTuple):
-    """The architecture, weights and epoch of a lifter in a checkpoint, and the camera whose 2D it was trained on.
+    """The architecture, weights and epoch of a lifter in a checkpoint, and what it was trained on.
 
-    `camera`: 'image', or 'person' for the virtual camera of common/person_camera.py.
+    `camera`: whose 2D, 'image', or 'person' for the virtual camera of common/person_camera.py; the skeleton of its poses.
     """
     posenet_name: str
     stages: int
     state: dict
     epoch: int
     camera: str = 'image'
+    skeleton: Skeleton = H36M_16
 
 
 def snapshot_name(epoch):
@@ -141,7 +143,8 @@ def read_lifter(path, typed=None):
         raise InputError(f'{path} holds weights of no known lifter ({", ".join(LIFTERS)}) of up to {MAX_STAGES} '
                          'stages; give another checkpoint')
     epoch = content.get('epoch')
-    return LifterWeights(posenet_name, stages, state, int(epoch) if isinstance(epoch, Integral) else -1, _camera_of(content))
+    epoch = int(epoch) if isinstance(epoch, Integral) else -1
+    return LifterWeights(posenet_name, stages, state, epoch, _camera_of(content), _skeleton_of(content, path))
 
 
 def _weights_in(content, path):
@@ -182,6 +185,23 @@ def _camera_of(content):
     return 'person' if isinstance(arguments, dict) and arguments.get('camera') == 'person' else 'image'
 
 
+def _skeleton_of(content, path):
+    """The skeleton that the arguments in our own checkpoints name; H36M_16 for others, which name none."""
+    arguments = content.get('arguments')
+    name = arguments.get('skeleton', name_of(H36M_16)) if isinstance(arguments, dict) else name_of(H36M_16)
+    if not isinstance(name, str) or name not in SKELETONS:
+        raise InputError(f'{path} holds a lifter of the skeleton {in_short(name)}, which is none of {", ".join(SKELETONS)}; '
+                         'give another checkpoint')
+    return SKELETONS[name]
+
+
+def require_skeleton(own, skeleton, path, what='the data have'):
+    """InputError unless the skeleton of the lifter in the checkpoint `path`, its `own`, is this one; `what` has it."""
+    if own != skeleton:
+        raise InputError(f'{path} is a lifter of {own.num_joints} joints ({name_of(own)}), but {what} {skeleton.num_joints} '
+                         f'({name_of(skeleton)}); give a checkpoint with that skeleton, or other data')
+
+
 def _recognised(state):
     """(name, stages) recognised by the names of the weights; None where no lifter has such weights."""
     name = next((name for name, (key, _, _) in _SIGNATURES.items() if key in state), None)
@@ -191,7 +211,8 @@ def _recognised(state):
 def load_lifter(path, args, skeleton=H36M_16):
     """(The lifter with the checkpoint's weights, built as the file says with `args.dropout`, on the CPU; its LifterWeights).
 
-    InputError where a typed --posenet_name or --stages differs from the file's, or where the weights do not fit.
+    InputError where a typed --posenet_name or --stages differs from the file's, where the weights do not fit, or where it is
+    a lifter of another skeleton than `skeleton` (None: any is right).
     """
     typed = (args.posenet_name, args.stages) if 'posenet_name' in args.explicit else None
     weights = read_lifter(path, typed)
@@ -200,9 +221,11 @@ def load_lifter(path, args, skeleton=H36M_16):
         if flag in args.explicit and getattr(args, flag) != found and not idle:
             raise InputError(f'{path} holds a lifter with {flag} {found}, but --{flag} says {getattr(args, flag)}; '
                              'leave the flag out or give another checkpoint')
-    lifter = build_lifter(weights.posenet_name, weights.stages, args.dropout, skeleton)
+    if skeleton:
+        require_skeleton(weights.skeleton, skeleton, path)
+    lifter = build_lifter(weights.posenet_name, weights.stages, args.dropout, weights.skeleton)
     lifter.camera = weights.camera
-    _fit(lifter, weights.state, path)
+    _fit(lifter, weights, path)
     return lifter, weights
 
 
@@ -214,15 +237,15 @@ def _count_stages(posenet_name, state):
     return (max(numbers, default=-1) + 1) // units_per_stage
 
 
-def _fit(lifter, state, path):
+def _fit(lifter, weights, path):
     """Load strictly; InputError naming the first weight that is missing, unknown, of another shape or not finite."""
-    own = lifter.state_dict()
+    own, state = lifter.state_dict(), weights.state
     for name in sorted(own.keys() | state.keys(), key=str):
         shapes = [tuple(table[name].shape) if isinstance(table.get(name), torch.Tensor) else 'nothing'
                   for table in (own, state)]
         if shapes[0] != shapes[1]:
-            raise InputError(f'{path}: {name} has shape {shapes[1]} where this lifter has {shapes[0]}; '
-                             'it is a checkpoint of another lifter or of another width')
+            raise InputError(f'{path}: {name} has shape {shapes[1]} where this lifter has {shapes[0]}; it is a checkpoint of '
+                             f'another lifter, of another width, or of another skeleton than {name_of(weights.skeleton)}')
         if not torch.isfinite(state[name].to(own[name].dtype)).all():
             raise InputError(f'{path}: {name} holds NaN or inf; the run that wrote it had diverged')
     lifter.load_state_dict(state)

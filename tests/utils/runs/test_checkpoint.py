@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from common.errors import InputError
+from common.skeleton import H36M_16
+from common.skeletons import SKELETONS
 from models_baseline import build_lifter
 from models_baseline.layers import ReluDropout
 from refusals import refusal
@@ -354,6 +356,46 @@ def test_a_refusal_fits_on_the_screen_and_does_not_advise_to_trust_the_file(tmp_
     message = refusal(load_lifter, tmp_path / 'it', arguments())
     assert expected in message and 'weights_only' not in message
     assert len(message.replace(str(tmp_path), '')) < 200
+
+
+# The skeleton
+
+def of_skeleton(path, name, num_joints=24, **others):
+    """A checkpoint whose arguments name a skeleton, of a lifter of so many joints."""
+    skeleton = next(each for each in SKELETONS.values() if each.num_joints == num_joints)
+    lifter = build_lifter('gcn', 1, skeleton=skeleton)
+    named = dict(posenet_name='gcn', stages=1) | (dict(skeleton=name) if name else {})
+    save_checkpoint(path, dict({'state_dict': lifter.state_dict(), 'epoch': 3, 'arguments': named}, **others))
+    return path
+
+
+@pytest.mark.parametrize('name', SKELETONS)
+def test_a_checkpoint_names_its_skeleton(tmp_path, name):
+    path = of_skeleton(tmp_path / 'it', name, SKELETONS[name].num_joints)
+    lifter, weights = load_lifter(path, arguments(), skeleton=None)
+    assert weights.skeleton is SKELETONS[name] and load_lifter(path, arguments(), SKELETONS[name])[1].epoch == 3
+    assert lifter.eval()(torch.zeros(2, weights.skeleton.num_joints, 2)).shape == (2, weights.skeleton.num_joints, 3)
+
+
+def test_a_lifter_of_another_skeleton_than_is_needed_is_refused(tmp_path):
+    message = refusal(load_lifter, of_skeleton(tmp_path / 'it', 'smpl_24'), arguments())
+    assert 'a lifter of 24 joints (smpl_24), but the data have 16 (h36m_16)' in message and str(tmp_path / 'it') in message
+
+
+def test_without_a_name_it_has_16_joints(mlp, tmp_path):
+    assert read_lifter(mlp).skeleton is H36M_16
+    assert 'another skeleton than h36m_16' in refusal(load_lifter, of_skeleton(tmp_path / 'it', None), arguments())
+
+
+@pytest.mark.parametrize('name', ['smpl_23', 7, ['h36m_16'], None])
+def test_an_unknown_skeleton_is_refused(tmp_path, name):
+    path = of_skeleton(tmp_path / 'it', 'smpl_24', arguments=dict(posenet_name='gcn', stages=1, skeleton=name))
+    assert 'none of h36m_16, h36m_17, smpl_24' in refusal(load_lifter, path, arguments(), skeleton=None)
+
+
+def test_weights_that_contradict_the_name_are_refused(tmp_path):
+    path = of_skeleton(tmp_path / 'it', 'smpl_24', num_joints=17)
+    assert 'another skeleton than smpl_24' in refusal(load_lifter, path, arguments(), skeleton=None)
 
 
 # Weights that do not fit
