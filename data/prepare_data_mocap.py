@@ -5,11 +5,12 @@
 
 Reads BVH, ASF/AMC and C3D files, and joint positions (T, J, 3) in .npz and .npy files. A rig says which of their joints are
 ours: a file in data/rigs/ or one of your own (data/mocap/rig.py describes it). Without --rig they are found by their names.
+With --skeleton the data set has the joints of another skeleton than our 16.
 
 Writes data/mocap_NAME.npz, N poses in C clips of S subjects: `pose3d` (N, 16, 3) float32 world metres, z up, clip after clip;
 `frames` (C,) lengths of the clips; `clip_names`, `rig_names` (C,); `subject` (C,) indices into `subject_names` (S,); `test`
-(C,) whether a clip is for the test; `fps`; `joints` (16,) their names. And for each rig data/mocap_NAME_RIG.png, a few frames
-in three views: look at it before you train.
+(C,) whether a clip is for the test; `fps`; `joints` (16,) their names, which tell the skeleton. And for each rig
+data/mocap_NAME_RIG.png, a few frames in three views: look at it before you train.
 """
 import sys
 from collections import Counter
@@ -23,7 +24,7 @@ from common.datasets.preparation import require_free, write_checked
 from common.errors import InputError
 from common.files.paths import add_data_root, at_root
 from common.skeleton import H36M_16
-from data.mocap.checks import stature
+from common.skeletons import SKELETONS, name_of
 from data.mocap.clips import Source, Wishes, read_clips
 from data.mocap.rig import UNITS, UPS, load_rig, require_pattern
 from utils.command_line import Parser, boolean, exits_cleanly, number
@@ -39,14 +40,15 @@ def main(argv=None):
     path = mocap_path(args.data_root, args.name)
     require_free(path)
     require_pattern(args.subject, '--subject')
-    wishes = Wishes(args.fps, args.up, args.unit, args.source_fps, args.mirrored, args.subject, args.skip_bad)
+    skeleton = SKELETONS[args.skeleton]
+    wishes = Wishes(args.fps, args.up, args.unit, args.source_fps, args.mirrored, args.subject, args.skip_bad, skeleton)
     clips, remarks = read_all(sources_of(args), wishes)
     clips = split(clips, args.test_subjects, args.test_share)
-    write_checked({path: arrays_of(clips, args.fps)}, made_by=at_root(make_mocap(args.name), args.data_root))
+    write_checked({path: arrays_of(clips, args.fps, skeleton)}, made_by=at_root(make_mocap(args.name), args.data_root))
     for line in summary(path, clips, remarks, args.fps):
         print(line)
     if args.picture:
-        print('look at these before you train:', *pictures(path, clips))
+        print('look at these before you train:', *pictures(path, clips, skeleton))
     return path
 
 
@@ -58,6 +60,8 @@ def parse_args(argv):
                         help='a ready rig or a .toml file: one for all sources, or one for each in their order, where auto '
                              'stands for none (default: the joints are found by their names)')
     parser.add_argument('--name', required=True, metavar='NAME', help='name of the data set')
+    parser.add_argument('--skeleton', default=name_of(H36M_16), choices=SKELETONS,
+                        help=f'joints of the data set: {", ".join(SKELETONS)} (default %(default)s)')
     parser.add_argument('--fps', default=50, type=number, metavar='N',
                         help='frames per second of the data set (default %(default)s)')
     parser.add_argument('--subject', metavar='REGEX', help='what its parentheses find in the name of a file is the subject '
@@ -134,14 +138,14 @@ def _cut(clip, share):
             (clip._replace(name=f'{clip.name}#test', pose3d=clip.pose3d[first:]), True)]
 
 
-def arrays_of(clips, fps):
+def arrays_of(clips, fps, skeleton=H36M_16):
     """The arrays of the file, of a list of (Clip, is test)."""
     subjects = sorted({clip.subject for clip, _ in clips})
     return dict(pose3d=np.concatenate([clip.pose3d for clip, _ in clips]),
                 frames=np.array([len(clip.pose3d) for clip, _ in clips]),
                 clip_names=np.array([clip.name for clip, _ in clips]), rig_names=np.array([clip.rig for clip, _ in clips]),
                 subject=np.array([subjects.index(clip.subject) for clip, _ in clips]), subject_names=np.array(subjects),
-                test=np.array([test for _, test in clips]), fps=np.array(float(fps)), joints=np.array(H36M_16.names))
+                test=np.array([test for _, test in clips]), fps=np.array(float(fps)), joints=np.array(skeleton.names))
 
 
 def summary(path, clips, remarks, fps):
@@ -153,7 +157,7 @@ def summary(path, clips, remarks, fps):
     if names[False] == names[True]:
         yield 'warning: there is one subject, so the test is the end of each clip, of the same person as in training'
     for rig in sorted({clip.rig for clip, _ in clips}):
-        own = np.array([stature(clip.pose3d) for clip, _ in clips if clip.rig == rig])
+        own = np.array([clip.stature for clip, _ in clips if clip.rig == rig])
         yield f'rig {rig}: {len(own)} clips; people of {own.min():.2f} to {own.max():.2f} m, from ankle to head'
     for remark, count in remarks.items():
         if count:
@@ -164,7 +168,7 @@ def _some(names):
     return ', '.join(names[:8]) + (f' and {len(names) - 8} more subjects' if len(names) > 8 else '')
 
 
-def pictures(path, clips):
+def pictures(path, clips, skeleton=H36M_16):
     """Draw a few frames for each rig; returns the paths."""
     paths = []
     for rig in sorted({clip.rig for clip, _ in clips}):
@@ -172,7 +176,8 @@ def pictures(path, clips):
         pose3d = np.concatenate([clip.pose3d for clip in own])
         frames = np.linspace(0, len(pose3d) - 1, PICTURED).round().astype(int)
         paths.append(path.with_name(f'{path.stem}_{rig.replace(" ", "_")}.png'))
-        save_three_views(paths[-1], pose3d[frames], f'{path.stem.removeprefix("mocap_")}: rig {rig}, {len(own)} clips')
+        save_three_views(paths[-1], pose3d[frames], f'{path.stem.removeprefix("mocap_")}: rig {rig}, {len(own)} clips',
+                         skeleton)
     return paths
 
 

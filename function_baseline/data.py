@@ -7,6 +7,7 @@ from common.datasets.h36m_protocol import GT, TEST_SUBJECTS, TRAIN_SUBJECTS
 from common.datasets.mocap import FILMED_BY, mocap_poses, read_mocap
 from common.errors import InputError
 from common.poses import PoseSet
+from common.skeleton import H36M_16
 from utils.runs.score_names import H36M_AND_3DHP, Scored
 
 
@@ -102,14 +103,15 @@ def _require_mocap_flags(args):
 def _mocap_tests(arrays, args, device):
     """EvaluationSets of a data set of motion capture: its test clips, seen as in training, and MPI-INF-3DHP's test set.
 
-    Where 3DHP is not prepared, the second set are the same clips in the views of the other kind of camera.
+    Where 3DHP is not prepared, or has another skeleton, the second set are the same clips in the views of the other kind of
+    camera.
     """
     _require_mocap_flags(args)
     chosen, other = sorted(FILMED_BY, key=lambda kind: kind != args.cameras)
     own = mocap_poses(arrays, True, chosen, args.downsample).resident(device)
     own_name = _scored(args.dataset, args.dataset, chosen)
     dhp = TEST_SETS['3dhp']
-    if dhp.path(args.data_root).is_file():
+    if dhp.path(args.data_root).is_file() and own.skeleton == H36M_16:
         return EvaluationSets(own, dhp.load(args.data_root).resident(device), names=(own_name, H36M_AND_3DHP[1]),
                               flips=(False, dhp.flip))
     return EvaluationSets(own, mocap_poses(arrays, True, other, args.downsample).resident(device),

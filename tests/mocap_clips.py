@@ -140,3 +140,20 @@ def arrays_of(**changes):
     return dict(pose3d=pose3d, frames=np.array([40, 30, 40]), clip_names=np.array(['a', 'b', 'c']),
                 rig_names=np.array(['r'] * 3), subject=np.array([0, 0, 1]), subject_names=np.array(['anna', 'ben']),
                 test=np.array([False, False, True]), fps=np.array(50.), joints=np.array(H36M_16.names)) | changes
+
+
+# SMPL's order of the points of a person, which has SMPL's joints but two
+SMPL_24_POINTS = ('pelvis Lhip Rhip spine1 Lknee Rknee spine Lankle Rankle chest Ltoe Rtoe neck Lcollar Rcollar head Lshoulder '
+                  'Rshoulder Lelbow Relbow Lwrist Rwrist Lfingers Rfingers').split()
+
+
+def smpl_24(points):
+    """(T, 24, 3) positions of SMPL's joints, in its order, of the points of a `person`; the pelvis is 7 cm above the hips."""
+    pelvis = points['pelvis'] + [0, 0, .07]
+    points = points | dict(pelvis=pelvis, spine1=_between(pelvis, points['spine'], .5))
+    return np.stack([points[name] for name in SMPL_24_POINTS], axis=1)
+
+
+def h36m_17(points, pose3d):
+    """(T, 17, 3): the 16 joints of a `person` with the base of the skull as Neck."""
+    return np.insert(pose3d, H36M_16.names.index('Head'), points['head'], axis=1)

@@ -20,15 +20,15 @@ from common.files.layout import require_finite, require_layout, require_places
 from common.files.npz import load_npz
 from common.files.paths import at_root
 from common.poses import PoseSet
-from common.skeleton import H36M_16
+from common.skeletons import SKELETONS, with_joints
 
 FILMED_BY = ('h36m', 'sampled')
 SQUARE = 2.0              # with the feet at its corners nearly all people are whole in all four images
 TEST_SEED = 0            # of the sampled views of test poses, so that the scores of all runs compare
 RESERVED = ('h36m', '3dhp', 'dhp', '3dpw')
-_LAYOUT = dict(pose3d=(('poses', H36M_16.num_joints, 3), 'f'), frames=(('clips',), 'iu'), subject=(('clips',), 'iu'),
+_LAYOUT = dict(pose3d=(('poses', 'joints', 3), 'f'), frames=(('clips',), 'iu'), subject=(('clips',), 'iu'),
                test=(('clips',), 'b'), clip_names=(('clips',), 'U'), rig_names=(('clips',), 'U'),
-               subject_names=(('subjects',), 'U'), joints=((H36M_16.num_joints,), 'U'), fps=((), 'f'))
+               subject_names=(('subjects',), 'U'), joints=(('joints',), 'U'), fps=((), 'f'))
 
 
 def mocap_path(data_root, name):
@@ -64,8 +64,9 @@ def read_mocap(data_root, name):
     require_finite(arrays, path, remedy)
     require_places(arrays['subject'], len(arrays['subject_names']), path, remedy)
     frames = arrays['frames']
-    if tuple(arrays['joints']) != H36M_16.names or frames.sum() != len(arrays['pose3d']) or frames.min(initial=1) < 1:
-        raise InputError(f'{path} holds other joints than ours, or clips of other lengths than its poses; {remedy}')
+    if not with_joints(arrays['joints']) or frames.sum() != len(arrays['pose3d']) or frames.min(initial=1) < 1:
+        raise InputError(f'{path} holds the joints of no skeleton ({", ".join(SKELETONS)}), or clips of other lengths than its '
+                         f'poses; {remedy}')
     if arrays['test'].all() or not arrays['test'].any():
         raise InputError(f'{path} holds no clip for training or none for the test; {remedy}')
     return arrays
@@ -74,8 +75,8 @@ def read_mocap(data_root, name):
 def mocap_poses(arrays, test, kind, downsample=1, seed=TEST_SEED):
     """PoseSet of the test or the training clips, filmed by the cameras `kind` (FILMED_BY), on the CPU; groups are the subjects.
 
-    Every `downsample`-th frame of each clip. Sampled training poses keep their world poses and CameraRanges, by which
-    `filmed_anew` draws new views.
+    Its skeleton is the one whose joints the file has. Every `downsample`-th frame of each clip is taken. Sampled training poses
+    keep their world poses and CameraRanges, by which `filmed_anew` draws new views.
     """
     ends = np.cumsum(arrays['frames'])
     parts = [(int(arrays['subject'][clip]), arrays['pose3d'][end - length:end:downsample])
@@ -83,17 +84,17 @@ def mocap_poses(arrays, test, kind, downsample=1, seed=TEST_SEED):
     lengths = torch.tensor([len(part) for _, part in parts])
     subject = torch.tensor([number for number, _ in parts]).repeat_interleave(lengths)
     clip = torch.arange(len(parts)).repeat_interleave(lengths)
-    names = tuple(arrays['subject_names'].tolist())
+    names, skeleton = tuple(arrays['subject_names'].tolist()), with_joints(arrays['joints'])
     if kind == 'sampled':
         pose3d_world = torch.from_numpy(np.concatenate([part for _, part in parts]))
         poses = filmed_poses(pose3d_world, CameraRanges(), torch.Generator().manual_seed(seed), subject=subject, group=subject,
-                             group_names=names, sequence=clip)
+                             group_names=names, sequence=clip, skeleton=skeleton)
         return replace(poses, pose3d_world=None, ranges=None) if test else poses
-    return _in_the_capture_space(np.concatenate([folded(part) for _, part in parts]), subject, clip, names)
+    return _in_the_capture_space(np.concatenate([folded(part) for _, part in parts]), subject, clip, names, skeleton)
 
 
 def folded(pose3d_world):
-    """(T, 16, 3) world metres -> the same poses with their path in the square around the origin; see the module."""
+    """(T, J, 3) world metres -> the same poses with their path in the square around the origin; see the module."""
     path = pose3d_world[:, :1, :2]
     middle = (path.min(axis=0) + path.max(axis=0)) / 2
     place = np.abs((path - middle - SQUARE / 2) % (2 * SQUARE) - SQUARE) - SQUARE / 2
@@ -101,7 +102,7 @@ def folded(pose3d_world):
     return (pose3d_world + shift).astype(np.float32)
 
 
-def _in_the_capture_space(pose3d_world, subject, clip, names):
+def _in_the_capture_space(pose3d_world, subject, clip, names, skeleton):
     """PoseSet of all poses as each of the four cameras sees them, camera by camera."""
     views = cameras(TRAIN_SUBJECTS[0])
     intrinsics, count = torch.from_numpy(np.stack([view.intrinsic for view in views])), len(subject)
@@ -110,4 +111,4 @@ def _in_the_capture_space(pose3d_world, subject, clip, names):
     camera = torch.arange(len(views)).repeat_interleave(count)
     subject = subject.repeat(len(views))
     return PoseSet(pose3d_cam, project(pose3d_cam, intrinsics[camera]), camera, intrinsics, subject, subject, names,
-                   up=all_up()[:len(views)], sequence=clip.repeat(len(views)))
+                   skeleton, up=all_up()[:len(views)], sequence=clip.repeat(len(views)))

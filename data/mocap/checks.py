@@ -1,6 +1,7 @@
 """Is it a person? Checks of the 16 joints of a recording, and the repairs that have one sensible way.
 
 Frames: `pose3d` (T, 16, 3) is in the axes of the file until `upright` turns it; then z is up. Metres after `length_of_unit`.
+Joints of another skeleton may follow the 16: repairs move them along, and only `require_bones` checks them.
 """
 from collections import Counter
 
@@ -32,13 +33,13 @@ FEET = H36M_16.joints('LFoot', 'RFoot')
 LEGS = [H36M_16.joints(f'{side}Hip', f'{side}Knee', f'{side}Foot') for side in 'LR']
 
 
-def median_bones(pose3d):
+def median_bones(pose3d, skeleton=H36M_16):
     """(15,) median lengths of the bones."""
-    return np.median(_bone_lengths(pose3d), axis=0)
+    return np.median(_bone_lengths(pose3d, skeleton), axis=0)
 
 
-def _bone_lengths(pose3d):
-    return np.linalg.norm(H36M_16.bone_matrix.astype(np.float64) @ pose3d, axis=-1)
+def _bone_lengths(pose3d, skeleton=H36M_16):
+    return np.linalg.norm(skeleton.bone_matrix.astype(np.float64) @ pose3d[:, :skeleton.num_joints], axis=-1)
 
 
 def stature(pose3d):
@@ -102,18 +103,23 @@ def upright(pose3d, up, mirrored):
 
 def require_body(pose3d, path):
     """InputError if bones have impossible lengths, if the sides differ, or if limbs change their lengths."""
-    lengths, names = median_bones(pose3d), H36M_16.names[1:]
+    require_bones(pose3d, H36M_16, path)
+    softness = limb_changes(pose3d)
+    if softness.max() > TOO_SOFT:
+        raise InputError(f'{path}: the bone to {H36M_16.names[1:][LIMBS[softness.argmax()]]} changes its length by '
+                         f'{100 * softness.max():.0f} %; {LOOK}, and repair or leave out the file')
+
+
+def require_bones(pose3d, skeleton, path):
+    """InputError if bones of a pose (T, J, 3) of this skeleton have impossible lengths, or if its sides differ."""
+    lengths, names = median_bones(pose3d, skeleton), skeleton.names[1:]
     for name, length in zip(names, lengths):
         if not BONES[0] <= length <= BONES[1]:
             raise InputError(f'{path}: the bone to {name} is {100 * length:.1f} cm long; {LOOK}')
-    for name, length, other in zip(names, lengths, lengths[H36M_16.bone_mirror]):
+    for name, length, other in zip(names, lengths, lengths[skeleton.bone_mirror]):
         if length > (1 + SIDES_DIFFER) * other:
             raise InputError(f'{path}: the bone to {name} is {100 * length:.0f} cm long, on the other side '
                              f'{100 * other:.0f} cm; {LOOK}')
-    softness = limb_changes(pose3d)
-    if softness.max() > TOO_SOFT:
-        raise InputError(f'{path}: the bone to {names[LIMBS[softness.argmax()]]} changes its length by '
-                         f'{100 * softness.max():.0f} %; {LOOK}, and repair or leave out the file')
 
 
 def limb_changes(pose3d):

@@ -1,4 +1,7 @@
-"""From recordings to clips: our 16 joints in metres, z up, on the floor, at one frame rate, checked."""
+"""From recordings to clips: our 16 joints in metres, z up, on the floor, at one frame rate, checked.
+
+The joints of another skeleton are carried behind the 16, by which every recording is checked.
+"""
 import re
 from collections import Counter
 from pathlib import Path
@@ -10,6 +13,8 @@ from scipy.interpolate import make_interp_spline
 from common.datasets.preparation import progress
 from common.errors import InputError
 from common.files.layout import FARTHEST
+from common.skeleton import H36M_16, Skeleton
+from common.skeletons import name_of
 from data.mocap import checks
 from data.mocap.asf_amc import read_amc
 from data.mocap.bvh import read_bvh
@@ -28,11 +33,12 @@ SAME_RATE = 1e-3         # frames are kept as they are if the rates differ by le
 
 
 class Clip(NamedTuple):
-    """`pose3d` (T, 16, 3) float32 world metres, z up; the names of clip, subject and rig."""
+    """`pose3d` (T, J, 3) float32 world metres, z up; the names of clip, subject and rig; the person's height in metres."""
     name: str
     subject: str
     rig: str
     pose3d: np.ndarray
+    stature: float = np.nan
 
 
 class Source(NamedTuple):
@@ -43,7 +49,7 @@ class Source(NamedTuple):
 
 
 class Body(NamedTuple):
-    """What a file holds: names of clip and subject, the Rig, and `pose3d` (T, 16, 3) float32 metres in the axes of the file.
+    """What a file holds: names of clip and subject, the Rig, and `pose3d` (T, 16 or more, 3) float32 metres in its axes.
 
     `metres`: length of the file's unit; `said_up`: axis that is said to point up (None: nobody says); `stands_along`: the one
     along which the person stands ('': none).
@@ -60,7 +66,7 @@ class Body(NamedTuple):
 
 
 class Wishes(NamedTuple):
-    """What the command line says of all files; each overrides rig and file. `fps` is the rate of the clips."""
+    """What the command line says of all files; each overrides rig and file. `fps` and `skeleton` are those of the clips."""
     fps: float = 50.
     up: str = None
     unit: str = None
@@ -68,6 +74,7 @@ class Wishes(NamedTuple):
     mirrored: bool = False
     subject: str = None
     skip_bad: bool = False
+    skeleton: Skeleton = H36M_16
 
 
 def files_of(path):
@@ -114,16 +121,23 @@ def _unless_bad(function, item, wishes, remarks):
 def body_of(path, source, wishes):
     """The Body in a file; InputError if it is damaged or no person."""
     recording = with_printable_names(READERS[path.suffix.lower()](path))
-    rig = source.rig or rig_for(recording)
+    rig = source.rig or rig_for(recording, wishes.skeleton)
     recording = named(recording, rig)
-    rough = place_joints(recording, rig)
+    rough = place_joints(recording, rig, skeleton=wishes.skeleton)
     _require_numbers(rough, path)
     said = UNITS.get(wishes.unit or rig.unit, recording.metres)
     metres = checks.length_of_unit(checks.stature(rough), said, path)
-    pose3d = place_joints(recording, rig, metres)
+    pose3d = place_joints(recording, rig, metres, wishes.skeleton)
     checks.require_body(pose3d, path)
+    if wishes.skeleton != H36M_16:
+        checks.require_bones(_own(pose3d), wishes.skeleton, path)
     return Body(path, *_names(path, source, wishes.subject, rig), rig, pose3d.astype(np.float32), metres,
                 _rate(recording, rig, wishes), wishes.up or rig.up, checks.stands_along(pose3d))
+
+
+def _own(pose3d):
+    """(T, 16 + J, 3) -> (T, J, 3): the joints of the other skeleton, if there is one."""
+    return pose3d[:, H36M_16.num_joints:] if pose3d.shape[1] > H36M_16.num_joints else pose3d
 
 
 def _rate(recording, rig, wishes):
@@ -152,7 +166,8 @@ def clips_of(body, up, wishes, remarks):
         checks.limb_changes(pose3d).max() > checks.RIGID)
     _remark_cuts(parts, len(pose3d), remarks)
     return [Clip(body.name + f'#{number}' * (len(parts) > 1), body.subject, body.rig.name,
-                 resampled(pose3d[part], body.fps, wishes.fps)) for number, part in enumerate(parts, start=1)]
+                 resampled(_own(pose3d)[part], body.fps, wishes.fps), checks.stature(pose3d))
+            for number, part in enumerate(parts, start=1)]
 
 
 def _remark_cuts(parts, count, remarks):
@@ -161,15 +176,19 @@ def _remark_cuts(parts, count, remarks):
     remarks['file: cut where the body teleports'] += not first_left_out and (len(parts) > 1 or parts[0] != slice(0, count))
 
 
-def rig_for(recording):
-    """The first ready rig that knows this recording, or one found by the names of the joints."""
+def rig_for(recording, skeleton=H36M_16):
+    """The first ready rig that knows this recording, or one found by the names of the joints.
+
+    With another skeleton than ours, an array of as many joints as that has is taken to be in its order.
+    """
     if are_unnamed(recording):
         count = len(recording.names)
-        if count not in ARRAYS:
+        is_in_order = skeleton != H36M_16 and count == skeleton.num_joints
+        if not is_in_order and count not in ARRAYS:
             raise InputError(f'{recording.path} has {count} joints without names; give a --rig with their order, such as '
                              'h36m_17 or coco_17')
-        return load_rig(ARRAYS[count])
-    fitting = (rig for rig in map(load_rig, ready_rigs()) if has_joints(recording.names, rig))
+        return load_rig(name_of(skeleton) if is_in_order else ARRAYS[count])
+    fitting = (rig for rig in map(load_rig, ready_rigs()) if rig.order == recording.names or has_joints(recording.names, rig))
     return next(fitting, None) or match(recording)
 
 
@@ -191,7 +210,7 @@ def _names(path, source, pattern, rig):
 
 
 def resampled(pose3d, fps, wanted):
-    """(T, 16, 3) at `fps` -> float32 at `wanted` frames per second, by cubic splines."""
+    """(T, J, 3) at `fps` -> float32 at `wanted` frames per second, by cubic splines."""
     if abs(fps - wanted) > SAME_RATE * fps and len(pose3d) > 1:
         seconds = np.arange(len(pose3d)) / fps
         spline = make_interp_spline(seconds, pose3d, k=min(3, len(pose3d) - 1))

@@ -54,7 +54,13 @@ def match(recording):
     places['Hip'] = Place((found['LHip'], found['RHip']))
     places['Thorax'] = _thorax(names, places)
     places |= dict(Spine=_spine(recording, places, names), Head=_head(recording, places, names))
-    return Rig('by names', places, found=f'joints found by their names: {_described(places)}')
+    return Rig('by names', places, found=f'joints found by their names: {_described(places)}', further=_further(names, places))
+
+
+def _further(names, places):
+    """Human3.6M's Neck, between Thorax and Head: a joint of the head, if our Head is a point beyond it."""
+    base = _first(names, '', HEAD)
+    return {} if base is None or places['Head'] == Place((base,)) else dict(h36m_17=dict(Neck=Place((base,))))
 
 
 def _described(places):

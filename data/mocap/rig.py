@@ -11,23 +11,28 @@
     LKnee = "LeftLeg"                                                       a joint
     Hip = ["LeftUpLeg", "RightUpLeg"]                                       the mean of several
     Head = { joint = "Head", away_from = "Neck", metres = 0.15 }            a point on the line from one through another
+    [h36m_17], [smpl_24]            for data sets with such a skeleton (--skeleton): those of its joints that [joints] lacks, or
+                                    that are elsewhere in it; the others are taken from there (common/skeletons.py)
 """
 import difflib
 import re
 import tomllib
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from common.errors import InputError
 from common.skeleton import H36M_16
+from common.skeletons import SKELETONS, name_of
 
 FOLDER = Path(__file__).resolve().parents[1] / 'rigs'
 UNITS = dict(m=1., cm=.01, mm=.001, inch=.0254, foot=.3048, cmu=.0254 / .45)      # cmu: that of the database's ASF files
 UPS = ('x', 'y', 'z', '-x', '-y', '-z')
+_FURTHER = {name: skeleton for name, skeleton in SKELETONS.items() if skeleton != H36M_16}
 _OPTIONS = dict(title=str, up=str, unit=str, fps=(int, float), mirrored=bool, subject=str, order=list, known_by=list,
-                joints=dict)
+                joints=dict, **dict.fromkeys(_FURTHER, dict))
 
 
 class Place(NamedTuple):
@@ -38,7 +43,10 @@ class Place(NamedTuple):
 
 
 class Rig(NamedTuple):
-    """A rig as its file describes it (see the module); `places`: {our joint: Place}; `found`: what was matched by names."""
+    """A rig as its file describes it (see the module); `places`: {our joint: Place}; `found`: what was matched by names.
+
+    `further`: {name of another skeleton: {joint: Place}}, the joints that it has in other places than ours, or besides them.
+    """
     name: str
     places: dict
     up: str = None
@@ -49,6 +57,7 @@ class Rig(NamedTuple):
     order: tuple = ()
     known_by: tuple = ()
     found: str = None
+    further: dict = MappingProxyType({})
 
 
 def ready_rigs():
@@ -68,10 +77,11 @@ def load_rig(name_or_path):
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f'{path} is no TOML file ({error}); correct it as in data/rigs/') from None
     _require_options(options, path)
-    places = {name: _place(value, f'{path}: {name}') for name, value in options.pop('joints').items()}
+    places = _places(options.pop('joints'), path)
+    further = {name: _places(options.pop(name), path) for name in _FURTHER if name in options}
     options.pop('title', None)
     lists = {key: tuple(map(str, options.pop(key, ()))) for key in ('order', 'known_by')}
-    return Rig(path.stem, places, **options, **lists)
+    return Rig(path.stem, places, **options, **lists, further=further)
 
 
 def _require_options(options, path):
@@ -89,6 +99,10 @@ def _require_options(options, path):
     if wrong:
         raise InputError(f'{path}: [joints] lacks, or has besides ours, {", ".join(sorted(wrong))}; it needs each of '
                          f'{", ".join(H36M_16.names)} once')
+    for name, skeleton in _FURTHER.items():
+        if wrong := set(options.get(name, {})) - set(skeleton.names):
+            raise InputError(f'{path}: [{name}] has {", ".join(sorted(wrong))}, which are no joints of that skeleton; they are '
+                             f'{", ".join(skeleton.names)}')
 
 
 def require_pattern(pattern, where):
@@ -99,6 +113,10 @@ def require_pattern(pattern, where):
         valid = False
     if not valid:
         raise InputError(f'{where} = {pattern!r} is no regular expression with one pair of parentheses, such as ^([0-9]+)_')
+
+
+def _places(table, path):
+    return {name: _place(value, f'{path}: {name}') for name, value in table.items()}
 
 
 def _place(value, where):
@@ -129,16 +147,28 @@ def named(recording, rig):
     return recording._replace(names=rig.order + recording.names[len(rig.order):])
 
 
-def place_joints(recording, rig, metres=1.):
+def place_joints(recording, rig, metres=1., skeleton=H36M_16):
     """(T, 16, 3): our joints in the axes of the file, in metres if `metres` is the length of the file's unit.
 
-    InputError if the recording lacks a joint that the rig names.
+    Behind them those of another `skeleton`, (T, 16 + J, 3). InputError if the rig does not say where a joint is, or if the
+    recording lacks one that it names.
     """
-    return np.stack([_point(recording, rig, joint, metres) for joint in H36M_16.names], axis=1)
+    joints = [*places_of(rig, H36M_16).items()] + [*places_of(rig, skeleton).items()] * (skeleton != H36M_16)
+    return np.stack([_point(recording, rig, joint, place, metres) for joint, place in joints], axis=1)
 
 
-def _point(recording, rig, joint, metres):
-    place = rig.places[joint]
+def places_of(rig, skeleton):
+    """{joint: Place} of all joints of a skeleton, in its order; InputError if the rig lacks one."""
+    name = name_of(skeleton)
+    known = {**rig.places, **rig.further.get(name, {})}
+    missing = [joint for joint in skeleton.names if joint not in known]
+    if missing:
+        raise InputError(f'--skeleton {name}: the rig {rig.name} has no {", ".join(missing)}; if the files have such joints, '
+                         f'give a --rig with a table [{name}] that names them (docs/own_data.md)')
+    return {joint: known[joint] for joint in skeleton.names}
+
+
+def _point(recording, rig, joint, place, metres):
     point, base = (_mean(recording, names, rig, joint) * metres if names else None for names in (place.joints, place.away_from))
     if base is None:
         return point

@@ -5,10 +5,11 @@ from PIL import Image
 
 from common.bones import bone_length_templates
 from common.datasets.mocap import mocap_path, mocap_poses, read_mocap
-from common.skeleton import H36M_16
+from common.skeleton import H36M_16, H36M_17
+from common.skeletons import SMPL_24
 from data import prepare_data_mocap
 from data.mocap.clips import Clip
-from mocap_clips import FPS, PROGRAMS, person, write_bvh
+from mocap_clips import FPS, PROGRAMS, h36m_17, person, smpl_24, write_bvh, y_up
 from places import SHARED
 from refusals import files_below, refused
 
@@ -93,6 +94,40 @@ def test_a_picture_of_each_rig_is_drawn(prepared, tmp_path):
         assert (np.abs(drawn.astype(int) - colour).max(axis=1) < 10).sum() > 500       # left and right limbs
 
 
+def test_the_joints_of_another_skeleton_are_moved_and_turned_like_ours(prepared, tmp_path):
+    """Centimetres, y up, half a metre below the floor: the 16 joints tell it, and all 24 are put right."""
+    truth = smpl_24(person()[0])
+    source = tmp_path / 'positions'
+    source.mkdir()
+    np.savez(source / 'walk.npz', pose=y_up(100 * (truth - [0, 0, .5])), fps=FPS)
+    ours, _ = prepared('--fps', FPS, '--picture', 'false', name='ours', source=source)
+    arrays, printed = prepared('--fps', FPS, '--picture', 'false', '--skeleton', 'smpl_24', source=source)
+    assert tuple(arrays['joints']) == SMPL_24.names and 'moved up or down to the floor' in printed
+    assert arrays['pose3d'] - truth == pytest.approx(np.broadcast_to(arrays['pose3d'][:1, :1] - truth[:1, :1], truth.shape),
+                                                     abs=1e-3)
+    both = [name for name in H36M_16.names if name not in ('Hip', 'Head')]
+    assert np.array_equal(arrays['pose3d'][:, SMPL_24.joints(*both)], ours['pose3d'][:, H36M_16.joints(*both)])
+
+
+@pytest.mark.slow
+def test_the_picture_shows_all_joints_of_the_skeleton(prepared, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(prepare_data_mocap, 'save_three_views', lambda *arguments: drawn.append(arguments))
+    (tmp_path / 'positions').mkdir()
+    np.save(tmp_path / 'positions' / 'walk.npy', h36m_17(*person()))
+    prepared('--skeleton', 'h36m_17', '--source_fps', FPS, source=tmp_path / 'positions')
+    assert drawn[0][1].shape == (6, 17, 3) and drawn[0][3] is H36M_17
+
+
+def test_bones_of_the_other_joints_are_checked_too(tmp_path, capsys):
+    positions = smpl_24(person()[0])
+    positions[:, 22] += [0, 0, .5]
+    np.save(tmp_path / 'walk.npy', positions)
+    line = refused(capsys, prepare_data_mocap, '--source', tmp_path / 'walk.npy', '--source_fps', FPS, '--name', 'a',
+                   '--data_root', tmp_path, '--skeleton', 'smpl_24')
+    assert 'the bone to LHand is' in line and files_below(tmp_path) == ['walk.npy']
+
+
 WRONG = {
     'no source': (['--source', 'nowhere', '--name', 'a'], 'nowhere'),
     'a reserved name': (['--source', '.', '--name', 'h36m'], '--name h36m'),
@@ -113,7 +148,8 @@ def test_arguments_that_cannot_work_are_refused(case, tmp_path, capsys):
 @pytest.mark.parametrize('arguments, words', [
     (['--unit', 'inch'], '--unit cm'), (['--up', 'z'], '--up=y'), (['--mirrored'], 'the knees bend backwards'),
     (['--test_subjects', 'dora'], 'anna, ben, carl'), (['--test_subjects', 'anna', 'ben', 'carl'], 'some, not all'),
-    (['--rig', 'lafan1'], "no joint 'LeftUpLeg'")])
+    (['--rig', 'lafan1'], "no joint 'LeftUpLeg'"), (['--skeleton', 'smpl_24'], 'has no LowerSpine, Chest'),
+    (['--skeleton', 'smpl_22'], '--skeleton')])
 def test_what_does_not_fit_the_files_is_refused_and_nothing_is_left(arguments, words, recordings, tmp_path, capsys):
     line = refused(capsys, prepare_data_mocap, '--source', recordings, '--name', 'a', '--data_root', tmp_path, *arguments)
     assert words in line and files_below(tmp_path) == []

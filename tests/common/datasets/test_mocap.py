@@ -6,10 +6,11 @@ import torch
 from common.bones import bone_lengths, bone_vectors
 from common.camera import project
 from common.camera_sampling import CameraRanges, filmed_anew
-from common.datasets.mocap import SQUARE, folded, is_mocap_name, mocap_path, mocap_poses, read_mocap
+from common.datasets.mocap import FILMED_BY, SQUARE, folded, is_mocap_name, mocap_path, mocap_poses, read_mocap
 from common.files.npz import save_npz
-from common.skeleton import H36M_16
-from mocap_clips import arrays_of
+from common.skeleton import H36M_16, H36M_17
+from common.skeletons import SMPL_24
+from mocap_clips import arrays_of, h36m_17, person, smpl_24
 from refusals import refusal
 
 
@@ -102,3 +103,15 @@ def test_a_set_that_is_not_prepared_lists_those_that_are(tmp_path):
                                           ('', False)])
 def test_names_of_data_sets(name, is_one):
     assert is_mocap_name(name) is is_one
+
+
+@pytest.mark.parametrize('skeleton, joints_of', [(SMPL_24, lambda points, _: smpl_24(points)), (H36M_17, h36m_17)])
+@pytest.mark.parametrize('kind', FILMED_BY)
+def test_the_joints_in_the_file_tell_the_skeleton(skeleton, joints_of, kind, tmp_path):
+    pose3d = np.concatenate([joints_of(*person(seed))[:count] for seed, count in zip((0, 0, 1), (40, 30, 40))])
+    save_npz(mocap_path(tmp_path, 'mine'), **arrays_of(pose3d=pose3d.astype(np.float32), joints=np.array(skeleton.names)))
+    poses = mocap_poses(read_mocap(tmp_path, 'mine'), False, kind)
+    assert poses.skeleton is skeleton and poses.pose2d.shape == (len(poses), skeleton.num_joints, 2)
+    found = bone_lengths(bone_vectors(poses.pose3d_cam[:70], skeleton))
+    own = bone_lengths(bone_vectors(torch.as_tensor(pose3d[:70]).float(), skeleton))
+    torch.testing.assert_close(found, own, atol=1e-5, rtol=0)

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from common.skeleton import H36M_16
+from common.skeleton import H36M_16, H36M_17
 from data.mocap.bvh import read_bvh
 from data.mocap.clips import Source, Wishes, read_clips, rig_for
 from data.mocap.matching import match
@@ -81,3 +81,33 @@ def test_a_joint_that_no_name_fits_is_named_with_all_that_there_are(tmp_path):
     path = write_bvh(tmp_path / 'clip.bvh', points, names)
     line = refusal(match, read_bvh(path))
     assert 'LWrist' in line and 'RWrist' not in line and 'LeftThing' in line and '--rig' in line
+
+
+@pytest.mark.parametrize('program, base', [('unity', 'Head'), ('3ds max biped', 'Bip01 Head'), ('no neck', 'Head')])
+def test_the_neck_of_the_17_joints_is_the_base_of_the_skull(tmp_path, program, base):
+    """The joint of the head, where our Head is a point beyond it."""
+    points, _ = person()
+    path = write_bvh(tmp_path / 'clip.bvh', points, PROGRAMS[program])
+    assert match(read_bvh(path)).further == dict(h36m_17=dict(Neck=Place((base,))))
+    (clip,), _ = read_clips(Source(path, None, ''), Wishes(fps=FPS, skeleton=H36M_17))
+    assert clip.pose3d[:, H36M_17.names.index('Neck')] == pytest.approx(points['head'], abs=1e-3)
+
+
+def test_without_a_joint_at_the_base_of_the_skull_there_is_no_neck(tmp_path):
+    points, _ = person()
+    path = write_bvh(tmp_path / 'clip.bvh', points | dict(head=points['top']), PROGRAMS['unity'])
+    assert not match(read_bvh(path)).further
+    line = refusal(read_clips, Source(path, None, ''), Wishes(fps=FPS, skeleton=H36M_17))
+    assert '--skeleton h36m_17: the rig by names has no Neck; ' in line
+
+
+@pytest.mark.parametrize('name', ['smpl_24', 'h36m_17', 'coco_17'])
+def test_an_array_whose_names_are_those_of_a_rig_gets_it(name):
+    """Words alone would take the Neck of Human3.6M's 17 joints for our Thorax."""
+    names = load_rig(name).order
+    assert rig_for(Recording('a.npz', names, np.zeros((2, len(names), 3)))).name == name
+
+
+def test_an_array_with_as_many_joints_as_the_wanted_skeleton_is_in_its_order():
+    assert rig_for(Recording('a.npy', tuple(map(str, range(17))), np.zeros((2, 17, 3))), H36M_17).name == 'h36m_17'
+    assert rig_for(Recording('a.npy', tuple(map(str, range(22))), np.zeros((2, 22, 3))), H36M_17).name == 'smpl_22'

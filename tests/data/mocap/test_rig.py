@@ -2,9 +2,10 @@
 import numpy as np
 import pytest
 
-from common.skeleton import H36M_16
+from common.skeleton import H36M_16, H36M_17
+from common.skeletons import SKELETONS, SMPL_24
 from data.mocap.recording import Recording
-from data.mocap.rig import Place, load_rig, named, place_joints, ready_rigs
+from data.mocap.rig import Place, load_rig, named, place_joints, places_of, ready_rigs
 from refusals import refusal
 
 JOINTS = '[joints]\n' + '\n'.join(f'{name} = "{name.lower()}"' for name in H36M_16.names)
@@ -75,6 +76,7 @@ WRONG = {
     'a number as joint': (JOINTS.replace('"lknee"', '7'), ('LKnee', '7')),
     'an empty list': (JOINTS.replace('"lknee"', '[]'), ('LKnee',)),
     'metres from nowhere': (JOINTS.replace('"lknee"', '{ joint = "lknee", metres = 0.1 }'), ('LKnee',)),
+    'a joint that the 17 have not': (JOINTS + '\n[h36m_17]\nNose = "head"', ('[h36m_17]', 'Nose')),
     'another word': (JOINTS.replace('"lknee"', '{ joint = "lknee", feet = 1 }'), ('LKnee',))}
 
 
@@ -88,3 +90,44 @@ def test_a_file_that_is_no_rig_is_refused_in_one_line(loaded, case):
 def test_a_rig_that_is_not_there_lists_the_ready_ones():
     line = refusal(load_rig, 'lafan2')
     assert 'lafan2' in line and 'lafan1' in line and '.toml' in line
+
+
+# other skeletons
+
+def test_the_17_joints_are_our_16_and_one_from_their_own_table(loaded):
+    rig = loaded(JOINTS + '\n[h36m_17]\nNeck = ["thorax", "head"]\n')
+    pose3d = place_joints(recording(), rig, metres=.1, skeleton=H36M_17)
+    ours, theirs = pose3d[:, :16], pose3d[:, 16:]
+    assert np.array_equal(theirs[:, H36M_17.joints(*H36M_16.names)], ours)
+    assert np.array_equal(ours, place_joints(recording(), rig, .1))
+    thorax, neck, head = (pose3d[0, 16 + joint, 0] for joint in H36M_17.joints('Thorax', 'Neck', 'Head'))
+    assert neck == pytest.approx((thorax + head) / 2)
+
+
+def test_a_table_may_put_a_joint_elsewhere_than_joints(loaded):
+    rig = loaded(JOINTS + '\n[h36m_17]\nNeck = "head"\nHead = "spine"\n')
+    pose3d = place_joints(recording(), rig, skeleton=H36M_17)
+    assert pose3d[0, 16 + H36M_17.names.index('Head'), 0] == H36M_16.names.index('Spine')
+    assert pose3d[0, H36M_16.names.index('Head'), 0] == H36M_16.names.index('Head')
+
+
+def test_a_rig_that_lacks_joints_of_the_skeleton_says_which(loaded):
+    line = refusal(place_joints, recording(), loaded(JOINTS), skeleton=H36M_17)
+    assert '--skeleton h36m_17' in line and 'rig my' in line and 'Neck' in line and '[h36m_17]' in line
+    line = refusal(place_joints, recording(), load_rig('smpl_22')._replace(places=loaded(JOINTS).places), skeleton=SMPL_24)
+    assert 'has no LowerSpine, Chest, LToe, RToe, LCollar, RCollar, LHand, RHand; ' in line
+
+
+@pytest.mark.parametrize('name', ready_rigs())
+def test_the_tables_of_ready_rigs_are_complete(name):
+    rig = load_rig(name)
+    for skeleton in map(SKELETONS.get, rig.further):
+        assert [*places_of(rig, skeleton)] == [*skeleton.names]
+    assert rig.further or name in ('coco_17', 'h36m_16', 'poseaug')      # whose files have no Neck between Thorax and Head
+
+
+def test_smpl_has_its_own_pelvis_and_head():
+    places = places_of(load_rig('smpl_24'), SMPL_24)
+    assert (places['Hip'], places['Head'], places['LFoot'], places['RToe']) == tuple(
+        Place((name,)) for name in ('pelvis', 'head', 'left_ankle', 'right_foot'))
+    assert [place.joints for place in places.values()] == [(name,) for name in load_rig('smpl_24').order]
