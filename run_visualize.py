@@ -91,15 +91,16 @@ def errors_figures(args):
         raise InputError(f'{len(args.evaluate)} checkpoints are given, named {", ".join(names)}; give --names with a '
                          f'different name for each, and at most {len(SERIES)} checkpoints')
     device = choose_device(args.device)
-    lifters = [load_lifter(path, args)[0].to(device) for path in args.evaluate]
     tests = load_test(args, device)
+    skeleton = tests.h36m.skeleton
+    lifters = [load_lifter(path, args, skeleton)[0].to(device) for path in args.evaluate]
     first, second = (TEST_SETS[name].title for name in ('h36m', '3dhp')) if args.dataset == 'h36m' else (
         name.title for name in tests.names)
     sets = {f'{first}, {args.keypoints} 2D': (tests.h36m, tests.flips[0]),
             second + ', test-time flip' * tests.flips[1]: (tests.dhp, tests.flips[1])}
     panels = {title: {name: _bars(lifter, poses, device, flip) for name, lifter in zip(names, lifters)}
               for title, (poses, flip) in sets.items()}
-    return dict(errors_joints=bars.joints_figure(panels),
+    return dict(errors_joints=bars.joints_figure(panels, skeleton),
                 errors_actions=bars.groups_figure(panels))
 
 
@@ -110,19 +111,19 @@ def name_of(path):
 
 def _bars(lifter, poses, device, flip):
     errors, _ = per_pose_errors(lifter, poses, device, flip)
-    return bars.error_bars(errors.cpu(), poses.group.cpu(), poses.group_names)
+    return bars.error_bars(errors.cpu(), poses.group.cpu(), poses.group_names, poses.skeleton)
 
 
 def views_figure(args):
     """{'views': Figure} of the camera directions in Human3.6M, after augmentation, and in the 3DHP test set."""
     sample, tests = sample_of_run(args)
-    source = sample.pose3d_cam['source']
+    source, skeleton = sample.pose3d_cam['source'], sample.skeleton
     sets = {f'source: {args.source}': source, 'after RT': sample.pose3d_cam['RT'], tests.names[1].title: tests.dhp.pose3d_cam}
-    directions = {title: statistics.view_directions(pose3d_cam) for title, pose3d_cam in sets.items()}
+    directions = {title: statistics.view_directions(pose3d_cam, skeleton) for title, pose3d_cam in sets.items()}
     densities = {title: statistics.sphere_density(views) for title, views in directions.items()}
     panels = {title: (views, densities[title], statistics.covered_share(densities[title]))
               for title, views in directions.items()}
-    return dict(views=views.views_figure(panels, statistics.mean_body(source)))
+    return dict(views=views.views_figure(panels, statistics.mean_body(source, skeleton), skeleton))
 
 
 def histograms_figure(args):
@@ -154,12 +155,13 @@ def sample_of_run(args):
     of_run = SimpleNamespace(**{**NEWER, **arguments})
     args.source = 'Human3.6M' if of_run.dataset == 'h36m' else of_run.dataset
     of_run.data_root = args.data_root or of_run.data_root
-    augmentor = Augmentor(of_run.blr_tanhlimit, heads=of_run.augment)
+    training, tests = load_training(of_run, 'cpu')
+    augmentor = Augmentor(of_run.blr_tanhlimit, training.skeleton, of_run.augment)
     try:
         augmentor.load_state_dict(content['model_g'])
     except (RuntimeError, TypeError, AttributeError):
-        raise InputError(f'{path} holds an augmentor with weights of another shape; train it again') from None
-    training, tests = load_training(of_run, 'cpu')
+        raise InputError(f'{path} holds an augmentor with weights of another shape, or of another skeleton than its data now '
+                         'have; train it again') from None
     numbers = getattr(args, 'numbers', ())
     if any(number >= len(training) for number in numbers):
         raise InputError(f'--numbers {max(numbers)}: the run has {len(training):,} training poses, numbered from 0')

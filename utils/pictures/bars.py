@@ -25,14 +25,14 @@ class ErrorBars(NamedTuple):
     groups: dict
 
 
-def error_bars(errors, group, group_names):
+def error_bars(errors, group, group_names, skeleton=H36M_16):
     """ErrorBars of joint errors (N, 16) in metres; pose i belongs to `group_names[group[i]]`; no bars for empty groups.
 
     The root gets no bar, because its error is zero by definition, but counts in `ALL`, as in MPJPE.
     """
     errors_mm, group = 1000 * np.asarray(errors, dtype=np.float64), np.asarray(group)
     poses_mm = errors_mm.mean(1)
-    joints = {H36M_16.names[joint]: spread(errors_mm[:, joint]) for joint in joint_order()}
+    joints = {skeleton.names[joint]: spread(errors_mm[:, joint]) for joint in joint_order(skeleton)}
     groups = {name: spread(poses_mm[group == place])
               for place, name in enumerate(group_names) if (group == place).any()}
     return ErrorBars({**joints, ALL: spread(poses_mm)}, {**groups, ALL: spread(poses_mm)})
@@ -51,12 +51,12 @@ def joint_order(skeleton=H36M_16):
                   key=lambda joint: (mirror[joint] != joint, groups[joint - 1], joint in right))
 
 
-def joints_figure(panels):
+def joints_figure(panels, skeleton=H36M_16):
     """Figure of errors per joint, a row for each test set; `panels` is {title: {lifter: ErrorBars}}.
 
     The names of the joints have the colour of their side.
     """
-    colours = dict(zip(H36M_16.names, joint_colours()))
+    colours = dict(zip(skeleton.names, joint_colours(skeleton)))
     figure, rows = _rows(panels)
     for axes, (title, lifters) in zip(rows, panels.items()):
         draw_bars(axes, {name: errors.joints for name, errors in lifters.items()}, title)

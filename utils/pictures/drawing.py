@@ -6,6 +6,7 @@ are used for the two sides only.
 import numpy as np
 
 from common.skeleton import H36M_16
+from common.skeletons import SMPL_24
 
 LEFT, RIGHT, MIDDLE = '#0072B2', '#D55E00', '#404040'
 SIDE_NAMES = {LEFT: 'left', RIGHT: 'right', MIDDLE: 'trunk'}
@@ -13,8 +14,10 @@ GHOST = '#AAAAAA'     # a pose drawn in grey behind another one, for comparison
 # one colour per checkpoint, the baseline first
 SERIES = ('#999999', '#009E73', '#CC79A7', '#56B4E9', '#E69F00', '#F0E442')
 # limbs by the joint where they end
-LIMB_WIDTHS_M = dict(Hip=.1, Knee=.13, Foot=.09, Spine=.19, Thorax=.21, Head=.08, Shoulder=.1, Elbow=.09, Wrist=.07)
+LIMB_WIDTHS_M = dict(Hip=.1, Knee=.13, Foot=.09, Toe=.07, LowerSpine=.18, Spine=.19, Chest=.2, Thorax=.21, Neck=.08, Head=.08,
+                     Collar=.1, Shoulder=.1, Elbow=.09, Wrist=.07, Hand=.06)
 HEAD_WIDTH_M, HEAD_ENDS = .18, (.6, .75)      # its ends between Thorax and Head, the top of the head
+SMPL_HEAD_ENDS = (1.5, 1.9)                   # likewise, beyond SMPL's Head, the base of the skull
 PALE = .65                                    # share of white in limbs that are guessed
 STAGE_COLOURS = dict(source='#999999', BA='#E69F00', BL='#CC79A7', RT='#009E73')
 
@@ -45,23 +48,35 @@ def bone_segments(pose, skeleton=H36M_16):
     return np.asarray(pose)[..., skeleton.edges, :]
 
 
+def head_ends(skeleton=H36M_16):
+    """The ends of the thick limb that stands for the head, as shares of the way from Thorax to Head."""
+    return SMPL_HEAD_ENDS if skeleton == SMPL_24 else HEAD_ENDS
+
+
+def limb_edges(skeleton=H36M_16):
+    """(joint, parent) pairs of the bones that are drawn as limbs: all but one that lies in the head, from a Neck to its top."""
+    return [edge for edge in skeleton.edges if [skeleton.names[joint] for joint in edge] != ['Head', 'Neck']]
+
+
 def limbs_of(poses, skeleton=H36M_16):
     """Poses (..., 16, D) -> (..., 16, 2, D): both ends of each bone, and of the head, a short and thick limb."""
     poses = np.asarray(poses)
     thorax, top = (poses[..., skeleton.joints(name), :] for name in ('Thorax', 'Head'))
-    head = np.stack([thorax + share * (top - thorax) for share in HEAD_ENDS], axis=-2)
-    return np.concatenate([bone_segments(poses, skeleton), head], axis=-3)
+    head = np.stack([thorax + share * (top - thorax) for share in head_ends(skeleton)], axis=-2)
+    return np.concatenate([poses[..., limb_edges(skeleton), :], head], axis=-3)
 
 
 def limb_widths_m(skeleton=H36M_16):
     """(16,) metres: how thick the limbs of `limbs_of` are drawn."""
-    return np.array([LIMB_WIDTHS_M[name.lstrip('LR')] for name in skeleton.names[1:]] + [HEAD_WIDTH_M])
+    sided = {skeleton.names[joint] for joint in skeleton.left_joints + skeleton.right_joints}
+    names = [skeleton.names[joint] for joint, _ in limb_edges(skeleton)]
+    return np.array([LIMB_WIDTHS_M[name[1:] if name in sided else name] for name in names] + [HEAD_WIDTH_M])
 
 
 def limb_colours(guessed, skeleton=H36M_16):
     """(P, 16) bool, the guessed joints of P people -> (16 P, 4) RGBA of their limbs: pale if they end in a guessed joint."""
     from matplotlib.colors import to_rgba_array
-    ends = [joint for joint, _ in skeleton.edges] + skeleton.joints('Head')
+    ends = [joint for joint, _ in limb_edges(skeleton)] + skeleton.joints('Head')
     colours = np.tile(to_rgba_array(joint_colours(skeleton))[ends], (len(guessed), 1))
     return np.where(guessed[:, ends].reshape(-1, 1), PALE + (1 - PALE) * colours, colours)
 

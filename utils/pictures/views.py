@@ -5,6 +5,7 @@ SphereDensity. Both come from function_poseaug.statistics.
 """
 import numpy as np
 
+from common.skeleton import H36M_16
 from utils.pictures.drawing import SERIES, STAGE_COLOURS, bone_colours, bone_segments, new_figure, side_legend
 
 DOTS = 1000            # number of directions drawn on a sphere
@@ -12,7 +13,7 @@ BODY_SCALE = .75       # scale of the body inside the sphere of radius 1
 SPHERE_VIEW = dict(elev=18, azim=40)
 
 
-def views_figure(panels, body):
+def views_figure(panels, body, skeleton=H36M_16):
     """Figure with a sphere of camera directions and a map of their density for each set of poses.
 
     `panels` is {title: (directions, density, share)}; `share` is the part of the sphere's area that holds nine tenths
@@ -23,7 +24,7 @@ def views_figure(panels, body):
     for column, (title, (directions, density, share)) in enumerate(panels.items()):
         left, width = column / len(panels), 1 / len(panels)
         sphere = figure.add_axes((left, .46, width, .44), projection='3d')
-        draw_sphere(sphere, np.asarray(directions), body)
+        draw_sphere(sphere, np.asarray(directions), body, skeleton)
         figure.text(left + width / 2, .97, title, ha='center', va='center', fontsize=11, weight='bold')
         figure.text(left + width / 2, .935, f'9 in 10 views lie on {100 * share:.0f} % of the sphere', ha='center',
                     va='center', fontsize=9)
@@ -37,15 +38,15 @@ def views_figure(panels, body):
     return figure
 
 
-def draw_sphere(axes, directions, body):
+def draw_sphere(axes, directions, body, skeleton=H36M_16):
     """Draw a sphere around `body` with a dot for each camera direction (N, 3); dots on the far side are pale."""
     from mpl_toolkits.mplot3d.art3d import Line3DCollection
     axes.set_proj_type('ortho')
     towards_us = _unit_vector(**SPHERE_VIEW)
     for pole in (*np.eye(3), towards_us):
         axes.plot(*_great_circle(pole), color='0.75', linewidth=.8)
-    axes.add_collection3d(Line3DCollection(bone_segments(upright(body) * BODY_SCALE), colors=bone_colours(),
-                                           linewidths=2))
+    axes.add_collection3d(Line3DCollection(bone_segments(upright(body) * BODY_SCALE, skeleton),
+                                           colors=bone_colours(skeleton), linewidths=2))
     dots = upright(directions[:DOTS])
     near = dots @ towards_us > 0
     for side, alpha in ((~near, .2), (near, .8)):
