@@ -8,17 +8,18 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from common.datasets import TEST_SETS
-from common.datasets.mocap import mocap_poses, prepared_motion, read_mocap
+from common.datasets.mocap import make_mocap, mocap_poses, prepared_motion, read_mocap
 from common.errors import InputError
 from common.files.atomic import written_whole
 from common.person_camera import CAMERAS
 from common.shifts import CURVES, shifted
+from common.skeletons import name_of
 from function_baseline.arguments import add_test_args
 from function_baseline.benchmark import Column, Entry, cases, chosen_shifts, curve, draws_of, intervals, score_all
 from function_baseline.benchmark_report import EDGES, figure, markdown, write_csv, write_runs_csv
 from utils.command_line import Parser, exits_cleanly
 from utils.device import DEVICES, choose_device
-from utils.runs.checkpoint import LAST, load_lifter
+from utils.runs.checkpoint import LAST, load_lifter, require_skeleton
 from utils.runs.shipped import SHIPPED
 
 IN_THE_BOX = 'in the box'
@@ -31,7 +32,8 @@ def main(argv=None):
     device, entries = choose_device(args.device), entries_of(args.evaluate, args.camera)
     shifts = chosen_shifts(args.shifts)
     names = prepared(args, shifts)
-    sets = {name: load(name, args).resident(device) for name in names}
+    wanted = (*args.dataset.split(','), args.shift_dataset if shifts else '')
+    sets = with_skeleton_of(entries[0], {name: load(name, args).resident(device) for name in names}, wanted)
     columns = [case for name, poses in sets.items() for case in
                cases(name, poses, flip_of(name), shifts if name == args.shift_dataset else (), args.random_seed)]
     table = score_all(entries, columns, device)
@@ -77,8 +79,9 @@ def entries_of(texts, camera=''):
             if Path(path).is_dir() and not (Path(path) / LAST).is_file():
                 raise InputError(f'--evaluate {path} is a folder without {LAST}; give a run directory or a checkpoint')
             path = Path(path) / LAST if Path(path).is_dir() else Path(path)
-            lifter, weights = load_lifter(path, SimpleNamespace(dropout=0., explicit=()))
-            entries.append(Entry(name if equals else text, str(path), lifter, camera or weights.camera))
+            lifter, weights = load_lifter(path, SimpleNamespace(dropout=0., explicit=()), skeleton=None)
+            entries.append(Entry(name if equals else text, str(path), lifter, camera or weights.camera, weights.skeleton))
+            require_skeleton(weights.skeleton, entries[0].skeleton, path, f'{entries[0].path} has')
     return entries
 
 
@@ -110,6 +113,24 @@ def load(name, args):
     if name in TEST_SETS:
         return TEST_SETS[name].load(args.data_root)
     return mocap_poses(read_mocap(args.data_root, name), True, 'sampled', args.downsample)
+
+
+def with_skeleton_of(entry, sets, wanted):
+    """Those of the test sets {name: PoseSet} that have the skeleton of an Entry.
+
+    InputError if one of the names `wanted` has another, or if none is left.
+    """
+    for name in wanted:
+        if name in sets:
+            require_skeleton(entry.skeleton, sets[name].skeleton, entry.path, f'{name} has')
+    for name, poses in sets.items():
+        if poses.skeleton != entry.skeleton:
+            print(f'{name} is left out: its {poses.skeleton.num_joints} joints are not those of the lifters')
+    kept = {name: poses for name, poses in sets.items() if poses.skeleton == entry.skeleton}
+    if not kept:
+        raise InputError(f'no prepared test set has the {entry.skeleton.num_joints} joints of {entry.path}; prepare one with '
+                         f'{make_mocap("NAME")} --skeleton {name_of(entry.skeleton)}')
+    return kept
 
 
 def flip_of(name):

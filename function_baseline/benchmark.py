@@ -9,7 +9,7 @@ from common.camera import root_relative
 from common.errors import InputError
 from common.product import full_precision
 from common.shifts import SHIFTS, shifted, views_of
-from common.skeleton import official_14
+from common.skeleton import H36M_16, Skeleton, official_14
 from function_baseline.evaluate import CHUNK, pose_figures, predict, scoring_device
 from utils import interrupts
 from utils.seeding import generator
@@ -26,6 +26,7 @@ class Entry(NamedTuple):
     path: str
     lifter: torch.nn.Module
     camera: str
+    skeleton: Skeleton = H36M_16
 
 
 class Column(NamedTuple):
