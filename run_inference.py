@@ -9,6 +9,8 @@ from pathlib import Path
 
 from common.errors import InputError
 from common.person_camera import CAMERAS
+from common.skeleton import H36M_16
+from common.skeletons import name_of
 from function_inference import live, streams
 from function_inference.detections import Detections
 from function_inference.detectors import DETECTORS, detect_people, frame_times, is_clip, only_python_logs, open_clip
@@ -46,15 +48,24 @@ def main(argv=None):
     with redirect_stdout(sys.stderr if lines else sys.stdout):
         device = choose_device(args.device)
         args.evaluate = checkpoint_or_shipped(args.evaluate)
-        lifter, weights = load_lifter(args.evaluate, args)
+        lifter, weights = load_lifter(args.evaluate, args, skeleton=None)
+        require_keypoints(args, weights.skeleton)
         print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages')
         if args.camera == 'image' and weights.camera == 'person':
             print('warning: this lifter was trained for --camera person; with --camera image its poses will be wrong',
                   file=sys.stderr)
-        return lift_live(args, lifter, device, lines) if is_stream else lift_clip(args, lifter, device)
+        return lift_live(args, lifter, device, lines) if is_stream else lift_clip(args, lifter, device, weights.skeleton)
 
 
-def lift_clip(args, lifter, device):
+def require_keypoints(args, skeleton):
+    """InputError where a lifter of another skeleton than ours is to lift anything but a file of keypoints."""
+    if skeleton != H36M_16 and (streams.is_stream(args.input) or is_clip(args.input)):
+        raise InputError(f'{args.evaluate} lifts {skeleton.num_joints} joints ({name_of(skeleton)}), which come from files of '
+                         f'keypoints only; give an array (T, {skeleton.num_joints}, 2) as .npz or .npy, or lift with a '
+                         'checkpoint of 16 joints')
+
+
+def lift_clip(args, lifter, device, skeleton):
     """Lift a clip or a file of keypoints and write all files; returns a list of Motion."""
     clip = open_clip(args.input) if is_clip(args.input) else None
     warn_of_idle(args, (*FILE_FLAGS, 'background') if clip else DETECTOR_FLAGS)
@@ -62,9 +73,9 @@ def lift_clip(args, lifter, device):
     shown = clip or args.background and open_background(args.background, found)
     fps, time = timing(found, args.fps, clip and frame_times(clip))
     window = smoothing_window(args.smooth, fps, len(found.people))
-    people = follow_people(found, args.head, args.person, args.min_confidence, window)
+    people = follow_people(found, args.head, args.person, args.min_confidence, window, skeleton)
     focal_px = focal_length(args, found.width, found.height)
-    motions = lift_people(lifter, people, found, fps, time, device, args.flip, args.camera, focal_px)
+    motions = lift_people(lifter, people, found, fps, time, device, args.flip, args.camera, focal_px, skeleton)
     motions = place_people(args, motions, people, focal_px, window)
     write_all(args, motions, shown)
     return motions

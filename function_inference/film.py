@@ -101,9 +101,9 @@ class _InImage:
     def __init__(self, axes, motion, shown, name, size):
         from matplotlib.collections import LineCollection
         from matplotlib.colors import to_rgba_array
-        self.motion, self.shown, self.colours = motion, shown, to_rgba_array(joint_colours())
+        self.motion, self.shown, self.colours = motion, shown, to_rgba_array(joint_colours(motion.skeleton))
         halo = LineCollection([], linewidths=4, colors='white', capstyle='round')      # to stand out on photographs
-        bones = LineCollection([], linewidths=2, colors=bone_colours(), capstyle='round')
+        bones = LineCollection([], linewidths=2, colors=bone_colours(motion.skeleton), capstyle='round')
         self.lines = [axes.add_artist(lines) for lines in (halo, bones)]
         nowhere = np.zeros(len(self.colours))
         self.joints = axes.scatter(nowhere, nowhere, s=16, edgecolors=self.colours, linewidths=1.5)
@@ -116,7 +116,7 @@ class _InImage:
             artist.set_visible(bool(self.shown[frame]))
         pose2d_px = self.motion.pose2d_px[frame]
         for lines in self.lines:
-            lines.set_segments(bone_segments(pose2d_px))
+            lines.set_segments(bone_segments(pose2d_px, self.motion.skeleton))
         self.joints.set_offsets(pose2d_px)
         self.joints.set_facecolors(np.where(self.motion.guessed[frame, :, None], 1, self.colours))
         x, y = pose2d_px[pose2d_px[:, 1].argmin()]
@@ -128,10 +128,11 @@ class _Stage:
 
     def __init__(self, motions):
         shown, poses3d = np.stack(in_sight(motions)), np.stack(scene(motions))
+        self.skeleton = motions[0].skeleton
         self.shown, self.guessed = shown, np.stack([motion.guessed for motion in motions])
         self.places = followed_places(poses3d, shown, motions[0].fps)
         self.poses3d = poses3d - self.places[:, None]
-        self.tallest = self.poses3d[shown][..., 1].max()
+        self.tallest = limbs_of(self.poses3d[shown], self.skeleton)[..., 1].max()
         self.widest = np.linalg.norm(self.poses3d[shown][..., ::2], axis=-1).max()
 
     def floor(self, frame):
@@ -164,7 +165,8 @@ class _View:
     def move(self, frame, yaw):
         shown, poses3d = self.stage.shown[:, frame], self.stage.poses3d[:, frame]
         self.floor.set_segments(self._seen(self.stage.floor(frame), yaw)[..., :2])
-        self.shadow.set_segments(bone_segments(self._seen(poses3d[shown] * (1, 0, 1), yaw)[..., :2]).reshape(-1, 2, 2))
+        below = self._seen(poses3d[shown] * (1, 0, 1), yaw)[..., :2]
+        self.shadow.set_segments(bone_segments(below, self.stage.skeleton).reshape(-1, 2, 2))
         seen = self._seen(poses3d, yaw)
         self._move_limbs(seen[shown], self.stage.guessed[shown, frame])
         for name, there, pose in zip(self.names, shown, seen):
@@ -173,9 +175,11 @@ class _View:
 
     def _move_limbs(self, seen, guessed):
         """Nearer limbs cover farther ones, and each has a white outline; those that end in a guessed joint are pale."""
-        segments = limbs_of(seen).reshape(-1, 2, 3)
+        skeleton = self.stage.skeleton
+        segments = limbs_of(seen, skeleton).reshape(-1, 2, 3)
         order = np.argsort(segments[..., 2].mean(axis=-1))
-        colours, widths = limb_colours(guessed)[order], np.tile(limb_widths_m(), len(seen))[order] * self.points_per_metre
+        colours = limb_colours(guessed, skeleton)[order]
+        widths = np.tile(limb_widths_m(skeleton), len(seen))[order] * self.points_per_metre
         self.limbs.set_segments(np.repeat(segments[order, :, :2], 2, axis=0))
         self.limbs.set_linewidths(np.stack([widths + OUTLINE_PT, widths], axis=1).ravel())
         self.limbs.set_color(np.stack([np.ones_like(colours), colours], axis=1).reshape(-1, 4))

@@ -8,6 +8,7 @@ averaged. Human3.6M's Head is the top of the head, which most detectors do not g
     eyes      the midpoint of the eyes, as several later lifters do; too low
     nose      the nose, as some do; lower still
 
+A lifter of another skeleton needs a format of its own joints, or one whose sources name the joints that it has besides ours.
 The orders of joints are in function_inference/readers/joint_names.py.
 """
 from typing import NamedTuple
@@ -16,6 +17,7 @@ import numpy as np
 
 from common.errors import InputError
 from common.skeleton import H36M_16, H36M_17
+from common.skeletons import SMPL_24, name_of
 from function_inference.readers import joint_names
 
 HEAD_RULES = ('joint', 'thorax', 'eyes', 'nose')
@@ -28,7 +30,8 @@ HEAD_BEYOND_THORAX = 0.4    # in lengths of the vector from hip to thorax
 class KeypointFormat(NamedTuple):
     """The joints of one detector or data set.
 
-    `joints`: their names in order; `sources`: our joint -> the joints averaged for it (all of ours but Head); `heads`:
+    `joints`: their names in order; `sources`: our joint -> the joints averaged for it (all of ours but Head, and Neck of the
+    17 joints where there is one); `heads`:
     head rule -> the joints averaged for Head (None: extrapolated from Hip and Thorax), with the default rule first;
     `layout`: the name by which files refer to the format; `near`: pairs of groups of joints whose centres lie close together in
     this order of joints, and not in another one with as many joints. A source that is listed twice counts twice.
@@ -41,18 +44,25 @@ class KeypointFormat(NamedTuple):
     near: tuple = ()
 
 
-def matrix_of(keypoint_format, head=None):
+def matrix_of(keypoint_format, head=None, skeleton=H36M_16):
     """(16, J) float32 such that our joints = matrix @ the format's; `head` is one of HEAD_RULES (None: its default).
 
-    InputError if the format lacks the joints that the rule needs.
+    Or those of another `skeleton`. InputError if the format lacks joints that the rule or the skeleton needs.
     """
+    if skeleton != H36M_16 and keypoint_format.joints == skeleton.names:
+        if head:
+            raise InputError(f'--head {head}: a lifter of {name_of(skeleton)} takes all its joints as they are; leave it out')
+        return np.eye(skeleton.num_joints, dtype=np.float32)
     rule = head or next(iter(keypoint_format.heads))
     if rule not in keypoint_format.heads:
         raise InputError(f'--head {rule}: {keypoint_format.name} has no joints for it; choose '
                          f'{" or ".join(keypoint_format.heads)}')
     rows = {name: _average(keypoint_format, sources) for name, sources in keypoint_format.sources.items()}
     rows['Head'] = _head(keypoint_format, rule, rows)
-    return np.stack([rows[name] for name in H36M_16.names]).astype(np.float32)
+    if missing := [name for name in skeleton.names if name not in rows]:
+        raise InputError(f'{keypoint_format.name} has no {", ".join(missing)}, which a lifter of {name_of(skeleton)} needs; '
+                         f'give keypoints of its {skeleton.num_joints} joints, or lift with a checkpoint of 16 joints')
+    return np.stack([rows[name] for name in skeleton.names]).astype(np.float32)
 
 
 def to_h36m_16(people, matrix):
@@ -96,8 +106,8 @@ BODY_25 = KeypointFormat(
     'body25', joint_names.BODY_25,
     _limbs('Ankle') | dict(Hip=('MidHip',), Spine=('Neck', 'MidHip'), Thorax=('Neck',)), _FACE_HEADS, layout='coco')
 # Its Neck is the upper neck, too high for Thorax.
-BODY_25B = KeypointFormat('body25b', joint_names.BODY_25B, _limbs('Ankle') | _MIDDLES, _OWN_HEAD | _FACE_HEADS,
-                          layout='body25b')
+BODY_25B = KeypointFormat('body25b', joint_names.BODY_25B, _limbs('Ankle') | _MIDDLES | dict(Neck=('Neck',)),
+                          _OWN_HEAD | _FACE_HEADS, layout='body25b')
 MEDIAPIPE_33 = KeypointFormat('mediapipe33', joint_names.MEDIAPIPE_33, _limbs('Ankle') | _MIDDLES, _FACE_HEADS)
 HALPE_26 = KeypointFormat('halpe26', joint_names.HALPE_26, _limbs('Ankle') | _NECK_AND_HIP, _OWN_HEAD | _FACE_HEADS)
 # Their first joints are those of the body; feet, face and hands are not used.
@@ -105,17 +115,20 @@ WHOLEBODY_133 = COCO_17._replace(name='wholebody133', joints=joint_names.WHOLEBO
 HALPE_136 = HALPE_26._replace(name='halpe136', joints=joint_names.HALPE_136)
 
 MPII_16 = KeypointFormat('mpii16', joint_names.MPII_16, _limbs('Ankle') | dict(
-    Hip=('Hip',), Spine=('Hip', 'Thorax'), Thorax=('Thorax',)), _OWN_HEAD, layout='mpii')
+    Hip=('Hip',), Spine=('Hip', 'Thorax'), Thorax=('Thorax',), Neck=('Neck',)), _OWN_HEAD, layout='mpii')
 
 _TORSO = dict(Hip=('Hip',), Spine=('Spine',), Thorax=('Thorax',))
 H36M_16_FORMAT = KeypointFormat('h36m16', H36M_16.names, _limbs('Foot') | _TORSO, _OWN_HEAD, layout='h36m')
 # The Neck of the 17 joints is called Nose elsewhere; neither name is exact, so no head rule uses it.
-H36M_17_FORMAT = KeypointFormat('h36m17', H36M_17.names, _limbs('Foot') | _TORSO, _OWN_HEAD, layout='h36m',
-                                near=((('Hip',), _BOTH_HIPS), (('Thorax',), _BOTH_SHOULDERS)))
+H36M_17_FORMAT = KeypointFormat('h36m17', H36M_17.names, _limbs('Foot') | _TORSO | dict(Neck=('Neck',)), _OWN_HEAD,
+                                layout='h36m', near=((('Hip',), _BOTH_HIPS), (('Thorax',), _BOTH_SHOULDERS)))
+# Its Hip and Head are not exactly ours (common/skeletons.py).
+SMPL_24_FORMAT = KeypointFormat('smpl24', SMPL_24.names, _limbs('Foot') | _TORSO | dict(Hip=_BOTH_HIPS), dict(thorax=None),
+                                near=((('Hip',), _BOTH_HIPS), (('Thorax',), ('LCollar', 'RCollar'))))
 
 FORMATS = {keypoint_format.name: keypoint_format for keypoint_format in
            (COCO_17, COCO_18, BODY_25, BODY_25B, MEDIAPIPE_33, HALPE_26, WHOLEBODY_133, HALPE_136, MPII_16, H36M_16_FORMAT,
-            H36M_17_FORMAT)}
+            H36M_17_FORMAT, SMPL_24_FORMAT)}
 
 # Bones by the names of their ends, in any format: those that a format lacks are left out.
 _SIDES = (('Shoulder', 'Elbow'), ('Elbow', 'Wrist'), ('Hip', 'Knee'), ('Knee', 'Ankle'), ('Knee', 'Foot'),
@@ -130,12 +143,14 @@ def format_of(num_joints, where, name=None, layout=None, people=()):
     """The KeypointFormat of people with `num_joints` joints; InputError, naming `where`, if not exactly one fits.
 
     `name`: the format that the user gave, or None. Between several, the places of the joints of `people` (list of (P, J, 3))
-    decide, if they leave no doubt, and otherwise `layout`, the name in the file.
+    decide, if they leave no doubt, and otherwise `layout`, the name in the file. 24 joints are SMPL's only if they lie so, as
+    there are other orders of 24.
     """
     if name is not None and len(FORMATS[name].joints) != num_joints:
         raise InputError(f'{where} holds people of {num_joints} joints, but --format {name} has '
                          f'{len(FORMATS[name].joints)}; leave --format out or choose another')
-    fitting = [FORMATS[name]] if name else [each for each in FORMATS.values() if len(each.joints) == num_joints]
+    fitting = [FORMATS[name]] if name else [each for each in FORMATS.values() if len(each.joints) == num_joints
+                                            and (each is not SMPL_24_FORMAT or _has_near_joints(each, people))]
     told = _told_by_places(fitting, people) or [each for each in fitting if layout and each.layout == layout] or fitting
     if not told:
         known = ', '.join(f'{each.name} ({len(each.joints)})' for each in FORMATS.values())

@@ -1,4 +1,7 @@
-"""From the Detections of a clip to Motions: map to our 16 joints, track people, fill gaps, normalise and lift."""
+"""From the Detections of a clip to Motions: map to our 16 joints, track people, fill gaps, normalise and lift.
+
+With a lifter of another skeleton, its joints take the place of the 16.
+"""
 import sys
 from typing import NamedTuple
 
@@ -7,6 +10,7 @@ import torch
 
 from common.camera import padded_side, pixels_to_padded
 from common.errors import InputError
+from common.skeleton import H36M_16
 from function_baseline.evaluate import CHUNK, predict
 from function_inference.keypoint_formats import matrix_of, to_h36m_16
 from function_inference.missing_joints import anchor_of
@@ -26,7 +30,7 @@ class FollowedPerson(NamedTuple):
     weights: np.ndarray
 
 
-def follow_people(found, head, number, least_confidence, window):
+def follow_people(found, head, number, least_confidence, window, skeleton=H36M_16):
     """List of FollowedPerson from Detections; prints who they are and how many people there were.
 
     `head`: one of HEAD_RULES or None; `number`: a person's number, EVERYONE, or None for the person with the largest sum
@@ -34,18 +38,18 @@ def follow_people(found, head, number, least_confidence, window):
     frames (`smoothing_window`), or 0 for no smoothing. With EVERYONE, people without a hip or a shoulder in any frame are
     left out, with a warning.
     """
-    matrix = matrix_of(found.format, head)
+    matrix = matrix_of(found.format, head, skeleton)
     tracks = track_people([to_h36m_16(people, matrix) for people in found.people])
     numbers = choose_people(tracks, number)
     print(f'{found.format.name}, {found.width}x{found.height}, {len(found.people)} frames')
     if number == EVERYONE:
-        numbers = _large_enough(tracks, numbers)
-    return [_follow(tracks, each, len(found.people), least_confidence, window, number is None) for each in numbers]
+        numbers = _large_enough(tracks, numbers, skeleton)
+    return [_follow(tracks, each, len(found.people), least_confidence, window, number is None, skeleton) for each in numbers]
 
 
-def _large_enough(tracks, numbers):
+def _large_enough(tracks, numbers, skeleton):
     """The `numbers` of people of whom a hip or a shoulder is found in some frame; warns of the others."""
-    enough = [number for number in numbers if anchor_of((tracks[number].joints[..., 2] > 0).any(0)) is not None]
+    enough = [number for number in numbers if anchor_of((tracks[number].joints[..., 2] > 0).any(0), skeleton) is not None]
     if not enough:
         raise InputError('--person all: no frame shows a hip or a shoulder of anybody; the clip must show the body')
     for number in set(numbers) - set(enough):
@@ -53,9 +57,9 @@ def _large_enough(tracks, numbers):
     return enough
 
 
-def _follow(tracks, number, num_frames, least_confidence, window, alone):
-    pose2d_px, guessed, weights = complete(tracks[number], num_frames, least_confidence)
-    if names := never_found(tracks[number]):
+def _follow(tracks, number, num_frames, least_confidence, window, alone, skeleton):
+    pose2d_px, guessed, weights = complete(tracks[number], num_frames, least_confidence, skeleton)
+    if names := never_found(tracks[number], skeleton):
         print(f'warning: no frame shows {", ".join(names)} of person {number}; guessed from the other joints', file=sys.stderr)
     print(f'{describe(tracks, number, num_frames, alone)}; {guessed.mean():.1%} of the joints were missing or uncertain '
           'and are guessed')
@@ -96,29 +100,29 @@ def _rate(time, stated):
     return stated if stated and is_even(time, stated) else (len(time) - 1) / time[-1]
 
 
-def lift_people(lifter, people, found, fps, time, device, flip=False, camera='person', focal_px=None):
+def lift_people(lifter, people, found, fps, time, device, flip=False, camera='person', focal_px=None, skeleton=H36M_16):
     """A Motion for each FollowedPerson, whose place is not known yet.
 
-    For `fps` and `time` see `timing`, for the last three arguments `lift`.
+    For `fps` and `time` see `timing`, for the last four arguments `lift`.
     """
-    return [Motion(lift(lifter, person.pose2d_px, found.width, found.height, device, flip, camera, focal_px),
+    return [Motion(lift(lifter, person.pose2d_px, found.width, found.height, device, flip, camera, focal_px, skeleton),
                    person.pose2d_px, person.guessed, fps, found.width, found.height, person.label, time,
-                   np.zeros((len(time), 3), np.float32))
+                   np.zeros((len(time), 3), np.float32), skeleton=skeleton)
             for person in people]
 
 
 @torch.no_grad()
-def lift(lifter, pose2d_px, width, height, device, flip=False, camera='person', focal_px=None):
+def lift(lifter, pose2d_px, width, height, device, flip=False, camera='person', focal_px=None, skeleton=H36M_16):
     """(T, 16, 2) pixels -> (T, 16, 3) float32 metres, root-relative, camera frame.
 
     `flip`: with test-time flip. `camera`: 'person' lifts what a virtual camera sees that looks at the person
     (common/person_camera.py), 'image' the 2D as they are in the image. `focal_px`: focal length of the real camera in
-    pixels (None: the longer side of the image).
+    pixels (None: the longer side of the image). `skeleton`: the lifter's.
     """
     lifter.eval().to(device)
     pose2d_norm = torch.from_numpy(pixels_to_padded(pose2d_px, width, height)).to(device)
     intrinsic = camera_of(width, height, focal_px).to(pose2d_norm)
-    predicted = [predict(lifter, chunk, flip, camera, intrinsic) for chunk in pose2d_norm.split(CHUNK)]
+    predicted = [predict(lifter, chunk, flip, camera, intrinsic, skeleton) for chunk in pose2d_norm.split(CHUNK)]
     return torch.cat(predicted).cpu().numpy()
 
 

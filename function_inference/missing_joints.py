@@ -12,6 +12,7 @@ import numpy as np
 
 from common.errors import InputError
 from common.skeleton import H36M_16
+from common.skeletons import name_of
 
 # lengths relative to the torso, of a person who stands
 SHOULDERS, HIPS = 0.61, 0.53         # from the left to the right joint
@@ -21,15 +22,20 @@ SIDEWAYS = 0.3                       # if the shoulders or hips are closer toget
 ANCHORS = ('Hip', 'Thorax', 'LHip', 'RHip', 'LShoulder', 'RShoulder')
 
 
-def anchor_of(ever):
+def anchor_of(ever, skeleton=H36M_16):
     """Index of the joint from which the others are measured, given which joints (16,) are ever seen; None if too few are."""
-    return next((joint for joint in H36M_16.joints(*ANCHORS) if ever[joint]), None)
+    return next((joint for joint in skeleton.joints(*ANCHORS) if ever[joint]), None)
 
 
-def require_enough(ever, what='choose another --person, or a clip that shows the body'):
-    """InputError if neither a hip nor a shoulder is ever seen."""
-    if anchor_of(ever) is None:
-        raise InputError(f'no frame shows a hip or a shoulder of this person; {what}')
+def require_enough(ever, skeleton=H36M_16):
+    """InputError if neither a hip nor a shoulder is ever seen; if a joint of another skeleton than ours is never seen."""
+    if anchor_of(ever, skeleton) is None:
+        raise InputError('no frame shows a hip or a shoulder of this person; choose another --person, or a clip that shows the '
+                         'body')
+    if skeleton != H36M_16 and not ever.all():
+        missing = ', '.join(name for name, seen in zip(skeleton.names, ever) if not seen)
+        raise InputError(f'no frame shows {missing} of this person, and joints can be guessed only of {name_of(H36M_16)}; give '
+                         'keypoints with these joints, or lift with a checkpoint of 16 joints')
 
 
 def with_guessed_joints(positions, ever):

@@ -3,9 +3,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from common.skeleton import H36M_16, Skeleton
+
 
 class Motion(NamedTuple):
-    """One person in T frames, with the joints of `common.skeleton.H36M_16`.
+    """One person in T frames, with the joints of the skeleton; shapes are given for H36M_16.
 
     pose3d_rel (T, 16, 3) float32 metres, root-relative, camera frame (x right, y down, z forward); pose2d_px (T, 16, 2)
     float32 pixels of the original image; guessed (T, 16) bool: the joint was missing or had a low confidence in this
@@ -25,6 +27,7 @@ class Motion(NamedTuple):
     root_cam: np.ndarray
     tilt_deg: float = 0.0
     roll_deg: float = 0.0
+    skeleton: Skeleton = H36M_16
 
     @property
     def is_placed(self):

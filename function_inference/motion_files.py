@@ -11,7 +11,6 @@ import numpy as np
 from common.errors import InputError
 from common.files.atomic import written_whole
 from common.files.npz import save_npz
-from common.skeleton import H36M_16
 from function_inference.motion import at_constant_rate
 from function_inference.room import level, on_floor
 
@@ -21,13 +20,15 @@ TINY = 1e-9
 
 # BVH's rest pose is a T-pose that faces along z, left arm along x: the direction of the bone that ends in each joint
 _REST = {name: np.array(direction) for direction, names in {
-    (0, 1, 0): ('Spine', 'Thorax', 'Head'), (0, -1, 0): ('RKnee', 'RFoot', 'LKnee', 'LFoot'),
-    (1, 0, 0): ('LHip', 'LShoulder', 'LElbow', 'LWrist'), (-1, 0, 0): ('RHip', 'RShoulder', 'RElbow', 'RWrist'),
+    (0, 1, 0): ('LowerSpine', 'Spine', 'Chest', 'Thorax', 'Neck', 'Head'), (0, -1, 0): ('RKnee', 'RFoot', 'LKnee', 'LFoot'),
+    (0, 0, 1): ('LToe', 'RToe'), (1, 0, 0): ('LHip', 'LCollar', 'LShoulder', 'LElbow', 'LWrist', 'LHand'),
+    (-1, 0, 0): ('RHip', 'RCollar', 'RShoulder', 'RElbow', 'RWrist', 'RHand'),
 }.items() for name in names}
 # A BVH joint rotates all bones that start in it together. Where several bones start, each gets an extra joint of its own
 # at the same place, as in the BVH files of CMU's motion capture.
-_OWN_JOINT = dict(RHip='RHipJoint', LHip='LHipJoint', Spine='LowerBack',
-                  Head='Neck', LShoulder='LCollar', RShoulder='RCollar')
+_OWN_JOINT = dict(RHip='RHipJoint', LHip='LHipJoint', LowerSpine='Pelvis', Spine='LowerBack', Thorax='LowerNeck',
+                  Neck='LowerNeck', Head='Neck', LCollar='LClavicle', RCollar='RClavicle', LShoulder='LCollar',
+                  RShoulder='RCollar')
 
 
 def require_motion(motion):
@@ -45,7 +46,9 @@ def require_motion(motion):
 def write_npz(path, motion):
     """Write the fields of the Motion, and the joints' names and parents (-1 for the root)."""
     require_motion(motion)
-    save_npz(path, joints=np.array(H36M_16.names), parents=np.array(H36M_16.parents), **motion._asdict())
+    arrays = motion._asdict()
+    skeleton = arrays.pop('skeleton')
+    save_npz(path, joints=np.array(skeleton.names), parents=np.array(skeleton.parents), **arrays)
 
 
 def write_json(path, motion):
@@ -53,7 +56,7 @@ def write_json(path, motion):
     require_motion(motion)
     content = dict(
         person=motion.person, fps=float(motion.fps), width=int(motion.width), height=int(motion.height),
-        frames=len(motion.pose3d_rel), joints=H36M_16.names, parents=H36M_16.parents,
+        frames=len(motion.pose3d_rel), joints=motion.skeleton.names, parents=motion.skeleton.parents,
         tilt_deg=float(motion.tilt_deg), roll_deg=float(motion.roll_deg),
         units=dict(pose3d_rel='metres, relative to the hip; x right, y down, z forward, as the camera sees it',
                    pose2d_px='pixels; x right, y down, from the upper left corner of the image',
@@ -82,18 +85,19 @@ def write_bvh(path, motion):
     """
     require_motion(motion)
     motion = at_constant_rate(motion)
-    directions, lengths = _bones(level(motion.pose3d_rel, motion.tilt_deg, motion.roll_deg))
-    offsets = {name: lengths[bone] * _REST[name] * CENTIMETRES for bone, name in enumerate(H36M_16.names[1:])}
-    table = np.hstack([_root_cm(directions, lengths, motion), *_local_angles(directions)])
+    skeleton = motion.skeleton
+    directions, lengths = _bones(level(motion.pose3d_rel, motion.tilt_deg, motion.roll_deg), skeleton)
+    offsets = {name: lengths[bone] * _REST[name] * CENTIMETRES for bone, name in enumerate(skeleton.names[1:])}
+    table = np.hstack([_root_cm(directions, lengths, motion), *_local_angles(directions, skeleton)])
     with written_whole(path) as partial, open(partial, 'w', encoding='ascii') as file:
-        file.write('\n'.join(['HIERARCHY', *_joint_lines('Hip', offsets), 'MOTION', f'Frames: {len(table)}',
+        file.write('\n'.join(['HIERARCHY', *_joint_lines('Hip', offsets, skeleton), 'MOTION', f'Frames: {len(table)}',
                               f'Frame Time: {1 / motion.fps:.9f}']) + '\n')
         np.savetxt(file, table, fmt='%.4f')
 
 
-def _bones(pose3d):
+def _bones(pose3d, skeleton):
     """(T, 16, 3) -> (T, 15, 3) unit vectors from parent to child, zero for a zero length; (15,) median lengths."""
-    vectors = -H36M_16.bone_matrix.astype(np.float64) @ pose3d
+    vectors = -skeleton.bone_matrix.astype(np.float64) @ pose3d
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return vectors / np.maximum(lengths, TINY), np.median(lengths, axis=0).squeeze(-1)
 
@@ -101,30 +105,41 @@ def _bones(pose3d):
 def _root_cm(directions, lengths, motion):
     """(T, 3) centimetres: position of the hip, for bones of median length."""
     root = level(motion.root_cam, motion.tilt_deg, motion.roll_deg)[:, None]
-    return on_floor(root - H36M_16.chain_matrix @ (directions * lengths[:, None]), motion)[:, 0] * CENTIMETRES
+    return on_floor(root - motion.skeleton.chain_matrix @ (directions * lengths[:, None]), motion)[:, 0] * CENTIMETRES
 
 
 @cache
-def _bvh_parents():
+def _bvh_parents(skeleton):
     """BVH joint -> its parent (None for the root), in the order of the file."""
     parents = {}
-    for name, parent in zip(H36M_16.names, H36M_16.parent_names):
-        if name in _OWN_JOINT:
-            parents[_OWN_JOINT[name]] = parent
-            parent = _OWN_JOINT[name]
-        parents[name] = parent
-    return parents
+    for name, parent in zip(skeleton.names, skeleton.parent_names):
+        turning = _turning_joint(name, parent, skeleton)
+        if turning != parent:
+            parents[turning] = parent
+        parents[name] = turning
+    return {name: parents[name] for name in _below(skeleton.names[0], parents)}
 
 
-def _joint_lines(name, offsets, depth=0):
+def _below(name, parents):
+    """The joint and all joints below it, each chain to its end, as they stand in the file."""
+    children = [child for child, parent in parents.items() if parent == name]
+    return [name] + [joint for child in children for joint in _below(child, parents)]
+
+
+def _turning_joint(name, parent, skeleton):
+    """The BVH joint that turns the bone from `parent` to the joint `name`: the parent, or an extra joint at its place."""
+    return _OWN_JOINT[name] if parent is not None and skeleton.parent_names.count(parent) > 1 else parent
+
+
+def _joint_lines(name, offsets, skeleton, depth=0):
     """Lines of a joint and its descendants; `offsets`: name -> (3,) centimetres from the parent, zero if left out."""
-    parents = _bvh_parents()
+    parents = _bvh_parents(skeleton)
     children = [child for child, parent in parents.items() if parent == name]
     lines = [f'{"JOINT" if depth else "ROOT"} {name}', '{',
              '\tOFFSET ' + _numbers(offsets.get(name, np.zeros(3))),
              '\tCHANNELS ' + ('3' if depth else '6 Xposition Yposition Zposition') + ' Zrotation Xrotation Yrotation']
     for child in children:
-        lines += _joint_lines(child, offsets, depth + 1)
+        lines += _joint_lines(child, offsets, skeleton, depth + 1)
     if not children:
         lines += ['\tEnd Site', '\t{', '\t\tOFFSET ' + _numbers(_REST[name] * END_CM), '\t}']
     return [('\t' if depth else '') + line for line in [*lines, '}']]
@@ -134,36 +149,43 @@ def _numbers(vector):
     return ' '.join(f'{number:.4f}' for number in vector)
 
 
-def _local_angles(directions):
+def _local_angles(directions, skeleton):
     """List of (T, 3) Euler angles in degrees, intrinsic ZXY: the rotation of each BVH joint relative to its parent.
 
     The angles are unwrapped over time, so they do not jump by 360 degrees.
     """
-    turns, angles = _turns(directions), []
+    turns, angles = _turns(directions, skeleton), []
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', message='Gimbal lock')      # any of the solutions is right
-        for name, parent in _bvh_parents().items():
+        for name, parent in _bvh_parents(skeleton).items():
             local = turns[name] if parent is None else turns[parent].inv() * turns[name]
             angles.append(np.unwrap(local.as_euler('ZXY', degrees=True), period=360, axis=0))
     return angles
 
 
-def _turns(directions):
+def _turns(directions, skeleton):
     """BVH joint -> Rotation (T) from the rest pose to the upright frame.
 
-    Hip and Thorax follow the lines between the hips and the shoulders. Every other joint starts from its parent's
-    rotation and turns by the smallest angle that aligns its bone; Spine starts from Thorax's, so that the ribs twist
+    Hip and Thorax (of SMPL: Chest) follow the lines between the hips and the shoulders. Every other joint starts from its
+    parent's rotation and turns by the smallest angle that aligns its bone; Spine starts from Thorax's, so that the ribs twist
     with the shoulders. Limbs get no other twist about their own axis, as joint positions do not show it.
     """
-    bones = dict(zip(H36M_16.names[1:], directions.swapaxes(0, 1)))
-    turns = {'Hip': _torso_turn(bones['LHip'] - bones['RHip'], bones['Spine']),
-             'Thorax': _torso_turn(bones['LShoulder'] - bones['RShoulder'], bones['Thorax'])}
-    parents = _bvh_parents()
-    for name, parent in zip(H36M_16.names[1:], H36M_16.parent_names[1:]):
-        joint = _OWN_JOINT.get(name, parent)
-        before = turns['Thorax' if joint == 'Spine' else parents[joint]]
+    bones = dict(zip(skeleton.names[1:], directions.swapaxes(0, 1)))
+    above_hip, top = skeleton.neighbours('Hip')[-1], _top_of_trunk(skeleton)
+    left, right = skeleton.neighbours(top)[-2:]
+    turns = {'Hip': _torso_turn(bones['LHip'] - bones['RHip'], bones[above_hip]),
+             top: _torso_turn(bones[left] - bones[right], bones[top])}
+    parents = _bvh_parents(skeleton)
+    for name, parent in zip(skeleton.names[1:], skeleton.parent_names[1:]):
+        joint = _turning_joint(name, parent, skeleton)
+        before = turns[top if name == top else parents[joint]]
         turns[joint] = _aimed(before, _REST[name], bones[name])
     return {name: turns.get(name, turns.get(parent)) for name, parent in parents.items()}      # an end joint follows its parent
+
+
+def _top_of_trunk(skeleton):
+    """The joint in which both arms start: Thorax, or SMPL's Chest."""
+    return next(name for name in skeleton.names[1:] if skeleton.parent_names.count(name) > 1)
 
 
 def _torso_turn(across, up):

@@ -9,12 +9,11 @@ import numpy as np
 from tqdm import tqdm
 
 from common.files.atomic import written_whole
-from common.skeleton import H36M_16
 from function_inference.film import scaled_images
 from function_inference.motion import at_constant_rate, in_sight, nearest_frames
 from function_inference.motion_files import require_motion
 from function_inference.room import APART_M, FLOOR_SECONDS
-from utils.pictures.drawing import HEAD_ENDS, LEFT, PALE, RIGHT, joint_colours, limb_widths_m
+from utils.pictures.drawing import LEFT, PALE, RIGHT, head_ends, joint_colours, limb_edges, limb_widths_m
 
 TEMPLATE = Path(__file__).with_name('page.html')
 PLACE = '__MOTION__'
@@ -63,13 +62,13 @@ def page_data(motions):
     3D is in the camera frame, as tilt and roll can be changed in the page, which computes the upright frame
     (function_inference.room).
     """
-    clip = motions[0]
+    clip, skeleton = motions[0], motions[0].skeleton
     return dict(title=clip.person if len(motions) == 1 else f'{len(motions)} people', frames=len(clip.pose3d_rel),
                 fps=float(clip.fps), width=int(clip.width), height=int(clip.height),
                 tilt=float(clip.tilt_deg), roll=float(clip.roll_deg), apart=APART_M * MILLIMETRES, floor_seconds=FLOOR_SECONDS,
-                bones=H36M_16.edges, colours=joint_colours(), left=LEFT, right=RIGHT,
-                head=H36M_16.names.index('Head'), head_ends=HEAD_ENDS, pale=PALE,
-                limb_widths_mm=(limb_widths_m() * MILLIMETRES).tolist(),
+                bones=skeleton.edges, limbs=limb_edges(skeleton), colours=joint_colours(skeleton), left=LEFT, right=RIGHT,
+                neck_and_head=skeleton.joints('Thorax', 'Head'), head_ends=head_ends(skeleton), pale=PALE,
+                limb_widths_mm=(limb_widths_m(skeleton) * MILLIMETRES).tolist(),
                 people=[_person(motion, shown) for motion, shown in zip(motions, in_sight(motions))])
 
 

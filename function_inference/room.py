@@ -67,19 +67,19 @@ def level(vectors_cam, tilt_deg=0.0, roll_deg=0.0):
 
 def straightened(motions, tilt_deg=None, roll_deg=None):
     """The Motions of one clip with the tilt and roll of its camera; an angle that is None is guessed."""
-    tilt, roll = guess_angles([motion.pose3d_rel for motion in motions])
+    tilt, roll = guess_angles([motion.pose3d_rel for motion in motions], skeleton=motions[0].skeleton)
     return [motion._replace(tilt_deg=tilt if tilt_deg is None else tilt_deg, roll_deg=roll if roll_deg is None else roll_deg)
             for motion in motions]
 
 
-def guess_angles(poses3d_rel, least_deg=LEVEL_DEG):
+def guess_angles(poses3d_rel, least_deg=LEVEL_DEG, skeleton=H36M_16):
     """(tilt, roll) in degrees from the poses (T, 16, 3) of each person: people who stand or walk are upright on average.
 
     Their upward direction is the median one from the middle of the feet to the thorax. Frames in which somebody bends, sits or
     lies do not count; angles below `least_deg`, and those of clips without other frames, are taken for 0.
     """
     poses = np.concatenate(poses3d_rel).astype(np.float64)
-    thorax, hip, feet = (poses[:, H36M_16.joints(*names)].mean(axis=1) for names in (['Thorax'], ['Hip'], ['LFoot', 'RFoot']))
+    thorax, hip, feet = (poses[:, skeleton.joints(*names)].mean(axis=1) for names in (['Thorax'], ['Hip'], ['LFoot', 'RFoot']))
     trunk, legs, up = _unit(thorax - hip), _unit(hip - feet), _unit(thorax - feet)
     standing = ((trunk * legs).sum(axis=-1) > LEAST_STRAIGHT) & (-up[:, 1] > LEAST_UP)
     if not standing.any():

@@ -8,6 +8,7 @@ from common.bones import bone_lengths, bone_vectors
 from common.camera import pixels_to_padded
 from common.person_camera import rays_of
 from common.root_fit import fit_root
+from common.skeleton import H36M_16
 from function_inference.lifting import camera_of
 from function_inference.tracks import smooth
 
@@ -28,7 +29,8 @@ def with_roots(motions, people, focal_px, window):
 
 
 def _root_path(motion, person, focal_px, window):
-    fitted = fitted_path(motion.pose3d_rel, motion.pose2d_px, person.weights, motion.width, motion.height, focal_px)
+    fitted = fitted_path(motion.pose3d_rel, motion.pose2d_px, person.weights, motion.width, motion.height, focal_px,
+                         motion.skeleton)
     if not np.isfinite(fitted).any():
         print(f'warning: the place of {motion.person} in the room cannot be determined; the hip stays in place',
               file=sys.stderr)
@@ -36,7 +38,7 @@ def _root_path(motion, person, focal_px, window):
     return smooth_path(fitted, window, motion.fps).astype(np.float32)
 
 
-def fitted_path(pose3d_rel, pose2d_px, weights, width, height, focal_px=None):
+def fitted_path(pose3d_rel, pose2d_px, weights, width, height, focal_px=None, skeleton=H36M_16):
     """The fields of a Motion and weights (T, 16) -> (T, 3) metres, camera frame, float64; NaN where undetermined.
 
     A lifter's poses grow and shrink a little from frame to frame, and the depth would with them. So each pose is first scaled
@@ -45,7 +47,7 @@ def fitted_path(pose3d_rel, pose2d_px, weights, width, height, focal_px=None):
     pose3d_rel = torch.from_numpy(pose3d_rel).double()
     pose2d_norm = pixels_to_padded(pose2d_px.astype(np.float64), width, height)
     rays = rays_of(torch.from_numpy(pose2d_norm), camera_of(width, height, focal_px))
-    size = bone_lengths(bone_vectors(pose3d_rel)).sum(dim=1, keepdim=True)
+    size = bone_lengths(bone_vectors(pose3d_rel, skeleton)).sum(dim=1, keepdim=True)
     return fit_root(pose3d_rel * (size.median() / size), rays, torch.from_numpy(weights).double()).numpy()
 
 

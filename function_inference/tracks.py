@@ -133,23 +133,23 @@ def describe(tracks, number, num_frames, alone=False):
             f'{track.joints[..., 2].mean():.2f}' + '; --person all lifts everybody' * (len(tracks) > 1 and alone))
 
 
-def complete(track, num_frames, least_confidence):
+def complete(track, num_frames, least_confidence, skeleton=H36M_16):
     """Completed track over all `num_frames` frames; InputError if neither a hip nor a shoulder is found in any frame.
 
     Joints that are missing or have a confidence below `least_confidence` are interpolated linearly in time, and held
     before the first and after the last frame in which they are seen. The hip is interpolated first and all other joints
     relative to it, so that a hand that is hidden for a second moves along with the body. A joint with a low confidence
     in every frame, as in a view from the side, is taken as detected. A joint that is found in no frame gets a place relative
-    to the others (missing_joints.py).
+    to the others (missing_joints.py), or, in another skeleton than ours, causes an InputError.
     """
-    joints = np.zeros((num_frames, H36M_16.num_joints, 3), np.float32)
+    joints = np.zeros((num_frames, skeleton.num_joints, 3), np.float32)
     joints[track.frames] = track.joints
     found = joints[..., 2] > 0
     sure = found & (joints[..., 2] >= least_confidence)
     seen = np.where(sure.any(0), sure, found)
     ever = seen.any(0)
-    require_enough(ever)
-    anchor = anchor_of(ever)
+    require_enough(ever, skeleton)
+    anchor = anchor_of(ever, skeleton)
     positions = joints[..., :2].astype(np.float64)
     root = _interpolated(positions[:, anchor], seen[:, anchor])[:, None]
     relative = np.zeros_like(positions)
@@ -160,10 +160,10 @@ def complete(track, num_frames, least_confidence):
     return Completed((relative + root).astype(np.float32), ~sure, joints[..., 2] * seen)
 
 
-def never_found(track):
+def never_found(track, skeleton=H36M_16):
     """Names of the joints that are found in no frame of the track."""
     ever = (track.joints[..., 2] > 0).any(0)
-    return [name for name, found in zip(H36M_16.names, ever) if not found]
+    return [name for name, found in zip(skeleton.names, ever) if not found]
 
 
 def _interpolated(positions, seen):

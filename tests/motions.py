@@ -21,10 +21,10 @@ def motion_of(pose3d_rel, fps=25.0, person='person 0', root_cam=(0, 0, 0)):
                   np.arange(len(pose3d_rel)) / fps, np.zeros((len(pose3d_rel), 3), np.float32) + np.float32(root_cam))
 
 
-def random_motion(frames=12, seed=0):
+def random_motion(frames=12, seed=0, skeleton=H36M_16):
     """Poses that no person can take, each bone of each frame in another direction and of another length."""
-    pose3d = np.random.default_rng(seed).normal(0, .3, (frames, 16, 3))
-    return motion_of(pose3d - pose3d[:, :1])
+    pose3d = np.random.default_rng(seed).normal(0, .3, (frames, skeleton.num_joints, 3))
+    return motion_of(pose3d - pose3d[:, :1])._replace(skeleton=skeleton)
 
 
 def posed(**directions):

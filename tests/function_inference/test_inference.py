@@ -187,6 +187,8 @@ def test_the_script_writes_every_kind_of_file(run, tmp_path, lifter, capsys):
     with np.load(out / 'motion.npz') as arrays:
         assert arrays['time'].tolist() == [frame / 24 for frame in range(FRAMES)]
         for name, value in motion._asdict().items():
+            if name == 'skeleton':
+                continue
             np.testing.assert_array_equal(arrays[name], value)
     assert (motion.fps, motion.width, motion.height, motion.person) == (24, 640, 480, 'person 0')
 

@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from common.skeleton import H36M_16
+from common.skeleton import H36M_16, H36M_17
+from common.skeletons import SMPL_24
 from function_inference.keypoint_formats import FORMATS, HEAD_RULES, format_of, matrix_of, to_h36m_16
+from mocap_clips import person, smpl_24
 
 HIP, THORAX, HEAD = H36M_16.joints('Hip', 'Thorax', 'Head')
 # for our 16 joints in order, without Head: the index of each format's joint, or those of the joints that are averaged
@@ -16,11 +18,12 @@ TABLE = dict(
     halpe26=[19, 12, 14, 16, 11, 13, 15, (18, 19), 18, None, 5, 7, 9, 6, 8, 10],
     mpii16=[6, 2, 1, 0, 3, 4, 5, (6, 7), 7, None, 13, 14, 15, 12, 11, 10],
     h36m16=[0, 1, 2, 3, 4, 5, 6, 7, 8, None, 10, 11, 12, 13, 14, 15],
-    h36m17=[0, 1, 2, 3, 4, 5, 6, 7, 8, None, 11, 12, 13, 14, 15, 16])
+    h36m17=[0, 1, 2, 3, 4, 5, 6, 7, 8, None, 11, 12, 13, 14, 15, 16],
+    smpl24=[(1, 2), 2, 5, 8, 1, 4, 7, 6, 12, None, 16, 18, 20, 17, 19, 21])
 TABLE |= dict(wholebody133=TABLE['coco17'], body25b=TABLE['coco17'], halpe136=TABLE['halpe26'])
 HEADS = dict(coco17=dict(eyes=(1, 2), nose=0), coco18=dict(eyes=(14, 15), nose=0), body25=dict(eyes=(15, 16), nose=0),
              mediapipe33=dict(eyes=(2, 5), nose=0), body25b=dict(joint=18, eyes=(1, 2), nose=0), mpii16=dict(joint=9),
-             halpe26=dict(joint=17, eyes=(1, 2), nose=0), h36m16=dict(joint=9), h36m17=dict(joint=10))
+             halpe26=dict(joint=17, eyes=(1, 2), nose=0), h36m16=dict(joint=9), h36m17=dict(joint=10), smpl24={})
 HEADS |= dict(wholebody133=HEADS['coco17'], halpe136=HEADS['halpe26'])
 EVERY = pytest.mark.parametrize('name', FORMATS)
 
@@ -166,3 +169,38 @@ def test_in_doubt_about_sixteen_joints_the_user_is_asked():
     assert format_of(16, 'a file', 'mpii16', people=[people_in_order_of('h36m16')]).name == 'mpii16'
     assert format_of(16, 'a file', layout='h36m').name == 'h36m16'
     assert format_of(25, 'a file', layout='coco', people=[some_people('body25') * 0]).name == 'body25'
+
+
+# other skeletons
+
+@pytest.mark.parametrize('name, skeleton', [('h36m17', H36M_17), ('smpl24', SMPL_24)])
+def test_a_lifter_of_another_skeleton_takes_its_own_joints_as_they_are(name, skeleton):
+    people = some_people(name)
+    np.testing.assert_allclose(to_h36m_16(people, matrix_of(FORMATS[name], skeleton=skeleton)), people, rtol=1e-6)
+    with pytest.raises(InputError, match='--head thorax: .* leave it out'):
+        matrix_of(FORMATS[name], 'thorax', skeleton)
+
+
+@pytest.mark.parametrize('name, neck', [('mpii16', 8), ('body25b', 17)])
+def test_an_upper_neck_is_the_neck_of_the_17_joints(name, neck):
+    people = some_people(name)
+    ours, with_neck = (to_h36m_16(people, matrix_of(FORMATS[name], None, skeleton)) for skeleton in (H36M_16, H36M_17))
+    np.testing.assert_array_equal(with_neck[:, H36M_17.joints(*H36M_16.names)], ours)
+    np.testing.assert_allclose(with_neck[:, H36M_17.names.index('Neck')], people[:, neck], rtol=1e-6)
+
+
+@pytest.mark.parametrize('name, skeleton, missing', [('coco17', H36M_17, 'Neck'), ('body25', H36M_17, 'Neck'),
+                                                     ('h36m17', SMPL_24, 'LowerSpine, Chest, LToe')])
+def test_a_format_that_lacks_a_joint_of_the_lifters_skeleton_is_refused(name, skeleton, missing):
+    with pytest.raises(InputError, match=f'{name} has no {missing}'):
+        matrix_of(FORMATS[name], skeleton=skeleton)
+
+
+def test_24_joints_are_smpls_only_if_they_lie_so():
+    points, _ = person()
+    pixels = 500 + 300 * smpl_24(points)[..., [0, 2]] * [1, -1]
+    people = [np.concatenate([pixels, np.ones((len(pixels), 24, 1))], axis=-1)]
+    assert format_of(24, 'a file', people=people).name == 'smpl24'
+    another_order = [8, 5, 2, 1, 4, 7, 21, 19, 17, 16, 18, 20, 12, 15, 0, 12, 6] + [15] * 7      # from the right ankle upwards
+    with pytest.raises(InputError, match='people of 24 joints; the known formats are'):
+        format_of(24, 'a file', people=[people[0][:, another_order]])

@@ -4,6 +4,7 @@ import pytest
 
 from common.errors import InputError
 from common.skeleton import H36M_16
+from common.skeletons import SMPL_24
 from function_inference.missing_joints import require_enough, with_guessed_joints
 
 SIDE = dict(Shoulder=(30, -100), Elbow=(35, -43), Wrist=(35, 8), Hip=(26, 0), Knee=(28, 92), Foot=(28, 182))
@@ -46,3 +47,10 @@ def test_hips_or_shoulders_are_needed():
     require_enough(missing(*(set(H36M_16.names) - {'LShoulder'})))
     with pytest.raises(InputError, match='no frame shows a hip or a shoulder'):
         require_enough(missing('Hip', 'Thorax', 'LHip', 'RHip', 'LShoulder', 'RShoulder'))
+
+
+def test_of_another_skeleton_every_joint_is_needed():
+    ever = ~np.isin(SMPL_24.names, ('LToe', 'RHand'))
+    with pytest.raises(InputError, match='no frame shows LToe, RHand of this person'):
+        require_enough(ever, SMPL_24)
+    require_enough(np.ones(24, bool), SMPL_24)

@@ -8,8 +8,9 @@ from scipy.spatial.transform import Rotation
 
 from common.errors import InputError
 from common.files.atomic import written_whole
-from common.skeleton import H36M_16
-from function_inference.motion import Motion, at_constant_rate, in_sight, nearest_frames
+from common.skeleton import H36M_16, H36M_17
+from common.skeletons import SMPL_24
+from function_inference.motion import at_constant_rate, in_sight, nearest_frames
 from function_inference.motion_files import require_motion, write_bvh, write_json, write_npz
 from function_inference.room import upright
 from motions import BONES, FACING, motion_of, posed, random_motion, turned
@@ -78,8 +79,9 @@ def test_npz_holds_the_motion_and_the_skeleton_without_pickles(tmp_path):
     motion = random_motion()
     write_npz(tmp_path / 'new' / 'it.npz', motion)
     with np.load(tmp_path / 'new' / 'it.npz', allow_pickle=False) as read:
-        assert read['time'].shape == (12,) and set(read) == {*Motion._fields, 'joints', 'parents'}
-        for field, value in motion._asdict().items():
+        fields = {name: value for name, value in motion._asdict().items() if name != 'skeleton'}
+        assert read['time'].shape == (12,) and set(read) == {*fields, 'joints', 'parents'}
+        for field, value in fields.items():
             assert np.array_equal(read[field], value) and read[field].dtype == np.asarray(value).dtype
         assert tuple(read['joints']) == H36M_16.names and tuple(read['parents']) == H36M_16.parents
 
@@ -111,6 +113,20 @@ def test_bvh_keeps_every_direction_and_the_median_lengths(tmp_path, angles):
     for number, (name, vectors) in enumerate(bones_of(places).items()):
         assert np.abs(unit(vectors) - unit(expected[:, number])).max() < 2e-5, name
         assert np.allclose(np.linalg.norm(vectors, axis=-1), lengths_cm[number], atol=2e-3), name
+
+
+@pytest.mark.parametrize('skeleton', [H36M_17, SMPL_24], ids=['17', '24'])
+def test_files_of_another_skeleton_hold_its_joints(tmp_path, skeleton):
+    motion = random_motion(skeleton=skeleton)
+    for write, name in ((write_npz, 'it.npz'), (write_json, 'it.json'), (write_bvh, 'it.bvh')):
+        write(tmp_path / name, motion)
+    read = json.loads((tmp_path / 'it.json').read_text())
+    assert tuple(read['joints']) == tuple(np.load(tmp_path / 'it.npz')['joints']) == skeleton.names
+    assert tuple(read['parents']) == skeleton.parents
+    places, _ = played(tmp_path / 'it.bvh')
+    expected = -skeleton.bone_matrix @ upright(motion)
+    for number, (name, parent) in enumerate(zip(skeleton.names[1:], skeleton.parent_names[1:])):
+        assert np.abs(unit(places[name] - places[parent]) - unit(expected[:, number])).max() < 2e-5, name
 
 
 def test_bvh_of_constant_bones_is_the_motion_itself_in_centimetres(tmp_path):

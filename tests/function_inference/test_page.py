@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from common.errors import InputError
-from common.skeleton import H36M_16
+from common.skeleton import H36M_16, H36M_17
+from common.skeletons import SMPL_24
 from function_inference import page
 from function_inference.motion import in_sight
 from function_inference.page import write_page
@@ -55,6 +56,17 @@ def page_of(tmp_path, *motions, **options):
     page = (tmp_path / 'it.html').read_text(encoding='utf-8')
     data, _ = Scripts(page).scripts
     return page, json.loads(data)
+
+
+@pytest.mark.parametrize('skeleton, limbs', [(H36M_16, 15), (H36M_17, 15), (SMPL_24, 23)])
+def test_the_page_of_any_skeleton_has_its_bones_and_limbs(tmp_path, skeleton, limbs):
+    """Of 17 joints, the bone from Neck to Head lies in the head; the head of SMPL is above its Head."""
+    _, data = page_of(tmp_path, random_motion(skeleton=skeleton))
+    assert data['bones'] == [list(edge) for edge in skeleton.edges] and len(data['colours']) == skeleton.num_joints
+    assert len(data['limbs']) == limbs == len(data['limb_widths_mm']) - 1 and len(data['people'][0]['pose3d_mm'][0]) == 3 * len(
+        data['colours'])
+    assert [skeleton.names[joint] for joint in data['neck_and_head']] == ['Thorax', 'Head']
+    assert all(share > 1 for share in data['head_ends']) == (skeleton is SMPL_24)
 
 
 def test_the_page_holds_the_motion(tmp_path):
