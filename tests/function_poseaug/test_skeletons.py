@@ -1,13 +1,13 @@
-"""Another skeleton: with 17 joints every lifter trains as a baseline and through the whole game, to the last file."""
+"""Other skeletons: with 17 and with 24 joints every lifter trains as a baseline and through the game, to the last file."""
 import pytest
 import torch
 
-import builders
 from common.bones import bone_vectors, pose_from_bones
 from common.camera import project, root_relative
 from common.datasets.h36m import all_intrinsics
 from common.poses import PoseSet
 from common.skeleton import H36M_16, H36M_17
+from common.skeletons import SMPL_24
 from function_baseline.arguments import baseline_parser, parse
 from function_baseline.data import EvaluationSets
 from function_baseline.evaluate import evaluate, mirror
@@ -15,21 +15,26 @@ from function_baseline.loop import train_baseline
 from function_poseaug.arguments import poseaug_parser
 from function_poseaug.loop import train_poseaug
 from function_poseaug.losses import feedback_matrix, group_errors
+from mocap_clips import h36m_17, person, smpl_24
 from models_baseline import LIFTERS, build_lifter
 from models_poseaug.augmentor import Augmentor
 from models_poseaug.discriminator import Discriminator3D
+from run_reading import events
 
 pytestmark = pytest.mark.slow
 
-FLAGS = ['--pretrain', 'false', '--stages', '1', '--epochs', '3', '--batch_size', '16', '--device', 'cpu']
+FLAGS = ['--pretrain', 'false', '--stages', '1', '--batch_size', '16', '--device', 'cpu', '--epochs', '1']
+OTHERS = {'17': H36M_17, '24': SMPL_24}
 
 
-def people(count, seed):
-    """PoseSet of `count` standing people of 17 joints, who fidget and turn in front of the first camera."""
+def people(count, seed, skeleton):
+    """PoseSet of `count` people in one pose, who fidget and turn in front of the first camera."""
     draws = torch.Generator().manual_seed(seed)
-    standing = torch.tensor(builders.STANDING - builders.STANDING[0], dtype=torch.float32)
+    points, pose3d = person()
+    standing = torch.tensor(smpl_24(points) if skeleton == SMPL_24 else h36m_17(points, pose3d), dtype=torch.float32)[0]
+    standing = standing - standing[0]
     standing = torch.stack([standing[:, 0], -standing[:, 2], standing[:, 1]], dim=-1)       # z up -> y down
-    pose3d_rel = standing + .05 * torch.randn(count, 17, 3, generator=draws)
+    pose3d_rel = standing + .02 * torch.randn(count, skeleton.num_joints, 3, generator=draws)
     angle = 2 * torch.pi * torch.rand(count, generator=draws)
     x, y, z = pose3d_rel.unbind(-1)
     cos, sin = angle.cos()[:, None], angle.sin()[:, None]
@@ -37,34 +42,46 @@ def people(count, seed):
     camera = torch.zeros(count, dtype=torch.int64)
     return PoseSet(pose3d_cam, project(pose3d_cam, all_intrinsics()[camera]), camera, all_intrinsics(),
                    subject=torch.arange(count) % 3, group=torch.arange(count) % 2, group_names=('first', 'second'),
-                   skeleton=H36M_17)
+                   skeleton=skeleton)
 
 
-@pytest.fixture(scope='module')
-def data():
-    """(training PoseSet, EvaluationSets) of 17 joints."""
-    return people(48, seed=0), EvaluationSets(people(20, seed=1), people(20, seed=2))
+@pytest.fixture(scope='module', params=OTHERS.values(), ids=OTHERS)
+def data(request):
+    """(training PoseSet, EvaluationSets) of 17 or 24 joints."""
+    return people(48, 0, request.param), EvaluationSets(people(20, 1, request.param), people(20, 2, request.param))
 
 
-def arguments(parser, name, folder):
-    args = parse(parser, ['--posenet_name', name, '--note', 'seventeen', '--checkpoint', str(folder), *FLAGS])
+def arguments(parser, name, folder, *flags):
+    args = parse(parser, ['--posenet_name', name, '--note', 'other', '--checkpoint', str(folder), *FLAGS, *flags])
     args.keep_snapshots = False
     return args
 
 
+def baseline_and_game(name, data, folder):
+    """The run directories of both trainers, after one epoch each."""
+    trainers = (train_baseline, baseline_parser, ()), (train_poseaug, poseaug_parser, ('--warmup', '0'))
+    return [train(arguments(parser(''), name, folder / train.__name__, *flags), *data, torch.device('cpu'))
+            for train, parser, flags in trainers]
+
+
 @pytest.mark.parametrize('name', LIFTERS)
-def test_a_baseline_and_a_game_of_17_joints(name, data, tmp_path):
+def test_a_baseline_and_a_game_of_other_joints(name, data, tmp_path, without_pictures):
     training, tests = data
-    run = train_baseline(arguments(baseline_parser(''), name, tmp_path / 'baseline'), training, tests, torch.device('cpu'))
-    assert (run / 'ckpt_best.pth.tar').is_file() and (run / 'curve.png').is_file()
-    run = train_poseaug(arguments(poseaug_parser(''), name, tmp_path / 'poseaug'), training, tests, torch.device('cpu'))
-    assert {path.name for path in run.glob('ckpt_*')} >= {'ckpt_last.pth.tar', 'ckpt_best_dhp_p1.pth.tar'}
-    assert list((run / 'poseaug_viz').glob('*.png'))
-    state = torch.load(run / 'ckpt_last.pth.tar', weights_only=True)
-    lifter = build_lifter(name, 1, 0., H36M_17)
+    baseline, game = baseline_and_game(name, data, tmp_path)
+    assert (baseline / 'ckpt_best.pth.tar').is_file()
+    assert {path.name for path in game.glob('ckpt_*')} >= {'ckpt_last.pth.tar', 'ckpt_best_dhp_p1.pth.tar'}
+    state = torch.load(game / 'ckpt_last.pth.tar', weights_only=True)
+    lifter = build_lifter(name, 1, 0., training.skeleton)
     lifter.load_state_dict(state['model_pos'])
-    assert lifter.eval()(training.pose2d[:2]).shape == (2, 17, 3)
+    assert lifter.eval()(training.pose2d[:2]).shape == (2, training.skeleton.num_joints, 3)
     assert evaluate(lifter, tests.dhp, 'cpu', flip=True).mpjpe_mm > 0
+
+
+def test_pictures_of_other_joints_are_drawn(data, tmp_path):
+    baseline, game = baseline_and_game('gcn', data, tmp_path)
+    assert (baseline / 'curve.png').is_file() and list((game / 'poseaug_viz').glob('*.png'))
+    for run, picture in ((baseline, 'lifter/hardest_and_easiest'), (game, 'augmentation/source_BA_BL_RT')):
+        assert events(run)[picture] == {1: 'image'}
 
 
 def test_what_is_declared_beside_the_names_reaches_every_player():
