@@ -12,6 +12,7 @@ from common.errors import InputError
 from function_baseline.arguments import add_dataset, add_test_args
 from function_baseline.data import load_test, load_training
 from function_baseline.evaluate import per_pose_errors
+from function_baseline.streaming import poses_of_epoch
 from function_poseaug import statistics
 from function_poseaug.refresh import templates_for
 from models_poseaug.augmentor import HEADS, Augmentor
@@ -24,7 +25,7 @@ from utils.seeding import generator
 
 FORMATS = ('png', 'pdf', 'svg')
 # arguments that runs of earlier versions lack
-NEWER = dict(dataset='h36m', cameras='h36m', train_subjects='', validate_on='', augment=','.join(HEADS))
+NEWER = dict(dataset='h36m', cameras='h36m', train_subjects='', validate_on='', augment=','.join(HEADS), poses_per_epoch=0)
 USED_OF_RUN = {'actions', 'bl_templates', 'blr_tanhlimit', 'data_root', 'downsample', 'keypoints', 's1only'}
 BATCH = 1024      # smallest batch for the augmentor, whose BatchNorm uses the statistics of the batch, as in training
 
@@ -162,12 +163,12 @@ def sample_of_run(args):
     except (RuntimeError, TypeError, AttributeError):
         raise InputError(f'{path} holds an augmentor with weights of another shape, or of another skeleton than its data now '
                          'have; train it again') from None
+    templates, training = templates_for(training, of_run.bl_templates), poses_of_epoch(training, 1)
     numbers = getattr(args, 'numbers', ())
     if any(number >= len(training) for number in numbers):
         raise InputError(f'--numbers {max(numbers)}: the run has {len(training):,} training poses, numbered from 0')
     draws, count = generator('cpu', args.random_seed, 0, 'pictures'), len(numbers) or args.poses
-    sample = statistics.sample_augmentations(augmentor, training, templates_for(training, of_run.bl_templates),
-                                             max(count, BATCH), draws, numbers)
+    sample = statistics.sample_augmentations(augmentor, training, templates, max(count, BATCH), draws, numbers)
     return statistics.first(sample, count), tests
 
 

@@ -9,7 +9,7 @@ from common.files.paths import add_data_root
 from common.person_camera import CAMERAS
 from function_baseline.recipe_v2 import INGREDIENTS
 from models_baseline import LIFTERS, STAGELESS
-from utils.command_line import Parser, boolean, explicit_flags, number, positive, some_of
+from utils.command_line import Parser, boolean, explicit_flags, number, positive, some_of, whole
 from utils.device import DEVICES
 
 NO_NOTE = 'debug'
@@ -24,6 +24,9 @@ class TrainerParser(Parser):
         if args.dropout < 0 and args.posenet_name != 'stgcn' and not args.evaluate:
             raise InputError(f'--dropout {args.dropout} works with stgcn only, whose layers have rates of their own; give a '
                              f'rate of at least 0 for {args.posenet_name}')
+        if 0 < args.poses_per_epoch < args.batch_size and not args.resume:       # a run's own batches may be smaller
+            raise InputError(f'--poses_per_epoch {args.poses_per_epoch} is less than one batch, --batch_size '
+                             f'{args.batch_size}; give more poses, or smaller batches')
 
 
 def dropout_rate(text):
@@ -125,6 +128,9 @@ def add_training_args(parser):
     group = parser.add_argument_group('training')
     group.add_argument('--batch_size', default=1024, type=batch_size, metavar='N')
     group.add_argument('--epochs', default=50, type=positive, metavar='N')
+    group.add_argument('--poses_per_epoch', default=0, type=whole, metavar='N',
+                       help='for sets larger than the memory: train each epoch on N poses, read from the disk, and on others '
+                            'in the next, until all were met (default: 0, on all poses, which are kept in memory)')
     group.add_argument('--graphs', default=True, type=boolean, metavar='BOOL',
                        help='on an NVIDIA GPU: record each update as a CUDA graph once an epoch and replay it: the same '
                             'numbers, faster (default %(default)s)')

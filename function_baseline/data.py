@@ -2,12 +2,14 @@
 from typing import NamedTuple
 
 from common.datasets import TEST_SETS
-from common.datasets.h36m import agreeing_poses, copy_h36m, in_sampled_views, read_h36m, select_actions
+from common.datasets.h36m import (agreeing_poses, agreeing_views, copy_h36m, in_sampled_views, pose_set, read_h36m,
+                                  select_actions)
 from common.datasets.h36m_protocol import GT, TEST_SUBJECTS, TRAIN_SUBJECTS
-from common.datasets.mocap import FILMED_BY, mocap_poses, read_mocap
+from common.datasets.mocap import FILMED_BY, filmed_clips, mocap_clips, mocap_poses, read_mocap
 from common.errors import InputError
 from common.poses import PoseSet
 from common.skeleton import H36M_16
+from function_baseline.streaming import counted, in_epochs
 from utils.runs.score_names import H36M_AND_3DHP, Scored
 
 
@@ -32,6 +34,7 @@ class EvaluationSets(NamedTuple):
 def load_training(args, device):
     """The training PoseSet and the EvaluationSets, resident on the device; prints how many poses they hold.
 
+    With --poses_per_epoch the training poses may stay on the disk, as StreamedPoses.
     The Human3.6M files are read once for both. If they are valid, a flat copy for faster reading is written beside each.
     InputError if a file is missing or damaged, or if fewer than 2 training poses are selected.
     """
@@ -42,18 +45,25 @@ def load_training(args, device):
         raise InputError(f'--cameras sampled needs 2D that are projected; leave out --keypoints {args.keypoints}')
     dhp = TEST_SETS['3dhp'].load(args.data_root).resident(device)
     subjects, held_out = training_subjects(args), (args.validate_on,) if args.validate_on else ()
-    files = read_h36m(args.data_root, args.keypoints, subjects + held_out + TEST_SUBJECTS)
+    files = read_h36m(args.data_root, args.keypoints, subjects + held_out + TEST_SUBJECTS, mapped=args.poses_per_epoch > 0)
     selection = args.keypoints, args.actions, args.downsample
-    training = agreeing_poses(files, subjects, *selection)
-    training = (in_sampled_views(training, args.random_seed) if args.cameras == 'sampled' else training).resident(device)
+    training = _h36m_in_epochs(args, agreeing_views(files, subjects, *selection)).resident(device)
     if len(training) < 2:
         raise InputError(f'--actions and --downsample select {len(training)} training poses; select at least 2 (for BatchNorm)')
     h36m = agreeing_poses(files, TEST_SUBJECTS, *selection).resident(device)
     validation = agreeing_poses(files, held_out, *selection).resident(device) if held_out else None
     copy_h36m(files)
-    print(f'{len(training):,} training poses; tests: Human3.6M {len(h36m):,}, MPI-INF-3DHP {len(dhp):,}'
+    print(f'{counted(training)}; tests: Human3.6M {len(h36m):,}, MPI-INF-3DHP {len(dhp):,}'
           + (f'; held out: {args.validate_on} {len(validation):,}' if held_out else ''))
     return training, EvaluationSets(h36m, dhp, validation)
+
+
+def _h36m_in_epochs(args, views):
+    """The training poses in the Views of Human3.6M, or each once in a view that is drawn; see `in_epochs`."""
+    if args.cameras != 'sampled':
+        return in_epochs(args, views, pose_set)
+    return in_epochs(args, [view for view in views if view.camera == 0],
+                     lambda views: in_sampled_views(pose_set(views), args.random_seed))
 
 
 def training_subjects(args):
@@ -82,12 +92,13 @@ def load_test(args, device):
 
 def _load_mocap(args, device):
     """`load_training` for a data set of motion capture."""
-    arrays = read_mocap(args.data_root, args.dataset)
-    training = mocap_poses(arrays, False, args.cameras, args.downsample, args.random_seed).resident(device)
+    arrays = read_mocap(args.data_root, args.dataset, mapped=args.poses_per_epoch > 0)
+    training = in_epochs(args, mocap_clips(arrays, False, args.cameras, args.downsample),
+                         lambda clips: filmed_clips(clips, arrays, args.random_seed)).resident(device)
     if len(training) < 2:
         raise InputError(f'--downsample selects {len(training)} training poses; select at least 2 (for BatchNorm)')
     tests = _mocap_tests(arrays, args, device)
-    print(f'{len(training):,} training poses; tests: ' + ', '.join(
+    print(f'{counted(training)}; tests: ' + ', '.join(
         f'{name.title} {len(poses):,}' for name, poses in zip(tests.names, tests.both)))
     return training, tests
 

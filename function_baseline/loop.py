@@ -8,6 +8,7 @@ from function_baseline.held_out import NO_SCORE, keep_best_held_out
 from function_baseline.recipe_v2 import loss_of, recipe_pairs
 from function_baseline.schedules import schedule_of
 from function_baseline.start import starting_lifter
+from function_baseline.streaming import poses_of_epoch
 from function_baseline.train import supervised_pairs, train_lifter
 from utils import interrupts, ranks
 from utils.gradients import adam
@@ -69,14 +70,14 @@ def train_baseline(args, training, tests, device, resumed=None):
         run.summary(dashboard.start_summary(run.args, defaults, names=tests.names), state.epoch)
     while state.epoch < args.epochs:
         state.epoch += 1
-        training = filmed_anew(training, generator(device, args.random_seed, state.epoch, 'cameras'))
-        loss = _train_epoch(state, args, training, device)
+        poses = filmed_anew(poses_of_epoch(training, state.epoch), generator(device, args.random_seed, state.epoch, 'cameras'))
+        loss = _train_epoch(state, args, poses, device)
         h36m, dhp = scores.score(state.lifter, tests, device)
         print(f'epoch {state.epoch}: loss {loss:.6f}   {scores.one_line(h36m, dhp, tests.names)}')
         run.log_row([state.epoch, state.schedule.lr, loss, *scores.columns(h36m, dhp)])
         figures = scores.tagged(h36m, dhp, names=tests.names)
         run.scalars({'train/loss': loss, 'train/lr': state.schedule.lr, **figures}, state.epoch)
-        run.summary(dashboard.epoch_summary(state.lifter, training, tests, scores.columns(h36m, dhp), device), state.epoch)
+        run.summary(dashboard.epoch_summary(state.lifter, poses, tests, scores.columns(h36m, dhp), device), state.epoch)
         state.history.append([h36m.mpjpe_mm, dhp.mpjpe_mm])
         keep_best_held_out(run, state, tests, device, BASELINE_KEY, state.lifter)
         _keep_checkpoints(run, state, args, h36m.mpjpe_mm)

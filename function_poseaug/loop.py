@@ -7,6 +7,7 @@ from function_baseline import scores
 from function_baseline.batches import shuffled_batches
 from function_baseline.dashboard import end_summary, start_summary
 from function_baseline.held_out import keep_best_held_out
+from function_baseline.streaming import poses_of_epoch
 from function_baseline.train import supervised_pairs, train_lifter
 from function_poseaug import dashboard
 from function_poseaug.adversarial import FLUSH_EVERY, AdversarialEpoch, adversarial_epoch
@@ -36,10 +37,10 @@ def train_poseaug(args, training, tests, device, resumed=None):
     run = _reopened(state, args, resumed, iterations) if resumed else _begun(state, args, tests, device, iterations)
     while state.epoch < args.epochs:
         state.epoch += 1
-        training = filmed_anew(training, generator(device, args.random_seed, state.epoch, 'cameras'))
+        poses = filmed_anew(poses_of_epoch(training, state.epoch), generator(device, args.random_seed, state.epoch, 'cameras'))
         try:
-            fakes = augmented_pairs(run, state, args, training, templates, device)
-            row = train_and_score(run, state, args, fakes, training, tests, device)
+            fakes = augmented_pairs(run, state, args, poses, templates, device)
+            row = train_and_score(run, state, args, fakes, poses, tests, device)
         except (Collapsed, Diverged) as trouble:
             go_back(run, state, args, trouble)
             continue
@@ -50,7 +51,7 @@ def train_poseaug(args, training, tests, device, resumed=None):
             keep_best_held_out(run, state, tests, device, POSEAUG_KEY, state.game.lifter)
         if args.keep_snapshots and state.epoch % args.snapshot == 0:     # off by default, as in the reference
             run.save_lifter(snapshot_name(state.epoch), POSEAUG_KEY, state.game.lifter, state.epoch)
-        run.summary(_pictures(state, args, training, templates, tests, row, device), state.epoch)
+        run.summary(_pictures(state, args, poses, templates, tests, row, device), state.epoch)
         keep_last(run, state)
     run.summary(end_summary(), state.epoch)
     run.close()

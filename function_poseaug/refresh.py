@@ -4,10 +4,11 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from common.bones import bone_length_templates, swap_bone_lengths
+from common.bones import swap_bone_lengths
 from common.camera import project
 from common.errors import InputError
 from common.files.npz import load_npy
+from function_baseline.streaming import subject_templates
 
 CHUNK = 8192          # poses at once; more do not fit into a CPU's cache
 LONGEST_BONE = 10     # metres, beyond any person's
@@ -19,7 +20,7 @@ def templates_for(training, path=''):
     InputError if the file cannot be read or does not hold such a table.
     """
     if not path:
-        return bone_length_templates(training.pose3d_cam.cpu(), training.subject.cpu(), training.skeleton)
+        return subject_templates(training)
     num_bones, rows = training.skeleton.num_bones, np.asarray(load_npy(path, 'see DATASETS.md, bone-length templates'))
     is_table = rows.ndim == 2 and rows.shape[1] == num_bones and len(rows) > 0 and rows.dtype.kind == 'f'
     with np.errstate(over='ignore'):

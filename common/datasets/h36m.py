@@ -12,7 +12,7 @@ from common.camera_sampling import CameraRanges, filmed_poses
 from common.datasets.h36m_protocol import ACTIONS, CORRUPTED, GT, IMAGE_SIZES, SUBJECTS, TEST_SUBJECTS, action_of, cameras
 from common.datasets.joint_orders import H36M_16_IN_32, H36M_32_NUM_JOINTS
 from common.errors import InputError
-from common.files.flat_cache import load_table, write_flat
+from common.files.flat_cache import load_table, map_table, write_flat
 from common.files.layout import FARTHEST
 from common.files.paths import at_root
 from common.poses import PoseSet
@@ -55,10 +55,11 @@ class H36mFiles(NamedTuple):
     uncopied: tuple = ()
 
 
-def read_h36m(data_root, keypoints, subjects=SUBJECTS):
+def read_h36m(data_root, keypoints, subjects=SUBJECTS, mapped=False):
     """Read the 3D file and the 2D file of `keypoints` as H36mFiles.
 
-    If a file has a flat copy (common/files/flat_cache.py), only the `subjects` are read, from the copy. Writes nothing.
+    If a file has a flat copy (common/files/flat_cache.py), only the `subjects` are read, from the copy. Writes nothing,
+    unless `mapped`: then the copies are written if they are missing, and the poses stay in them, on the disk.
     InputError if a file is missing, damaged or not a table of subjects and sequences.
     """
     pose3d_path, pose2d_path = pose3d_h36m_path(data_root), pose2d_h36m_path(data_root, keypoints)
@@ -66,7 +67,8 @@ def read_h36m(data_root, keypoints, subjects=SUBJECTS):
                (pose2d_path, 'positions_2d', at_root(make_2d_h36m(keypoints), data_root)))
     tables, uncopied = [], []
     for path, key, made_by in sources:
-        table, uncopied_identity = load_table(path, key, subjects, made_by)
+        table, uncopied_identity = (map_table(path, key, subjects, made_by), None) if mapped else load_table(
+            path, key, subjects, made_by)
         if uncopied_identity:
             uncopied.append((path, uncopied_identity, table))
         tables.append(table)
@@ -117,13 +119,18 @@ def h36m_poses(files, subjects, actions='*', downsample=1):
     Poses are ordered by subject, sequence, view and time. InputError for unknown actions, or if sequences are missing or
     have wrong shapes, lengths or values.
     """
+    return pose_set(h36m_views(files, subjects, actions, downsample))
+
+
+def h36m_views(files, subjects, actions='*', downsample=1):
+    """The poses of `h36m_poses` as a list of Views. `pose_set` makes a PoseSet of them, or of parts of them."""
     wanted = select_actions(actions)
     views = [view for subject in subjects for sequence in _sequences(files, subject)
              if action_of(sequence) in wanted and (subject, sequence) not in CORRUPTED
              for view in _views(files, subject, sequence, downsample)]
     if not views:
         raise InputError(f'{files.pose3d_path} holds no sequence of {", ".join(subjects)} of --actions {actions}')
-    return _pose_set(views)
+    return views
 
 
 def load_h36m_test(data_root, keypoints=GT, actions='*', downsample=1):
@@ -142,6 +149,14 @@ def agreeing_poses(files, subjects, keypoints, actions='*', downsample=1):
     poses = h36m_poses(files, subjects, actions, downsample)
     require_agreement(poses, keypoints, files)
     return poses
+
+
+def agreeing_views(files, subjects, keypoints, actions='*', downsample=1):
+    """The list of `h36m_views`, after `require_agreement` has checked a sample of their poses."""
+    views = h36m_views(files, subjects, actions, downsample)
+    step = max(1, sum(view.length for view in views) // (AGREEMENT_SAMPLE * len(subjects)))
+    require_agreement(pose_set([view.part(slice(None, None, step)) for view in views]), keypoints, files)
+    return views
 
 
 def in_sampled_views(poses, seed):
@@ -169,37 +184,45 @@ def _sequences(files, subject):
     return files.pose3d[subject]
 
 
-class _View(NamedTuple):
-    """One sequence in one camera view, checked: `world` (T, 16, 3) metres and `pixels` (T, 16, 2), both float32."""
+class View(NamedTuple):
+    """One sequence in the view of camera 0 to 3, checked: `world` (T, 16, 3) metres and `pixels` (T, 16, 2), both float32."""
     subject: str
     sequence: str
-    number: int
+    camera: int
     world: np.ndarray
     pixels: np.ndarray
 
+    @property
+    def length(self):
+        return len(self.world)
+
+    def part(self, frames):
+        """The view of these frames, a slice."""
+        return self._replace(world=self.world[frames], pixels=self.pixels[frames])
+
 
 def _views(files, subject, sequence, downsample):
-    """Yield one _View of the sequence for each camera."""
+    """Yield one View of the sequence for each camera."""
     world = _checked(files.pose3d[subject][sequence], (H36M_32_NUM_JOINTS, 3),
                      f'{files.pose3d_path}: {subject} {sequence}')
     thinned = world[::downsample, H36M_16_IN_32]
     for number in range(NUM_VIEWS):
         pixels = _pixels_of(files, subject, sequence, number, len(world))
-        yield _View(subject, sequence, number, thinned, pixels[:len(world):downsample])
+        yield View(subject, sequence, number, thinned, pixels[:len(world):downsample])
 
 
-def _pose_set(views):
+def pose_set(views):
     """The PoseSet of the views in their order, written directly into its tensors (concatenating takes twice the time)."""
-    counts = [len(view.world) for view in views]
+    counts = [view.length for view in views]
     pose3d_cam, pose2d = (torch.empty(sum(counts), H36M_16.num_joints, dimensions) for dimensions in (3, 2))
     with one_thread():
         for view, into3d, into2d in zip(views, pose3d_cam.split(counts), pose2d.split(counts)):
-            camera = cameras(view.subject)[view.number]
+            camera = cameras(view.subject)[view.camera]
             into3d.copy_(world_to_camera(torch.from_numpy(view.world), torch.from_numpy(camera.orientation),
                                          torch.from_numpy(camera.translation)))
             into2d.copy_(torch.from_numpy(pixels_to_normalised(view.pixels, camera.width, camera.height)))
     rows = [SUBJECTS.index(view.subject) for view in views]
-    return PoseSet(pose3d_cam, pose2d, camera=_each([row * NUM_VIEWS + view.number for row, view in zip(rows, views)], counts),
+    return PoseSet(pose3d_cam, pose2d, camera=_each([row * NUM_VIEWS + view.camera for row, view in zip(rows, views)], counts),
                    intrinsics=all_intrinsics(), subject=_each(rows, counts), group_names=ACTIONS,
                    group=_each([ACTIONS.index(action_of(view.sequence)) for view in views], counts), up=all_up(),
                    sequence=_each(_numbered((view.subject, view.sequence) for view in views), counts))

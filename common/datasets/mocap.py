@@ -6,7 +6,9 @@ stay as they are. `--cameras sampled`: a camera for each pose, drawn by common/c
 """
 import re
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ from common.camera_sampling import CameraRanges, filmed_poses
 from common.datasets.h36m import all_up
 from common.datasets.h36m_protocol import TRAIN_SUBJECTS, cameras
 from common.errors import InputError
+from common.files.flat_cache import map_array
 from common.files.layout import require_finite, require_layout, require_places
 from common.files.npz import load_npz
 from common.files.paths import at_root
@@ -24,6 +27,7 @@ from common.skeletons import SKELETONS, with_joints
 
 FILMED_BY = ('h36m', 'sampled')
 SQUARE = 2.0              # with the feet at its corners nearly all people are whole in all four images
+CHUNK = 8192             # poses that are projected at once
 TEST_SEED = 0            # of the sampled views of test poses, so that the scores of all runs compare
 RESERVED = ('h36m', '3dhp', 'dhp', '3dpw')
 _LAYOUT = dict(pose3d=(('poses', 'joints', 3), 'f'), frames=(('clips',), 'iu'), subject=(('clips',), 'iu'),
@@ -51,15 +55,21 @@ def is_mocap_name(text):
     return re.fullmatch(r'[A-Za-z0-9][\w-]*', text, re.ASCII) is not None and text not in RESERVED
 
 
-def read_mocap(data_root, name):
-    """The arrays of a prepared file, checked; data/prepare_data_mocap.py describes them. InputError as in other loaders."""
+def read_mocap(data_root, name, mapped=False):
+    """The arrays of a prepared file, checked; data/prepare_data_mocap.py describes them. InputError as in other loaders.
+
+    `mapped`: the poses stay on the disk, in a flat copy (common/files/flat_cache.py), which is written if it is missing.
+    """
     path, made_by = mocap_path(data_root, name), at_root(make_mocap(name), data_root)
     if not path.exists():
         held = prepared_motion(data_root)
         raise InputError(f'--dataset: {name} is not prepared below {data_root} (which has {", ".join(held) or "no motion"}); '
                          f'make it with: {made_by}')
     remedy = f'delete it and run: {made_by}'
-    arrays = {key: np.asarray(array) for key, array in load_npz(path, list(_LAYOUT), made_by).items()}
+    arrays = load_npz(path, [key for key in _LAYOUT if not (mapped and key == 'pose3d')], made_by)
+    if mapped:
+        arrays['pose3d'] = map_array(path, 'pose3d', made_by)
+    arrays = {key: np.asarray(array) for key, array in arrays.items()}
     require_layout(arrays, _LAYOUT, path, remedy)
     require_finite(arrays, path, remedy)
     require_places(arrays['subject'], len(arrays['subject_names']), path, remedy)
@@ -72,43 +82,93 @@ def read_mocap(data_root, name):
     return arrays
 
 
+class Clip(NamedTuple):
+    """A clip as one camera sees it, or a part of it: `pose3d` (T, J, 3) world metres, and `middle` (1, 2) of its path.
+
+    `number`, `subject`: of the clip, and of its person. `camera`: its number, or None if it is to be drawn.
+    """
+    number: int
+    subject: int
+    camera: int
+    pose3d: np.ndarray
+    middle: np.ndarray
+
+    @property
+    def length(self):
+        return len(self.pose3d)
+
+    def part(self, frames):
+        """The clip of these frames, a slice."""
+        return self._replace(pose3d=self.pose3d[frames])
+
+
 def mocap_poses(arrays, test, kind, downsample=1, seed=TEST_SEED):
     """PoseSet of the test or the training clips, filmed by the cameras `kind` (FILMED_BY), on the CPU; groups are the subjects.
 
     Its skeleton is the one whose joints the file has. Every `downsample`-th frame of each clip is taken. Sampled training poses
     keep their world poses and CameraRanges, by which `filmed_anew` draws new views.
     """
-    ends = np.cumsum(arrays['frames'])
-    parts = [(int(arrays['subject'][clip]), arrays['pose3d'][end - length:end:downsample])
-             for clip, (end, length) in enumerate(zip(ends, arrays['frames'])) if arrays['test'][clip] == test]
-    lengths = torch.tensor([len(part) for _, part in parts])
-    subject = torch.tensor([number for number, _ in parts]).repeat_interleave(lengths)
-    clip = torch.arange(len(parts)).repeat_interleave(lengths)
+    poses = filmed_clips(mocap_clips(arrays, test, kind, downsample), arrays, seed)
+    return replace(poses, pose3d_world=None, ranges=None) if test else poses
+
+
+def mocap_clips(arrays, test, kind, downsample=1):
+    """The poses of `mocap_poses` as a list of Clips, camera by camera. `filmed_clips` makes a PoseSet of them, or of parts."""
+    ends, clips = np.cumsum(arrays['frames']), []
+    for number, clip in enumerate(np.flatnonzero(arrays['test'] == test)):
+        pose3d = arrays['pose3d'][ends[clip] - arrays['frames'][clip]:ends[clip]:downsample]
+        clips.append(Clip(number, int(arrays['subject'][clip]), None, pose3d, middle_of(pose3d)))
+    numbers = (None,) if kind == 'sampled' else range(len(cameras(TRAIN_SUBJECTS[0])))
+    return [clip._replace(camera=camera) for camera in numbers for clip in clips]
+
+
+def filmed_clips(clips, arrays, seed=TEST_SEED):
+    """The PoseSet of Clips of the `arrays`, of one kind, ordered by camera; `seed` draws the views of those without one."""
     names, skeleton = tuple(arrays['subject_names'].tolist()), with_joints(arrays['joints'])
-    if kind == 'sampled':
-        pose3d_world = torch.from_numpy(np.concatenate([part for _, part in parts]))
-        poses = filmed_poses(pose3d_world, CameraRanges(), torch.Generator().manual_seed(seed), subject=subject, group=subject,
-                             group_names=names, sequence=clip, skeleton=skeleton)
-        return replace(poses, pose3d_world=None, ranges=None) if test else poses
-    return _in_the_capture_space(np.concatenate([folded(part) for _, part in parts]), subject, clip, names, skeleton)
+    if clips[0].camera is not None:
+        return _in_the_capture_space(clips, names, skeleton)
+    pose3d_world, (subject, clip) = np.concatenate([clip.pose3d for clip in clips]), _each(clips, 'subject', 'number')
+    return filmed_poses(torch.from_numpy(pose3d_world), CameraRanges(), torch.Generator().manual_seed(seed), subject=subject,
+                        group=subject, group_names=names, sequence=clip, skeleton=skeleton)
 
 
-def folded(pose3d_world):
-    """(T, J, 3) world metres -> the same poses with their path in the square around the origin; see the module."""
+def middle_of(pose3d_world):
+    """(1, 2): the middle of the path of a clip on the ground, (T, J, 3) world metres."""
     path = pose3d_world[:, :1, :2]
-    middle = (path.min(axis=0) + path.max(axis=0)) / 2
+    return (path.min(axis=0) + path.max(axis=0)) / 2
+
+
+def folded(pose3d_world, middle):
+    """(T, J, 3) world metres -> the same poses with their path in the square around the origin; see the module.
+
+    `middle`: see `middle_of`, of the whole clip.
+    """
+    path = pose3d_world[:, :1, :2]
     place = np.abs((path - middle - SQUARE / 2) % (2 * SQUARE) - SQUARE) - SQUARE / 2
     shift = np.concatenate([place - path, np.zeros_like(path[..., :1])], axis=-1)
     return (pose3d_world + shift).astype(np.float32)
 
 
-def _in_the_capture_space(pose3d_world, subject, clip, names, skeleton):
-    """PoseSet of all poses as each of the four cameras sees them, camera by camera."""
-    views = cameras(TRAIN_SUBJECTS[0])
-    intrinsics, count = torch.from_numpy(np.stack([view.intrinsic for view in views])), len(subject)
-    pose3d_cam = torch.cat([world_to_camera(torch.from_numpy(pose3d_world), torch.from_numpy(view.orientation),
-                                            torch.from_numpy(view.translation)) for view in views])
-    camera = torch.arange(len(views)).repeat_interleave(count)
-    subject = subject.repeat(len(views))
-    return PoseSet(pose3d_cam, project(pose3d_cam, intrinsics[camera]), camera, intrinsics, subject, subject, names,
-                   skeleton, up=all_up()[:len(views)], sequence=clip.repeat(len(views)))
+def _in_the_capture_space(clips, names, skeleton):
+    """PoseSet of Clips, each as its camera sees it, in as little memory as its tensors and one view's need."""
+    views, (subject, clip, camera) = cameras(TRAIN_SUBJECTS[0]), _each(clips, 'subject', 'number', 'camera')
+    intrinsics = torch.from_numpy(np.stack([view.intrinsic for view in views]))
+    pose3d_cam, pose2d = (torch.empty(len(camera), skeleton.num_joints, dimensions) for dimensions in (3, 2))
+    start = 0
+    for number, own in groupby(clips, key=lambda clip: clip.camera):
+        pose3d_world = np.concatenate([folded(clip.pose3d, clip.middle) for clip in own])
+        seen = pose3d_cam[start:start + len(pose3d_world)]
+        seen.copy_(world_to_camera(torch.from_numpy(pose3d_world), torch.from_numpy(views[number].orientation),
+                                   torch.from_numpy(views[number].translation)))
+        start += len(seen)
+    for start in range(0, len(camera), CHUNK):
+        span = slice(start, start + CHUNK)
+        pose2d[span] = project(pose3d_cam[span], intrinsics[camera[span]])
+    return PoseSet(pose3d_cam, pose2d, camera, intrinsics, subject, subject, names, skeleton, up=all_up()[:len(views)],
+                   sequence=clip)
+
+
+def _each(clips, *names):
+    """(N,) int64 each: fields of the clip of each pose."""
+    lengths = torch.tensor([clip.length for clip in clips])
+    return [torch.tensor([getattr(clip, name) for clip in clips]).repeat_interleave(lengths) for name in names]

@@ -5,9 +5,13 @@
 frames of each sequence and the identity of the file that was copied. A command reads only the subjects it needs, and
 compares each array with its checksum. The values are those of the .npz, unchecked; their users check them. A copy only saves
 time: where it is missing, outdated or damaged, the .npz is read and the copy is made again, so it may be deleted.
+
+With --poses_per_epoch the arrays are not read but mapped (`map_table`): the poses then stay on the disk, and the system
+reads those that are looked at.
 """
 import json
 import os
+import struct
 import sys
 import zipfile
 from itertools import chain
@@ -18,11 +22,12 @@ from filelock import FileLock, Timeout
 from numpy.lib import format as npy_format
 
 from common.files.atomic import written_whole
-from common.files.limited import read_limited
-from common.files.npz import load, parse_npz, require_file
+from common.files.limited import PIECE_BYTES, read_limited
+from common.files.npz import load, parse_npy, parse_npz, require_file
 
 LAYOUT = 1      # of the copies; raise it to make all existing copies outdated
 INDEX = 'index'
+LENGTHS_AT = 26      # where a member's header in a .zip holds the lengths of its name and of its extra field, its last entries
 
 
 def flat_path(path):
@@ -34,9 +39,32 @@ def load_table(path, key, subjects, made_by):
 
     The identity is for `write_flat`; it is None where the table came from a copy. InputError as in `load_npz`.
     """
-    path, remedy = require_file(path, made_by), f'make it again with: {made_by}'
-    table = read_flat(path, key, subjects)
-    return (table, None) if table is not None else load(_parse_table, path, remedy, key)
+    table = read_flat(require_file(path, made_by), key, subjects)
+    return (table, None) if table is not None else _load_table(path, key, made_by)
+
+
+def _load_table(path, key, made_by):
+    return load(_parse_table, Path(path), f'make it again with: {made_by}', key)
+
+
+def map_table(path, key, subjects, made_by, as_table=lambda value: value):
+    """The table `key` of an .npz file, with arrays mapped read-only from its flat copy, which is written first if need be.
+
+    Of the `subjects`, those that are missing are passed over. If the copy cannot be written, the table is in memory, and
+    `write_flat` has printed the reason. InputError as in `load_npz`.
+    """
+    mapped = map_flat(require_file(path, made_by), key, subjects)
+    if mapped is None:
+        value, identity_then = _load_table(path, key, made_by)
+        table = as_table(value)
+        write_flat(path, identity_then, table)
+        mapped = map_flat(path, key, subjects)
+    return table if mapped is None else mapped
+
+
+def map_array(path, key, made_by):
+    """Like `map_table`, for an .npz whose `key` is one array: the copy holds it as a table with a single entry."""
+    return map_table(path, key, [key], made_by, lambda array: {key: {key: array}})[key][key]
 
 
 def _parse_table(file, key):
@@ -71,12 +99,49 @@ def read_flat(path, key, subjects):
         return None
 
 
+def map_flat(path, key, names):
+    """The table of `read_flat`, of those of the `names` that the copy has, with arrays that are mapped from it read-only.
+
+    None where the copy is missing, damaged or outdated.
+    """
+    try:
+        with open(flat_path(path), 'rb') as file:
+            index, places = read_limited(_parse_places, file, path, key, names)
+            counts = json.loads(index.tobytes())['frames']
+            return {name: _cut(np.memmap(file, np.float32, 'r', offset, tuple(shape)), counts[name])
+                    for name, (offset, shape) in places.items()}
+    except Exception:               # as above
+        return None
+
+
 def _parse_flat(file, path, key, subjects):
     """(index, {subject: array}) of an open flat copy of the .npz at `path`; raises an error of any type where it has none."""
+    return _parse_index(file, path, key), parse_npz(file, subjects)
+
+
+def _parse_index(file, path, key):
     index = np.frombuffer(parse_npz(file, [INDEX])[INDEX].file.read(), np.uint8)
     if json.loads(index.tobytes())['copy_of'] != identity(path, key):
         raise ValueError('it is outdated')
-    return index, parse_npz(file, subjects)
+    return index
+
+
+def _parse_places(file, path, key, names):
+    """(index, {name: (offset in the file, shape)}) of the arrays of an open flat copy, whose checksums are compared."""
+    index = _parse_index(file, path, key)
+    places = {}
+    with zipfile.ZipFile(file) as archive:
+        for name in set(names) & {info.filename.removesuffix('.npy') for info in archive.infolist()}:
+            info, stored = archive.getinfo(f'{name}.npy'), parse_npy(archive.open(f'{name}.npy'))
+            if info.compress_type != zipfile.ZIP_STORED or stored.dtype != np.float32 or stored.order != 'C':
+                raise ValueError('it cannot be mapped')
+            start = stored.file.tell()
+            while stored.file.read(PIECE_BYTES):        # to the end, where zipfile compares the checksum
+                pass
+            file.seek(info.header_offset + LENGTHS_AT)
+            name_length, extra_length = struct.unpack('<HH', file.read(4))
+            places[name] = info.header_offset + LENGTHS_AT + 4 + name_length + extra_length + start, stored.shape
+    return index, places
 
 
 def _cut(frames, counts):
@@ -104,7 +169,7 @@ def write_flat(path, identity_then, table):
             _write(archive, INDEX, np.frombuffer(json.dumps(index).encode(), dtype=np.uint8))
             for subject, sequences in table.items():
                 _write(archive, subject, _joined(sequences))
-    except (TypeError, ValueError, Timeout):
+    except (AttributeError, TypeError, ValueError, Timeout):
         return
     except (OSError, NotImplementedError, MemoryError) as error:      # the second: a file system without locks
         reason = getattr(error, 'strerror', None) or type(error).__name__

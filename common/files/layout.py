@@ -26,7 +26,7 @@ def require_layout(arrays, layout, where, remedy):
 def require_finite(arrays, where, remedy):
     """InputError, naming `where` and ending in `remedy`, where an array of floats holds NaN, inf or too large a number."""
     for key, array in arrays.items():
-        if array.dtype.kind == 'f' and not ((-FARTHEST < array) & (array < FARTHEST)).all():
+        if array.dtype.kind == 'f' and not (-FARTHEST < array.min(initial=0) and array.max(initial=0) < FARTHEST):
             raise InputError(f'{where}: {key!r} holds NaN or inf, or a number beyond {FARTHEST:,.0f}; {remedy}')
 
 

@@ -66,6 +66,29 @@ def test_a_resumed_poseaug_run_is_the_uninterrupted_one(tiny_root, runs, pretrai
 
 @QUICK
 @pytest.mark.slow
+def test_a_run_of_epochs_on_parts_of_the_poses_is_resumed_too(tiny_root, runs, pretrained):
+    per_epoch = 37      # of 56: the second epoch ends the first round
+
+    def begin_baseline(folder):
+        return baseline(tiny_root, folder, 'gcn', '--epochs', 4, '--poses_per_epoch', per_epoch, '--schedule', 'cosine')
+
+    def begin_poseaug(folder):
+        return poseaug(tiny_root, folder, 'gcn', pretrained['gcn'], '--epochs', 3, '--warmup', 1,
+                       '--poses_per_epoch', per_epoch)
+
+    for script, begin, saves in ((run_baseline, begin_baseline, 2), (run_poseaug, begin_poseaug, 3)):
+        whole, cut = begin(runs / 'whole'), interrupted(runs / 'cut', begin, saves)
+        assert script.main(['--resume', str(cut), '--data_root', str(tiny_root), '--poses_per_epoch', str(per_epoch)]) == cut
+        assert_same_run(cut, whole)
+        if script is run_baseline:
+            assert figures(log_rows(whole)[-1])[1] == 0      # the cosine counts the steps of such epochs
+        else:
+            assert training_state(whole)['iteration'] == 3 * -(-per_epoch // BATCH)
+        shutil.rmtree(runs)
+
+
+@QUICK
+@pytest.mark.slow
 @pytest.mark.parametrize('device', ['cpu', 'cuda', 'mps'])
 def test_a_resumed_run_draws_the_same_numbers_on_every_device(tiny_root, runs, gcn_baseline, device):
     """Promised on a CPU: the bits. On a GPU: the same random numbers, while sums may be ordered differently.

@@ -6,7 +6,7 @@ import torch
 from common.bones import bone_lengths, bone_vectors
 from common.camera import project
 from common.camera_sampling import CameraRanges, filmed_anew
-from common.datasets.mocap import FILMED_BY, SQUARE, folded, is_mocap_name, mocap_path, mocap_poses, read_mocap
+from common.datasets.mocap import FILMED_BY, SQUARE, folded, is_mocap_name, middle_of, mocap_path, mocap_poses, read_mocap
 from common.files.npz import save_npz
 from common.skeleton import H36M_16, H36M_17
 from common.skeletons import SMPL_24
@@ -44,12 +44,13 @@ def test_a_path_is_folded_into_the_square_and_nothing_else_is_changed():
     pose3d = np.zeros((61, 16, 3), np.float32) + [0, 0, 1]
     pose3d[:, :, 0] += np.linspace(7, 13, 61)[:, None]        # six metres along x
     pose3d[:, 5] += [.3, .1, -.5]
-    found = folded(pose3d)
+    found = folded(pose3d, middle_of(pose3d))
     assert found - found[:, :1] == pytest.approx(pose3d - pose3d[:, :1], abs=1e-5)
     assert found[:, 0, 2] == pytest.approx(1) and np.abs(found[:, 0, :2]).max() <= SQUARE / 2 + 1e-5
     steps = np.abs(np.diff(found[:, 0, 0]))
     assert steps == pytest.approx(.1, abs=.101) and found[30, 0, 0] == pytest.approx(0, abs=1e-5)
-    assert folded(pose3d[28:33])[:, 0, 0] == pytest.approx(np.linspace(-.2, .2, 5), abs=1e-5)      # near the middle: as it is
+    near = pose3d[28:33]
+    assert folded(near, middle_of(near))[:, 0, 0] == pytest.approx(np.linspace(-.2, .2, 5), abs=1e-5)      # as it is
 
 
 def test_sampled_views_of_training_poses_are_drawn_anew_and_those_of_test_poses_stay():

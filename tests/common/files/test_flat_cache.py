@@ -15,7 +15,7 @@ from filelock import FileLock
 from common.datasets.h36m import copy_h36m, h36m_poses, pose2d_h36m_path, pose3d_h36m_path, read_h36m
 from common.datasets.h36m_protocol import KEYPOINTS, SUBJECTS, TEST_SUBJECTS, TRAIN_SUBJECTS
 from common.errors import InputError
-from common.files.flat_cache import flat_path, identity, load_table, read_flat, write_flat
+from common.files.flat_cache import flat_path, identity, load_table, map_array, map_flat, map_table, read_flat, write_flat
 from common.files.npz import load_npz, save_npz
 from function_baseline.data import load_test, load_training
 from places import ROOT
@@ -49,7 +49,8 @@ def copied(root):
 
 def arguments(root, **changes):
     return SimpleNamespace(**{**dict(data_root=root, keypoints='gt', actions='*', downsample=1, s1only=False,
-                                    train_subjects='', validate_on='', dataset='h36m', cameras='h36m'), **changes})
+                                    train_subjects='', validate_on='', dataset='h36m', cameras='h36m',
+                                    poses_per_epoch=0), **changes})
 
 
 def found(path, subjects=SUBJECTS):
@@ -77,11 +78,12 @@ def same(one, other):
 def test_poses_from_the_copies_are_those_of_the_npz_to_the_bit(root, keypoints):
     slow = read_h36m(root, keypoints)
     copy_h36m(slow)
-    fast = read_h36m(root, keypoints)
+    fast, mapped = read_h36m(root, keypoints), read_h36m(root, keypoints, mapped=True)
     assert len(slow.uncopied) == 2 and not fast.uncopied
     for subjects in (TRAIN_SUBJECTS, TEST_SUBJECTS, ('S5', 'S1')):
         for options in (dict(), dict(downsample=5), dict(actions='Walking,Photo'), dict(actions='Posing', downsample=3)):
             assert same(h36m_poses(fast, subjects, **options), h36m_poses(slow, subjects, **options))
+            assert same(h36m_poses(mapped, subjects, **options), h36m_poses(slow, subjects, **options))
 
 
 def test_the_first_command_makes_the_copies_and_the_second_reads_nothing_else(root):
@@ -109,6 +111,35 @@ def test_only_the_subjects_asked_for_are_read(copied):
     content[place + 4000] ^= 1
     flat_path(copied).write_bytes(content)
     assert list(found(copied, ('S9', 'S11'))) == ['S9', 'S11'] and found(copied, ('S1',)) is None
+
+
+def test_a_table_is_mapped_from_a_copy_that_is_made_if_it_is_missing_outdated_or_damaged(root):
+    path = pose3d_h36m_path(root)
+    for spoil in (lambda: None, lambda: change(path), lambda: flat_path(path).write_bytes(b'PK')):
+        spoil()
+        table = map_table(path, KEY, SUBJECTS, 'the test')
+        assert all(isinstance(poses, np.memmap) and not poses.flags.writeable
+                   for sequences in table.values() for poses in sequences.values())
+        expected = load_npz(path, [KEY], 'the test')[KEY]
+        assert all(np.array_equal(poses, expected[subject][sequence])
+                   for subject, sequences in table.items() for sequence, poses in sequences.items())
+    assert list(map_table(path, KEY, ('S1', 'S2'), 'the test')) == ['S1']
+
+
+def test_a_single_array_is_mapped_like_a_table(tmp_path):
+    path, array = tmp_path / 'array.npz', np.random.default_rng(0).normal(size=(50, 16, 3)).astype(np.float32)
+    save_npz(path, pose3d=array, other=np.arange(3))
+    for _ in range(2):
+        mapped = map_array(path, 'pose3d', 'the test')
+        assert isinstance(mapped, np.memmap) and np.array_equal(mapped, array)
+
+
+def test_what_cannot_be_copied_is_in_memory(tmp_path):
+    path = tmp_path / 'array.npz'
+    for array in (np.zeros((3, 16)), np.array(['text']), np.array({'S1': 3}, dtype=object), np.array([None])):
+        save_npz(path, pose3d=array)
+        assert not isinstance(map_array(path, 'pose3d', 'the test'), np.memmap)
+        assert not flat_path(path).exists()
 
 
 @pytest.mark.filterwarnings('error')
@@ -194,7 +225,8 @@ def test_another_layout_outdates_the_copy(copied, monkeypatch):
 # damage
 
 @pytest.mark.slow
-def test_a_copy_with_any_byte_changed_is_the_same_or_none(copied, monkeypatch):
+@pytest.mark.parametrize('reader', [read_flat, map_flat])
+def test_a_copy_with_any_byte_changed_is_the_same_or_none(copied, monkeypatch, reader):
     monkeypatch.setattr('common.files.limited.LINUX', False)        # hundreds of forks take too long
     content, whole = flat_path(copied).read_bytes(), found(copied)
     rng, refused = np.random.default_rng(0), 0
@@ -206,10 +238,10 @@ def test_a_copy_with_any_byte_changed_is_the_same_or_none(copied, monkeypatch):
         damaged = bytearray(content)
         damaged[place] ^= 1 << rng.integers(8)
         flat_path(copied).write_bytes(damaged)
-        read = found(copied)
+        read = reader(copied, KEY, SUBJECTS)
         refused += read is None
-        assert read is None or all(np.array_equal(read[subject][sequence], poses)
-                                   for subject, sequences in whole.items() for sequence, poses in sequences.items())
+        assert read is None or all(np.array_equal(read[subject][sequence], poses) for subject in read
+                                   for sequence, poses in whole[subject].items())
     assert refused > .6 * len(places)        # times, versions and the like may say anything
 
 
