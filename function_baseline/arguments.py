@@ -11,6 +11,7 @@ from function_baseline.recipe_v2 import INGREDIENTS
 from models_baseline import LIFTERS, STAGELESS
 from utils.command_line import Parser, boolean, explicit_flags, number, positive, some_of, whole
 from utils.device import DEVICES
+from utils.graphs import AUTO
 
 NO_NOTE = 'debug'
 
@@ -35,6 +36,13 @@ def dropout_rate(text):
     if not value < 1:
         raise argparse.ArgumentTypeError(f'{text!r} is not a dropout rate: give a number from 0 to below 1, or -1')
     return value
+
+
+def auto_or_boolean(text):
+    try:
+        return AUTO if text == AUTO else boolean(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f'{text!r} is neither {AUTO}, true nor false') from None
 
 
 def batch_size(text):
@@ -131,9 +139,10 @@ def add_training_args(parser):
     group.add_argument('--poses_per_epoch', default=0, type=whole, metavar='N',
                        help='for sets larger than the memory: train each epoch on N poses, read from the disk, and on others '
                             'in the next, until all were met (default: 0, on all poses, which are kept in memory)')
-    group.add_argument('--graphs', default=True, type=boolean, metavar='BOOL',
+    group.add_argument('--graphs', default=AUTO, type=auto_or_boolean, metavar='MODE',
                        help='on an NVIDIA GPU: record each update as a CUDA graph once an epoch and replay it: the same '
-                            'numbers, faster (default %(default)s)')
+                            'numbers, faster; true: stop if that fails; false: no graphs (default %(default)s: '
+                            'if it fails, go on without)')
     group.add_argument('--compile', action='store_true',
                        help='compile the lifter with torch.compile: faster, rounds differently')
     group.add_argument('--tf32', action='store_true',

@@ -35,7 +35,7 @@ def train_lifter(lifter, optimizer, batches, take, task, max_norm=1.0, before_st
     def step(pose2d, pose3d_rel):
         return lifter_step(lifter, optimizer, pose2d, pose3d_rel, max_norm, loss)
 
-    update = Replayed(step, optimizer, graphs)
+    update = Replayed(step, optimizer, graphs, [lifter])
     log = ScalarLog(lambda figures, _: losses.append(figures['loss']), CHECK_EVERY, what=task)
     for number, index in enumerate(tqdm(batches, desc=task, unit='batch', leave=False, disable=None), start=1):
         interrupts.obey()

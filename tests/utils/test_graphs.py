@@ -1,5 +1,6 @@
 """What runs on a GPU: without one, that an update asks nothing of the host; with one, that a replay changes no bit."""
 import copy
+from weakref import WeakSet
 
 import pytest
 import torch
@@ -10,14 +11,16 @@ from benchmarks.sides import PUBLISHED, new_game
 from benchmarks.synthetic import synthetic_poses
 from common.camera import root_relative
 from common.poses import PoseBatch
+from function_baseline.arguments import baseline_parser, parse
 from function_baseline.train import lifter_step, train_lifter
 from function_poseaug.adversarial import AdversarialEpoch, adversarial_epoch, updates_of
 from function_poseaug.arguments import feedback_terms, loss_weights
 from function_poseaug.steps import GameOptimizers, Pools
 from models_baseline import LIFTERS
 from models_poseaug.replay_pool import ReplayPool
+from refusals import refusal
 from utils import gradients
-from utils.graphs import EAGER_CALLS, Recording, Replayed
+from utils.graphs import AUTO, EAGER_CALLS, Recording, Replayed
 from utils.runs.scalar_log import ScalarLog
 
 BATCH, EPOCH = 16, 3
@@ -111,6 +114,7 @@ def test_which_calls_are_run_recorded_or_replayed(monkeypatch):
     replayed = Replayed(None, optimizer)
     replayed.stream = 'a stream'
     monkeypatch.setattr('utils.graphs.Recording', Recorded)
+    monkeypatch.setattr(Replayed, 'compared', {optimizer})
     monkeypatch.setattr(Replayed, '_run_on_side_stream', lambda self, inputs: done.append('eager'))
 
     def calls(*sizes):
@@ -126,6 +130,149 @@ def test_which_calls_are_run_recorded_or_replayed(monkeypatch):
     assert optimizer.param_groups[0]['capturable'] is False
     assert len(replayed.recordings) == 1
 
+
+# where recording fails, or a replay gives other numbers; the recordings are calls here
+
+class Played:
+    """Stands in for a Recording; a subclass has a fault."""
+
+    def __init__(self, update, inputs, stream):
+        self.update = update
+
+    def replay(self, inputs):
+        return self.update(*inputs)
+
+
+class MovesAWeight(Played):
+    def replay(self, inputs):
+        loss, network = self.update(*inputs)
+        network[0].weight.data[0, 0] += 1e-6
+        return loss, network
+
+
+class TellsAnotherLoss(Played):
+    def replay(self, inputs):
+        loss, network = self.update(*inputs)
+        return loss * (1 + 1e-6), network
+
+
+class DrawsOnce(Played):
+    def replay(self, inputs):
+        outputs = self.update(*inputs)
+        torch.rand(1)
+        return outputs
+
+
+class ForgetsTheStatistics(Played):
+    def replay(self, inputs):
+        loss, network = self.update(*inputs)
+        network[1].running_mean.zero_()
+        return loss, network
+
+
+class CannotRecord(Played):
+    def __init__(self, update, inputs, stream):
+        raise RuntimeError('operation not permitted when stream is capturing')
+
+
+FAULTS = (MovesAWeight, TellsAnotherLoss, DrawsOnce, ForgetsTheStatistics, CannotRecord)
+
+
+def trained(monkeypatch, recording, wanted=AUTO, rates=(.1,)):
+    """The state of a small network with BatchNorm and dropout after six steps at each rate; None: steps called directly."""
+    for name in ('get_rng_state', 'set_rng_state'):
+        monkeypatch.setattr(torch.cuda, name, lambda *values, name=name: getattr(torch, name)(
+            *(value for value in values if isinstance(value, torch.Tensor))))
+    monkeypatch.setattr('utils.graphs.Recording', recording)
+    monkeypatch.setattr(Replayed, 'compared', WeakSet())
+    monkeypatch.setattr(Replayed, 'given_up', False)
+    monkeypatch.setattr(Replayed, '_run_on_side_stream', lambda self, inputs: self.update(*inputs))
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.BatchNorm1d(8), torch.nn.Dropout(), torch.nn.Linear(8, 1))
+    optimizer = gradients.adam(network, rates[0])
+
+    def update(batch):
+        loss = network(batch).square().mean()
+        gradients.descend(loss, network, optimizer)
+        return loss.detach(), Untouched(network)
+
+    class Untouched(list):
+        """The network, for a fault; no tensor, so not compared as an output."""
+        def __iter__(self):
+            return iter(())
+
+    update, losses = Replayed(update, optimizer, wanted, [network]), []
+    update.stream = 'a stream' if recording else None
+    for rate in rates:
+        gradients.set_learning_rate(optimizer, rate)
+        losses += [float(update(torch.full((4, 3), float(step)) + torch.rand(4, 3))[0]) for step in range(2 * EAGER_CALLS)]
+    return losses, [value.clone() for value in network.state_dict().values()], update
+
+
+def assert_equal(one, other):
+    assert one[0] == other[0] and all(map(torch.equal, one[1], other[1]))
+
+
+def test_the_first_replay_is_compared_once_and_leaves_no_trace(monkeypatch, capsys):
+    direct, calls = trained(monkeypatch, None), []
+
+    class Counted(Played):
+        def replay(self, inputs):
+            calls.append(1)
+            return super().replay(inputs)
+
+    replayed = trained(monkeypatch, Counted)
+    assert_equal(replayed, direct)
+    assert len(calls) == 1 + EAGER_CALLS and capsys.readouterr().err == ''
+
+
+@pytest.mark.parametrize('fault', FAULTS)
+def test_a_replay_that_fails_or_differs_is_given_up_with_one_line_and_the_run_goes_on_directly(monkeypatch, capsys, fault):
+    direct = trained(monkeypatch, None)
+    assert_equal(trained(monkeypatch, fault), direct)
+    line, = capsys.readouterr().err.splitlines()
+    assert line.startswith('warning: a training step') and line.endswith('goes on without CUDA graphs, more slowly')
+    assert Replayed.given_up
+
+
+@pytest.mark.parametrize('fault', FAULTS)
+def test_graphs_that_were_asked_for_are_insisted_on(monkeypatch, fault):
+    assert '--graphs false' in refusal(trained, monkeypatch, fault, wanted=True)
+
+
+def test_the_flag_says_whether_graphs_are_wanted(capsys):
+    found = [parse(baseline_parser(''), flags).graphs for flags in ([], ['--graphs', 'auto'], ['--graphs', 'true'],
+                                                                   ['--graphs', 'FALSE'])]
+    assert found == [AUTO, AUTO, True, False]
+    with pytest.raises(SystemExit):
+        parse(baseline_parser(''), ['--graphs', 'maybe'])
+    assert "'maybe' is neither auto, true nor false" in capsys.readouterr().err
+
+
+def test_a_later_recording_that_fails_is_given_up_too(monkeypatch, capsys):
+    class FailsTheSecondTime(Played):
+        made = []
+
+        def __init__(self, update, inputs, stream):
+            super().__init__(update, inputs, stream)
+            self.made.append(1)
+            if len(self.made) == 2:
+                raise RuntimeError('no')
+
+    direct = trained(monkeypatch, None, rates=(.1, .01))
+    assert_equal(trained(monkeypatch, FailsTheSecondTime, rates=(.1, .01)), direct)
+    assert 'without CUDA graphs' in capsys.readouterr().err
+
+
+def test_what_is_given_up_once_is_given_up_by_all(monkeypatch):
+    _, _, update = trained(monkeypatch, CannotRecord)
+    other = Replayed(lambda value: value + 1, gradients.adam(torch.nn.Linear(1, 1), .1))
+    other.stream = 'a stream'
+    monkeypatch.setattr(Replayed, '_run_on_side_stream', None)
+    assert [float(other(torch.zeros(1))) for _ in range(2 * EAGER_CALLS)] == [1] * 2 * EAGER_CALLS
+
+
+# on a GPU
 
 def an_epoch(name, graphs, iterations=20):
     """One adversarial epoch and a lifter epoch on the GPU; (all weights, the log's rows, what was kept)."""
