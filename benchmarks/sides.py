@@ -47,14 +47,15 @@ def new_game(name, device):
 class Ours:
     """The training of this project, on parts of the PoseSets `training` and `test`, which are on the device.
 
-    `write(figures, step)` writes the log of an iteration, as for ScalarLog.
+    `write(figures, step)` writes the log of an iteration, as for ScalarLog. `graphs`: see Replayed.
     """
 
     malloc = KEPT_MEMORY        # settings of the C library's memory in the turns of this side
 
-    def __init__(self, game, training, test, batch_size, write):
+    def __init__(self, game, training, test, batch_size, write, graphs=True):
         self.device = training.device
         self.game, self.training, self.test, self.size, self.write = game, training, test, batch_size, write
+        self.graphs = graphs
         self.optimizers = GameOptimizers(*(adam(network, 1e-4) for network in game[:3]))
         self.lifter_optimizer = adam(game.lifter, 1e-4)
         self.pools = Pools(ReplayPool((16, 3)).to(self.device), ReplayPool((16, 2)).to(self.device))
@@ -84,7 +85,7 @@ class Ours:
     def settings(self):
         """The AdversarialEpoch with the published settings, for an epoch after the warm-up."""
         return AdversarialEpoch(EPOCH, self.iteration, self.size, PUBLISHED.df, SEED, False, loss_weights(PUBLISHED),
-                                feedback_terms(PUBLISHED, EPOCH))
+                                feedback_terms(PUBLISHED, EPOCH), self.graphs)
 
     def lifter(self, n):
         """Supervised steps on real pairs."""
@@ -122,7 +123,7 @@ class Ours:
         return part_of(self.training, self.place - count, count)
 
     def _train(self, batches, take):
-        train_lifter(self.game.lifter, self.lifter_optimizer, batches, take, task='benchmark')
+        train_lifter(self.game.lifter, self.lifter_optimizer, batches, take, task='benchmark', graphs=self.graphs)
 
     def _real(self, index):
         batch = self.training.take(index, self.device)
