@@ -10,8 +10,9 @@ import run_demo
 import run_export
 import run_inference
 import run_results
+import run_selfcheck
 import run_visualize
-from benchmarks import ablation, side_by_side
+from benchmarks import ablation, side_by_side, streaming
 from common.datasets.h36m_protocol import KEYPOINTS
 from data import prepare_data_2d_h36m, prepare_data_h36m, prepare_data_mocap
 from data_extra import prepare_data_3dhp, prepare_data_3dpw
@@ -54,7 +55,9 @@ def parser_of(script):
         'run_export.py': run_export.parser().parse_args,
         'run_results.py': run_results.main,
         'run_benchmark.py': run_benchmark.parser().parse_args,
+        'run_selfcheck.py': run_selfcheck.parse_args,
         'benchmarks/ablation.py': ablation.parser().parse_args,
+        'benchmarks/streaming.py': streaming.parse_args,
         'benchmarks/side_by_side.py': side_by_side.parse_args}
     return parsers[script]
 
@@ -115,14 +118,14 @@ def test_commands_are_what_the_scripts_take(document, monkeypatch):
     ('DATASETS.md', [*PREPARATION]),
     ('docs/inference.md', ['run_inference.py']),
     ('docs/scripts.md', ['run_demo.py', 'run_baseline.py', 'run_poseaug.py', 'run_evaluate.py', 'run_visualize.py',
-                         'run_results.py', 'run_export.py', *PREPARATION]),
+                         'run_results.py', 'run_export.py', 'run_selfcheck.py', *PREPARATION]),
     ('docs/extending.md', ['run_baseline.py', 'run_poseaug.py', 'run_evaluate.py', 'run_inference.py']),
     ('docs/poseaug.md', ['run_demo.py', 'run_visualize.py']),
     ('docs/faq.md', ['run_evaluate.py', 'run_inference.py']),
     ('docs/benchmark.md', ['run_benchmark.py']),
     ('docs/own_data.md', ['data/prepare_data_mocap.py', 'run_baseline.py', 'run_poseaug.py', 'run_evaluate.py',
                           'run_inference.py']),
-    ('docs/performance.md', ['benchmarks/side_by_side.py'])])
+    ('docs/performance.md', ['benchmarks/side_by_side.py', 'benchmarks/streaming.py'])])
 def test_a_document_shows_the_commands_of_its_scripts(document, scripts):
     assert {script for script, _ in commands_in(document)} == {*scripts}
 
