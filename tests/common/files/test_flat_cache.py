@@ -142,6 +142,13 @@ def test_what_cannot_be_copied_is_in_memory(tmp_path):
         assert not flat_path(path).exists()
 
 
+@pytest.mark.parametrize('mapped', [False, True])
+def test_what_is_no_table_is_refused_mapped_or_not(root, mapped):
+    save_npz(pose3d_h36m_path(root), positions_3d=np.zeros((3, 32, 3)))
+    with pytest.raises(InputError, match='data_3d_h36m.npz holds no table of subjects and sequences'):
+        read_h36m(root, 'gt', mapped=mapped)
+
+
 @pytest.mark.filterwarnings('error')
 def test_detections_longer_than_the_motion_capture_and_without_frames_are_copied(tmp_path):
     path, rng = tmp_path / 'table.npz', np.random.default_rng(0)
