@@ -162,8 +162,9 @@ def test_the_core_is_as_long_as_the_index_says():
         assert abs(counted - int(lines)) <= 30, (files, counted)
         total, listed = total + counted, listed | {*paths}
     assert total < 2500 and abs(total - int(re.search(r'have ([\d,]+) lines', index)[1].replace(',', ''))) <= 60
+    not_of_the_paper = {'models_baseline/temporal.py'}
     lifters = {str(path.relative_to(ROOT)) for path in (ROOT / 'models_baseline').glob('*.py')}
-    assert lifters <= listed
+    assert lifters - not_of_the_paper <= listed and not listed & not_of_the_paper
 
 
 @pytest.mark.parametrize('walk', ['One pose, from the file to the loss', 'One command, from its options to the checkpoint'])

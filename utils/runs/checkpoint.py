@@ -14,9 +14,10 @@ import torch
 from common.errors import InputError, in_short
 from common.files.limited import read_limited
 from common.files.safe_pickle import safe_globals
-from common.skeleton import H36M_16, Skeleton
+from common.skeleton import H36M_16, H36M_17, Skeleton
 from common.skeletons import SKELETONS, name_of
 from models_baseline import LIFTERS, STAGELESS, build_lifter
+from models_baseline.temporal import RECEPTIVE_FIELDS, TAPS, without_root
 
 LAST = 'ckpt_last.pth.tar'
 HEALTHY = 'ckpt_healthy.pth.tar'     # PoseAug's last epoch before the game showed signs of a collapse
@@ -39,6 +40,7 @@ class LifterWeights(NamedTuple):
     """The architecture, weights and epoch of a lifter in a checkpoint, and what it was trained on.
 
     `camera`: whose 2D, 'image', or 'person' for the virtual camera of common/person_camera.py; the skeleton of its poses.
+    `receptive_field` and `causal`: see models_baseline/temporal.py.
     """
     posenet_name: str
     stages: int
@@ -46,6 +48,14 @@ class LifterWeights(NamedTuple):
     epoch: int
     camera: str = 'image'
     skeleton: Skeleton = H36M_16
+    receptive_field: int = 1
+    causal: bool = False
+
+    @property
+    def kind(self):
+        """What the lifter is, in words: its name, stages and, if it sees several, the number of frames."""
+        several = f', {self.receptive_field} frames' + ', causal' * self.causal
+        return f'{self.posenet_name}, {self.stages} stages' + several * (self.receptive_field > 1)
 
 
 def snapshot_name(epoch):
@@ -143,8 +153,8 @@ def read_lifter(path, typed=None):
         raise InputError(f'{path} holds weights of no known lifter ({", ".join(LIFTERS)}) of up to {MAX_STAGES} '
                          'stages; give another checkpoint')
     epoch = content.get('epoch')
-    epoch = int(epoch) if isinstance(epoch, Integral) else -1
-    return LifterWeights(posenet_name, stages, state, epoch, _camera_of(content), _skeleton_of(content, path))
+    epoch, kind = int(epoch) if isinstance(epoch, Integral) else -1, _temporal_kind(content, state, stages, path)
+    return LifterWeights(posenet_name, stages, state, epoch, _camera_of(content), _skeleton_of(content, state, path), *kind)
 
 
 def _weights_in(content, path):
@@ -185,10 +195,11 @@ def _camera_of(content):
     return 'person' if isinstance(arguments, dict) and arguments.get('camera') == 'person' else 'image'
 
 
-def _skeleton_of(content, path):
-    """The skeleton that the arguments in our own checkpoints name; H36M_16 for others, which name none."""
-    arguments = content.get('arguments')
-    name = arguments.get('skeleton', name_of(H36M_16)) if isinstance(arguments, dict) else name_of(H36M_16)
+def _skeleton_of(content, state, path):
+    """The skeleton that the arguments in our own checkpoints name. Others name none: H36M_16, or VideoPose3D's H36M_17."""
+    arguments, first = content.get('arguments'), getattr(state.get('expand_conv.weight'), 'shape', ())
+    unnamed = name_of(H36M_17 if first[1:] == (2 * H36M_17.num_joints, TAPS) else H36M_16)
+    name = arguments.get('skeleton', unnamed) if isinstance(arguments, dict) else unnamed
     if not isinstance(name, str) or name not in SKELETONS:
         raise InputError(f'{path} holds a lifter of the skeleton {in_short(name)}, which is none of {", ".join(SKELETONS)}; '
                          'give another checkpoint')
@@ -202,6 +213,16 @@ def require_skeleton(own, skeleton, path, what='the data have'):
                          f'({name_of(skeleton)}); give a checkpoint with that skeleton, or other data')
 
 
+def _temporal_kind(content, state, stages, path):
+    """(receptive field, causal): the field by the weights; whether it is causal by the arguments, since no weight tells."""
+    if getattr(state.get('expand_conv.weight'), 'shape', ())[2:] != (TAPS,):
+        return 1, False
+    receptive_field, arguments = TAPS ** (stages + 1), content.get('arguments')
+    if receptive_field not in RECEPTIVE_FIELDS:
+        raise InputError(f'{path} holds weights for {receptive_field} frames; at most {max(RECEPTIVE_FIELDS)} are known')
+    return receptive_field, isinstance(arguments, dict) and arguments.get('causal') is True
+
+
 def _recognised(state):
     """(name, stages) recognised by the names of the weights; None where no lifter has such weights."""
     name = next((name for name, (key, _, _) in _SIGNATURES.items() if key in state), None)
@@ -211,21 +232,23 @@ def _recognised(state):
 def load_lifter(path, args, skeleton=H36M_16):
     """(The lifter with the checkpoint's weights, built as the file says with `args.dropout`, on the CPU; its LifterWeights).
 
-    InputError where a typed --posenet_name or --stages differs from the file's, where the weights do not fit, or where it is
-    a lifter of another skeleton than `skeleton` (None: any is right).
+    InputError where a typed --posenet_name, --stages, --receptive_field or --causal differs from the file's, where the weights
+    do not fit, or where it is a lifter of another skeleton than `skeleton` (None: any is right).
     """
     typed = (args.posenet_name, args.stages) if 'posenet_name' in args.explicit else None
     weights = read_lifter(path, typed)
-    for flag, found in (('posenet_name', weights.posenet_name), ('stages', weights.stages)):
+    for flag, found in (('posenet_name', weights.posenet_name), ('stages', weights.stages),
+                        ('receptive_field', weights.receptive_field), ('causal', weights.causal)):
         idle = flag == 'stages' and weights.posenet_name in STAGELESS
         if flag in args.explicit and getattr(args, flag) != found and not idle:
             raise InputError(f'{path} holds a lifter with {flag} {found}, but --{flag} says {getattr(args, flag)}; '
                              'leave the flag out or give another checkpoint')
     if skeleton:
         require_skeleton(weights.skeleton, skeleton, path)
-    lifter = build_lifter(weights.posenet_name, weights.stages, args.dropout, weights.skeleton)
+    lifter = build_lifter(weights.posenet_name, weights.stages, args.dropout, weights.skeleton, weights.receptive_field,
+                          weights.causal)
     lifter.camera = weights.camera
-    _fit(lifter, weights, path)
+    _fit(lifter, weights._replace(state=without_root(weights.state)) if weights.receptive_field > 1 else weights, path)
     return lifter, weights
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from common.errors import InputError
-from common.skeleton import H36M_16
+from common.skeleton import H36M_16, H36M_17
 from common.skeletons import SKELETONS
 from models_baseline import build_lifter
 from models_baseline.layers import ReluDropout
@@ -122,6 +122,41 @@ def test_stages_are_counted(tmp_path, stages):
 @pytest.mark.parametrize('name,stages', [('mlp', 1), ('mlp', 3), ('videopose', 1), ('videopose', 3)])
 def test_stages_of_the_wide_lifters_are_counted(tmp_path, name, stages):
     assert read_lifter(saved(tmp_path / 'it', build_lifter(name, stages))).stages == stages
+
+
+# Lifters of several frames
+
+@pytest.mark.parametrize('receptive_field, stages, causal', [(9, 1, False), (27, 2, True)])
+def test_a_lifter_of_several_frames_comes_back(tmp_path, receptive_field, stages, causal):
+    lifter = build_lifter('videopose', receptive_field=receptive_field, causal=causal).eval()
+    told = {'posenet_name': 'videopose', 'stages': stages, 'causal': causal}
+    save_checkpoint(tmp_path / 'it', {'state_dict': lifter.state_dict(), 'arguments': told})
+    loaded, weights = load_lifter(tmp_path / 'it', arguments())
+    assert (weights.stages, weights.receptive_field, weights.causal) == (stages, receptive_field, causal)
+    assert weights.kind == f'videopose, {stages} stages, {receptive_field} frames' + ', causal' * causal
+    windows = torch.randn(2, receptive_field, 16, 2)
+    assert torch.equal(loaded.eval()(windows), lifter(windows))
+
+
+def test_weights_of_several_frames_that_also_predict_the_root_are_read_relative_to_it(tmp_path):
+    """As VideoPose3D releases them: 17 joints, under the key model_pos, without a word about the architecture."""
+    lifter = build_lifter('videopose', skeleton=H36M_17, receptive_field=9).eval()
+    root = torch.randn(3, 1024, 1), torch.randn(3)
+    state = lifter.state_dict()
+    for name, row in zip(('shrink.weight', 'shrink.bias'), root):
+        state[name] = torch.cat([row, state[name] + row.repeat(16, *[1] * (row.ndim - 1))])
+    torch.save({'model_pos': state, 'epoch': 80, 'lr': 1e-4}, tmp_path / 'it')
+    loaded, weights = load_lifter(tmp_path / 'it', arguments(), H36M_17)
+    assert (weights.posenet_name, weights.receptive_field, weights.causal) == ('videopose', 9, False)
+    windows = torch.randn(2, 9, 17, 2)
+    torch.testing.assert_close(loaded.eval()(windows), lifter(windows), rtol=0, atol=1e-5)
+    assert '17 joints' in refusal(load_lifter, tmp_path / 'it', arguments())      # the tests have 16 joints
+
+
+def test_more_frames_than_any_known_lifter_sees_are_refused(tmp_path):
+    state = {'expand_conv.weight': torch.zeros(4, 32, 3), 'layers_conv.9.weight': torch.zeros(4, 4, 1)}
+    torch.save(state, tmp_path / 'it')
+    assert 'weights for 729 frames' in refusal(read_lifter, tmp_path / 'it')
 
 
 @pytest.mark.parametrize('name', LIFTERS)
