@@ -19,7 +19,7 @@ class PoseBatch(NamedTuple):
 
 
 # the fields of a PoseSet that have a row per pose
-OF_POSES = ('pose3d_cam', 'pose2d', 'camera', 'subject', 'group', 'sequence', 'pose3d_world')
+OF_POSES = ('pose3d_cam', 'pose2d', 'camera', 'subject', 'group', 'sequence', 'frame', 'pose3d_world')
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class PoseSet:
     coordinates; camera (N,) int64 row of each pose in `intrinsics` (C, 9), both None if the cameras are unknown; subject
     (N,) int64; group (N,) int64 indices of `group_names` (actions of Human3.6M, sequences of MPI-INF-3DHP); the skeleton.
     Where they are known: up (C, 3), unit vectors against gravity in the frame of each camera; sequence (N,) int64, the
-    number of the recording, the same in all its views.
+    number of the recording, the same in all its views; frame (N,) int64, the pose's place in time among those of its
+    recording, from 0 (common/clips.py).
     Where views are drawn anew (common/camera_sampling.py): the CameraRanges `ranges` and pose3d_world (N, 16, 3) metres.
     """
     pose3d_cam: torch.Tensor
@@ -43,6 +44,7 @@ class PoseSet:
     skeleton: Skeleton = H36M_16
     up: torch.Tensor = None
     sequence: torch.Tensor = None
+    frame: torch.Tensor = None
     pose3d_world: torch.Tensor = None
     ranges: tuple = None
 

@@ -225,7 +225,8 @@ def pose_set(views):
     return PoseSet(pose3d_cam, pose2d, camera=_each([row * NUM_VIEWS + view.camera for row, view in zip(rows, views)], counts),
                    intrinsics=all_intrinsics(), subject=_each(rows, counts), group_names=ACTIONS,
                    group=_each([ACTIONS.index(action_of(view.sequence)) for view in views], counts), up=all_up(),
-                   sequence=_each(_numbered((view.subject, view.sequence) for view in views), counts))
+                   sequence=_each(_numbered((view.subject, view.sequence) for view in views), counts),
+                   frame=torch.cat([torch.arange(count) for count in counts]))
 
 
 def _numbered(names):

@@ -165,7 +165,7 @@ def _in_the_capture_space(clips, names, skeleton):
         span = slice(start, start + CHUNK)
         pose2d[span] = project(pose3d_cam[span], intrinsics[camera[span]])
     return PoseSet(pose3d_cam, pose2d, camera, intrinsics, subject, subject, names, skeleton, up=all_up()[:len(views)],
-                   sequence=clip)
+                   sequence=clip, frame=torch.cat([torch.arange(clip.length) for clip in clips]))
 
 
 def _each(clips, *names):
