@@ -17,6 +17,7 @@ from common.skeletons import name_of
 from function_baseline.arguments import add_test_args
 from function_baseline.benchmark import Column, Entry, cases, chosen_shifts, curve, draws_of, intervals, score_all
 from function_baseline.benchmark_report import EDGES, figure, markdown, write_csv, write_runs_csv
+from models_baseline.temporal import is_temporal
 from utils.command_line import Parser, exits_cleanly
 from utils.device import DEVICES, choose_device
 from utils.runs.checkpoint import LAST, load_lifter, require_skeleton
@@ -80,6 +81,9 @@ def entries_of(texts, camera=''):
                 raise InputError(f'--evaluate {path} is a folder without {LAST}; give a run directory or a checkpoint')
             path = Path(path) / LAST if Path(path).is_dir() else Path(path)
             lifter, weights = load_lifter(path, SimpleNamespace(dropout=0., explicit=()), skeleton=None)
+            if is_temporal(lifter):
+                raise InputError(f'{path} lifts clips, and the benchmark sees each pose by a camera of its own; score it with '
+                                 'run_evaluate.py')
             entries.append(Entry(name if equals else text, str(path), lifter, camera or weights.camera, weights.skeleton))
             require_skeleton(weights.skeleton, entries[0].skeleton, path, f'{entries[0].path} has')
     return entries

@@ -10,8 +10,8 @@ from utils.device import choose_device
 from utils.runs.shipped import checkpoint_or_shipped
 
 # The other flags of run_baseline.py are accepted, as by the authors' script, but have no effect here.
-USED = ('posenet_name', 'stages', 'keypoints', 'evaluate', 'actions', 'downsample', 'data_root', 'device', 'dataset',
-        'camera', 'cameras')
+USED = ('posenet_name', 'stages', 'receptive_field', 'causal', 'keypoints', 'evaluate', 'actions', 'downsample', 'data_root',
+        'device', 'dataset', 'camera', 'cameras')
 OF_H36M = ('keypoints', 'actions', 'downsample', 'cameras')      # no effect on 3DPW, which has its own 2D and no actions
 
 

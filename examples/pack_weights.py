@@ -22,7 +22,7 @@ def main(argv=None):
     weights = read_lifter(args.evaluate)
     state = {name: value.half() if value.is_floating_point() else value for name, value in weights.state.items()}
     arguments = dict(posenet_name=weights.posenet_name, stages=weights.stages, camera=weights.camera,
-                     skeleton=name_of(weights.skeleton))
+                     skeleton=name_of(weights.skeleton), causal=weights.causal)
     args.output.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(args.output, {BASELINE_KEY: state, 'epoch': weights.epoch, 'arguments': arguments, 'source': args.source})
     print(f'{args.output}: {args.output.stat().st_size / 1e6:.1f} MB')

@@ -9,6 +9,7 @@ from common.files.paths import add_data_root
 from common.person_camera import CAMERAS
 from function_baseline.recipe_v2 import INGREDIENTS
 from models_baseline import LIFTERS, STAGELESS
+from models_baseline.temporal import RECEPTIVE_FIELDS, STAGES
 from utils.command_line import Parser, boolean, explicit_flags, number, positive, some_of, whole
 from utils.device import DEVICES
 from utils.graphs import AUTO
@@ -28,6 +29,28 @@ class TrainerParser(Parser):
         if 0 < args.poses_per_epoch < args.batch_size and not args.resume:       # a run's own batches may be smaller
             raise InputError(f'--poses_per_epoch {args.poses_per_epoch} is less than one batch, --batch_size '
                              f'{args.batch_size}; give more poses, or smaller batches')
+        if not args.evaluate:
+            require_temporal(args)
+
+
+def require_temporal(args):
+    """InputError where a flag contradicts --receptive_field, or needs it."""
+    if args.receptive_field == 1:
+        if args.causal:
+            raise InputError('--causal needs several frames; give --receptive_field 9, 27, 81 or 243 too')
+        return
+    blocks, several = STAGES[args.receptive_field], f'--receptive_field {args.receptive_field}'
+    if args.posenet_name != 'videopose':
+        raise InputError(f'{several} works with videopose only; give --posenet_name videopose')
+    if args.stages != blocks and 'stages' in args.explicit:
+        raise InputError(f'{several} has {blocks} residual blocks; leave --stages {args.stages} out')
+    if args.poses_per_epoch:
+        raise InputError(f'--poses_per_epoch {args.poses_per_epoch} takes clips apart, and {several} needs them whole; '
+                         'leave one out')
+    if args.cameras == 'sampled':
+        raise InputError(f'--cameras sampled draws a camera for each pose, and {several} needs clips; leave one out')
+    if getattr(args, 'recipe', 'published') == 'v2':
+        raise InputError(f'--recipe v2 films each pose with a camera of its own, and {several} needs clips; leave one out')
 
 
 def dropout_rate(text):
@@ -100,6 +123,10 @@ def add_lifter_args(parser):
     group.add_argument('--posenet_name', default='videopose', choices=sorted(LIFTERS), metavar='NAME',
                        help=f'{", ".join(sorted(LIFTERS))} (default %(default)s)')
     group.add_argument('--stages', default=4, type=positive, metavar='N', help='residual blocks (does nothing for stgcn)')
+    group.add_argument('--receptive_field', default=1, type=int, choices=RECEPTIVE_FIELDS, metavar='N',
+                       help='videopose: frames that a pose is lifted from, 1, 9, 27, 81 or 243 (default %(default)s)')
+    group.add_argument('--causal', action='store_true',
+                       help='with --receptive_field: look at earlier frames only, to lift streams')
     group.add_argument('--camera', default='image', choices=CAMERAS,
                        help='image: lift the 2D as they are, as the reference does; person: as a virtual camera that looks '
                             'at the person sees them (default %(default)s; run_evaluate.py: as the checkpoint was trained)')
@@ -187,4 +214,5 @@ def parse(parser, argv, idle=(), used=None):
         if is_idle and action.dest in args.explicit:
             print(f'warning: {action.option_strings[0]} does nothing here', file=sys.stderr)
     parser.require_consistent(args)
+    args.stages = STAGES.get(args.receptive_field, args.stages)
     return args

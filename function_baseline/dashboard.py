@@ -11,9 +11,11 @@ from tensorboardX.proto.summary_pb2 import Summary
 
 from common import metrics
 from common.camera import root_relative
+from common.clips import pieces_of_clips
 from common.product import full_precision
 from common.skeleton import H36M_16
 from function_baseline.evaluate import per_pose_errors, predict
+from models_baseline.temporal import for_clips, is_temporal
 from utils.pictures.sheets import Lifted, hardness_figure
 from utils.runs.score_names import H36M_AND_3DHP, TAGS, score_columns
 
@@ -60,17 +62,17 @@ def epoch_summary(lifter, training, tests, row, device):
 
     `row`: the four scores of the log, mm. The sample of poses is the same after every epoch.
     """
-    batch = training.take(spread_out(len(training)), device)
+    batch = training.take(sample_rows(lifter, training, clips=1), device)
     return merged(scalars(dict(zip(score_tags(tests.names), row))), scalars(joint_errors(lifter, tests, device)),
-                  hardness_image('lifter/hardest_and_easiest', lifter, batch.pose2d, batch.pose3d_cam, training.skeleton,
-                                 batch.camera))
+                  hardness_image('lifter/hardest_and_easiest', for_clips(lifter), batch.pose2d, batch.pose3d_cam,
+                                 training.skeleton, batch.camera))
 
 
 def joint_errors(lifter, tests, device):
     """Mean error of every joint except the root on SAMPLE poses of each test set: joint_error_<set>/<joint> -> mm."""
     figures = {}
     for name, poses, flip in zip(tests.names, tests.both, tests.flips):
-        errors, _ = per_pose_errors(lifter, thinned(poses), device, flip)
+        errors, _ = per_pose_errors(lifter, sampled(lifter, poses), device, flip)
         means_mm = (1000 * errors.mean(0)).tolist()
         figures.update({f'joint_error_{name.key}/{joint}': mean
                         for joint, mean in zip(poses.skeleton.names[1:], means_mm[1:])})
@@ -106,9 +108,14 @@ def figure_summary(tag, figure):
     return summary.image(tag, np.asarray(figure.canvas.buffer_rgba())[..., :3], dataformats='HWC')
 
 
-def thinned(poses):
-    """PoseSet of SAMPLE evenly spaced poses, or of all if there are fewer."""
-    return poses.subset(spread_out(len(poses)).to(poses.device))
+def sampled(lifter, poses):
+    """PoseSet of SAMPLE evenly spaced poses, or of all if there are fewer; for a temporal lifter, of pieces of clips."""
+    return poses.subset(sample_rows(lifter, poses).to(poses.device))
+
+
+def sample_rows(lifter, poses, clips=8):
+    """(M,) int64 rows of the poses of `sampled`; `clips`: of how many clips a temporal lifter gets a piece."""
+    return pieces_of_clips(poses, SAMPLE, clips) if is_temporal(lifter) else spread_out(len(poses))
 
 
 def spread_out(count):

@@ -9,6 +9,7 @@ from common.camera import root_relative
 from common.person_camera import camera_of, lift_person
 from common.product import full_precision
 from common.skeleton import H36M_16, official_14
+from function_baseline.clips import parts_of
 from utils import interrupts, ranks
 
 CHUNK, GPU_CHUNK = 1024, 16384     # poses at once; more do not fit into a CPU's cache and are slower there
@@ -58,13 +59,13 @@ def scoring_device(device):
 def per_pose_errors(lifter, poses, device, flip, camera=None):
     """Joint errors (N, 16) and Procrustes-aligned mean errors (N,), metres, on `scoring_device(device)`."""
     lifter.eval()
-    scored_on = scoring_device(device)
+    camera, scored_on = camera or camera_of(lifter), scoring_device(device)
     errors, aligned = [], []
     chunk = CHUNK if scored_on.type == 'cpu' else GPU_CHUNK
-    for index in ranks.own_part(torch.arange(len(poses), device=poses.device).split(chunk)):
+    for index, lift in ranks.own_part(list(parts_of(lifter, poses, chunk))):
         interrupts.obey()
         batch = poses.take(index, device)
-        predicted = predict(lifter, batch.pose2d, flip, camera, batch.camera, poses.skeleton)
+        predicted = predict(lift, batch.pose2d, flip, camera, batch.camera, poses.skeleton)
         predicted, target = (pose.to(scored_on) for pose in (predicted, root_relative(batch.pose3d_cam)))
         errors.append(metrics.joint_errors(predicted, target))
         aligned.append(metrics.p_mpjpe(predicted, target))

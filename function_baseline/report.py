@@ -7,6 +7,8 @@ from common.skeleton import H36M_16
 from function_baseline.data import load_test
 from function_baseline.evaluate import evaluate
 from function_baseline.scores import score
+from function_baseline.temporal import in_words, motion_errors
+from models_baseline.temporal import is_temporal
 from utils.runs.checkpoint import load_lifter, require_skeleton
 
 _NAME_WIDTH = 28       # the longest name of a sequence, in 3DPW
@@ -25,15 +27,17 @@ def report_checkpoint(args, device, camera=None):
     tests = None if args.dataset == '3dpw' else load_test(args, device)
     require_skeleton(weights.skeleton, tests.h36m.skeleton if tests else H36M_16, args.evaluate)
     epoch = weights.epoch if weights.epoch >= 0 else 'unknown'
-    print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages, epoch {epoch}')
+    print(f'{args.evaluate}: {weights.kind}, epoch {epoch}')
     camera = camera or camera_of(lifter)
     if camera == 'person':
         print('The 2D poses are lifted as a virtual camera that looks at the person would see them (--camera person).')
     if args.dataset == '3dpw':
         return report_3dpw(lifter.to(device), args.data_root, device, camera)
     h36m, dhp = score(lifter.to(device), tests, device, camera)
-    for title, errors in zip(titles(args, tests), (h36m, dhp)):
+    for title, errors, poses, flip in zip(titles(args, tests), (h36m, dhp), tests.both, tests.flips):
         print(f'\n{title}\n{table(errors)}')
+        if is_temporal(lifter):
+            print(motion_line(motion_errors(lifter, poses, device, flip, camera)))
     if TEST_SETS['3dpw'].path(args.data_root).is_file() and weights.skeleton == H36M_16:
         report_3dpw(lifter, args.data_root, device, camera)
     num_joints = weights.skeleton.num_joints
@@ -51,6 +55,11 @@ def titles(args, tests):
     second = ('MPI-INF-3DHP test set, its own ground-truth 2D, with test-time flip: per sequence' if other.column == '3dhp'
               else f'{other.title}, {args.keypoints} 2D, no test-time flip: per subject')
     return first, second
+
+
+def motion_line(errors):
+    """The MotionErrors of a temporal lifter on a test set, or None, as a line below its table."""
+    return in_words(errors) if errors else 'lifted as if everybody stood still: these poses are no clips'
 
 
 def report_3dpw(lifter, data_root, device, camera=None):

@@ -2,12 +2,13 @@
 from common.errors import InputError
 from common.skeleton import H36M_16
 from common.skeletons import name_of
+from function_baseline.arguments import require_temporal
 from models_baseline import build_lifter
 from utils.runs.checkpoint import find_pretrained, load_lifter
 
 
 def starting_lifter(args, pretrained, skeleton=H36M_16):
-    """A new or a pretrained lifter on the CPU; a pretrained one writes its name, stages and camera into `args`.
+    """A new or a pretrained lifter on the CPU; a pretrained one writes its name, size and camera into `args`.
 
     The skeleton's name is written there too, so that the run's checkpoints tell it.
     A resumed run gets a new one, because its own checkpoint is loaded into it afterwards. With --compile, the
@@ -15,7 +16,7 @@ def starting_lifter(args, pretrained, skeleton=H36M_16):
     """
     args.skeleton = name_of(skeleton)
     lifter = _pretrained_lifter(args, skeleton) if pretrained and not args.resume else build_lifter(
-        args.posenet_name, args.stages, args.dropout, skeleton)
+        args.posenet_name, args.stages, args.dropout, skeleton, args.receptive_field, args.causal)
     lifter.camera = args.camera
     if args.compile:
         lifter.compile()
@@ -28,6 +29,8 @@ def _pretrained_lifter(args, skeleton):
     if 'camera' in args.explicit and args.camera != weights.camera:
         raise InputError(f'{path} was trained with --camera {weights.camera}, not {args.camera}; leave the flag out, or '
                          'pretrain another lifter')
-    args.posenet_name, args.stages, args.camera = weights.posenet_name, weights.stages, weights.camera
+    for name in ('posenet_name', 'stages', 'receptive_field', 'causal', 'camera'):
+        setattr(args, name, getattr(weights, name))
+    require_temporal(args)
     print(f'pretrained lifter: {path} (epoch {weights.epoch})')
     return lifter

@@ -18,9 +18,17 @@ class PoseAugParser(TrainerParser):
     @staticmethod
     def require_consistent(args):
         TrainerParser.require_consistent(args)
+        require_single_frames(args)
         if args.augmentor == LEARNED and args.augment == 'rt' and '2d' not in args.discriminators:
             raise InputError('--augment rt needs the 2D discriminator: nothing else judges rotation and translation before the '
                              'feedback begins; add it to --discriminators')
+
+
+def require_single_frames(args):
+    """InputError for a lifter of several frames: the augmentor changes each pose on its own, and a clip would tremble."""
+    if args.receptive_field > 1:
+        raise InputError(f'PoseAug augments single poses, so it cannot train a lifter of {args.receptive_field} frames; train '
+                         'it with run_baseline.py')
 
 
 def poseaug_parser(description):

@@ -69,11 +69,11 @@ def test_a_sample_is_bounded_and_spread_over_the_whole(count):
 
 
 def test_a_thinned_set_keeps_its_pairs_and_cameras(training, tests):
-    few = dashboard.thinned(training)
+    few = dashboard.sampled(None, training)
     place = int(dashboard.spread_out(len(training))[7])
     assert torch.equal(few.pose3d_cam[7], training.pose3d_cam[place]) and few.camera[7] == training.camera[place]
     assert torch.equal(few.pose2d[7], training.pose2d[place]) and few.group[7] == training.group[place]
-    assert dashboard.thinned(tests.dhp).camera is None
+    assert dashboard.sampled(None, tests.dhp).camera is None
 
 
 # Once a run

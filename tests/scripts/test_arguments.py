@@ -25,7 +25,7 @@ POSEAUG = {**SHARED, '--snapshot': 2, '--pretrain': True, '--resume': '', '--dec
            '--gloss_factordiv_rt': 0}
 # ours, beyond the reference's
 NEW = {'--data_root', '--device', '--pretrain_path', '--graphs', '--compile', '--tf32', '--camera', '--train_subjects',
-       '--validate_on', '--cameras', '--poses_per_epoch'}
+       '--validate_on', '--cameras', '--poses_per_epoch', '--receptive_field', '--causal'}
 NEW_BASELINE, NEW_POSEAUG = NEW | {'--resume', '--schedule', '--recipe', '--without'}, NEW | {
     '--bl_templates', '--symmetric_filter', '--feedback', '--on_collapse', '--max_restarts', '--augmentor', '--augment',
     '--discriminators', '--kcs'}

@@ -1,0 +1,91 @@
+"""Training of a temporal lifter on windows, and the errors of the motion that it predicts."""
+from typing import NamedTuple
+
+import torch
+
+from common.camera import root_relative
+from common.clips import clip_ends, window_rows
+from common.motion_metrics import acceleration_errors, velocity_errors
+from common.person_camera import camera_of, view_person
+from common.product import full_precision
+from function_baseline.clips import clips_of
+from function_baseline.evaluate import mirror, predict, scoring_device
+from models_baseline.temporal import is_temporal
+from utils import interrupts
+
+
+class MotionErrors(NamedTuple):
+    """Means over all steps of all clips: millimetres per frame (MPJVE), and per frame^2."""
+    mpjve_mm: float
+    acceleration_mm: float
+
+
+def window_pairs(poses, device, lifter, draws):
+    """The `take` of `train_lifter` for a temporal lifter: index (B,) of target poses -> windows (B, receptive_field, 16, 2) of
+    normalised 2D, and their root-relative poses (B, 16, 3), metres, on `device`.
+
+    Half of the windows are mirrored, as VideoPose3D does it; `draws`: the generator of these draws, on the device.
+    """
+    ends = clip_ends(poses)
+
+    def take(index):
+        batch = poses.take(index, device)
+        rows = window_rows(index.to(poses.device), ends, lifter.receptive_field, lifter.causal)
+        windows = poses.take_only('pose2d', rows.flatten(), device).unflatten(0, rows.shape)
+        pair = windows_as_lifted(lifter, windows, root_relative(batch.pose3d_cam), batch.camera)
+        return mirrored_at_random(*pair, draws, poses.skeleton)
+
+    return take
+
+
+def windows_as_lifted(lifter, windows, pose3d_rel, intrinsic):
+    """`as_lifted` for windows (B, N, J, 2) and the poses (B, J, 3) of their lifted frames; an intrinsic vector for each window.
+
+    With the camera 'person' each frame has a virtual camera of its own.
+    """
+    if camera_of(lifter) == 'image':
+        return windows, pose3d_rel
+    view = view_person(windows.flatten(0, 1), intrinsic.repeat_interleave(windows.shape[1], dim=0))
+    pose2d, rotation = (part.unflatten(0, windows.shape[:2]) for part in view)
+    return pose2d, pose3d_rel @ rotation[:, lifter.target].transpose(-1, -2)
+
+
+def mirrored_at_random(windows, pose3d_rel, draws, skeleton):
+    """Half of the windows (B, N, J, 2) are mirrored as a whole, with their poses (B, J, 3)."""
+    chosen = (torch.rand(len(windows), generator=draws, device=draws.device) < .5)[:, None, None]
+    flipped = mirror(windows.flatten(0, 1), skeleton).unflatten(0, windows.shape[:2])
+    return torch.where(chosen[..., None], flipped, windows), torch.where(chosen, mirror(pose3d_rel, skeleton), pose3d_rel)
+
+
+@torch.no_grad()
+@full_precision()
+def motion_errors(lifter, poses, device, flip, camera=None):
+    """MotionErrors of any lifter on a PoseSet, or None if it has no clip of three poses. Arguments as for `evaluate`."""
+    lifter.eval()
+    camera, steps, bends = camera or camera_of(lifter), [], []
+    for index, lift in clips_of(lifter, poses):
+        interrupts.obey()
+        batch = poses.take(index, device)
+        predicted = predict(lift, batch.pose2d, flip, camera, batch.camera, poses.skeleton)
+        motions = [pose.to(scoring_device(device)).double() for pose in (predicted, root_relative(batch.pose3d_cam))]
+        steps.append(velocity_errors(*motions))
+        bends.append(acceleration_errors(*motions))
+    if not steps:
+        return None
+    return MotionErrors(*(1000 * float(torch.cat(errors).mean()) for errors in (steps, bends)))
+
+
+def report_motion(run, state, tests, device):
+    """Print and log the MotionErrors of a temporal lifter on the test sets that have clips."""
+    if not is_temporal(state.lifter):
+        return
+    for name, poses, flip in zip(tests.names, tests.both, tests.flips):
+        errors = motion_errors(state.lifter, poses, device, flip)
+        if errors:
+            print(f'epoch {state.epoch}: {name.short} {in_words(errors)}')
+            run.scalars({f'{name.tag}/mpjve': errors.mpjve_mm, f'{name.tag}/acceleration': errors.acceleration_mm}, state.epoch)
+
+
+def in_words(errors):
+    """MotionErrors as they are printed."""
+    return f'MPJVE {errors.mpjve_mm:.2f} mm/frame, acceleration error {errors.acceleration_mm:.2f} mm/frame^2'
