@@ -52,6 +52,7 @@ def _is_ours(package):
 with _ours_alone():       # modules, not functions: torch.hub.list shows every function without an underscore
     import models_baseline
     from common import errors, person_camera
+    from models_baseline import temporal
     from utils.runs import checkpoint as checkpoints
     from utils.runs import shipped
 
@@ -78,7 +79,11 @@ def poseaug_stgcn(checkpoint=None, stages=None, dropout=0.25, progress=True):
 
 
 def poseaug_videopose(checkpoint=None, stages=None, dropout=0.25, progress=True):
-    """VideoPose3D (Pavllo et al., CVPR 2019) on a single frame; arguments as for `poseaug_mlp`."""
+    """VideoPose3D (Pavllo et al., CVPR 2019) on a single frame; arguments as for `poseaug_mlp`.
+
+    A checkpoint of a lifter of several frames gives a ClipLifter (models_baseline/temporal.py): (T, 16, 2), the frames of one
+    clip -> (T, 16, 3).
+    """
     return _lifter('videopose', checkpoint, stages, dropout, progress)
 
 
@@ -117,7 +122,7 @@ def _lifter(name, checkpoint, stages, dropout, progress):
     if stages not in (None, weights.stages) and name not in models_baseline.STAGELESS:
         raise errors.InputError(f'{checkpoint} holds a lifter with {weights.stages} stages, not {stages}; '
                                 'leave stages out or give another checkpoint')
-    return lifter.eval()
+    return temporal.for_clips(lifter).eval()
 
 
 def _load(path, dropout):

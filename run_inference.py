@@ -24,6 +24,7 @@ from function_inference.readers.frames_or_people import CHOICES
 from function_inference.room import straightened
 from function_inference.root import with_roots
 from function_inference.tracks import EVERYONE
+from models_baseline.temporal import require_causal
 from utils.command_line import Parser, boolean, exits_cleanly, explicit_flags, number, whole
 from utils.device import DEVICES, choose_device
 from utils.runs.checkpoint import load_lifter
@@ -50,7 +51,7 @@ def main(argv=None):
         args.evaluate = checkpoint_or_shipped(args.evaluate)
         lifter, weights = load_lifter(args.evaluate, args, skeleton=None)
         require_keypoints(args, weights.skeleton)
-        print(f'{args.evaluate}: {weights.posenet_name}, {weights.stages} stages')
+        print(f'{args.evaluate}: {weights.kind}')
         if args.camera == 'image' and weights.camera == 'person':
             print('warning: this lifter was trained for --camera person; with --camera image its poses will be wrong',
                   file=sys.stderr)
@@ -83,6 +84,7 @@ def lift_clip(args, lifter, device, skeleton):
 
 def lift_live(args, lifter, device, lines):
     """Lift a stream while it comes, then write all files; `lines`: where to write each pose at once, or None."""
+    require_causal(lifter)
     warn_of_idle(args, ('sequence', 'people', 'person', 'background') + (DETECTOR_FLAGS if lines else ('format', 'size')))
     with only_python_logs() if lines is None else nullcontext():
         stream, show = open_stream(args, device, lines)

@@ -3,7 +3,8 @@
 Input of every file: `pose2d_norm` (B, 16, 2) float32, normalised image coordinates (x / width * 2 - 1,
 y / width * 2 - height / width), for any B of at least 1. Output: `pose3d` (B, 16, 3) float32 metres in the camera frame
 (x right, y down, z forward). SemGCN and ST-GCN also predict the root, so subtract the first joint. Each file contains
-METADATA that says this. A lifter of another skeleton has as many joints as that.
+METADATA that says this. A lifter of another skeleton has as many joints as that. For a lifter of several frames, the first
+axis is time: all frames of a clip, of any length.
 """
 import importlib.util
 import json
@@ -21,6 +22,7 @@ from common.errors import InputError
 from common.files.atomic import written_whole
 from common.person_camera import PersonLifter
 from common.skeleton import H36M_16
+from models_baseline.temporal import ClipLifter, for_clips
 from utils.runs.checkpoint import load_lifter
 
 INPUT, OUTPUT = 'pose2d_norm', 'pose3d'
@@ -56,6 +58,7 @@ def export_lifter(checkpoint, formats, folder=None, overwrite=False, opset=OPSET
     checkpoint = Path(checkpoint)
     lifter, weights = load_lifter(checkpoint, Namespace(dropout=0.0, explicit=()), skeleton=None)
     lifter.eval().requires_grad_(False)
+    lifter = for_clips(lifter)
     if weights.camera == 'person':
         lifter = PersonLifter(lifter).eval()
     lifter.skeleton = weights.skeleton
@@ -86,13 +89,14 @@ def require_onnx():
 
 def describe(weights, checkpoint):
     """The metadata that users of the file need: name -> text."""
-    skeleton = weights.skeleton
+    axis, skeleton = 'batch' if weights.receptive_field == 1 else 'frames', weights.skeleton
     return dict(
         lifter=weights.posenet_name, stages=str(weights.stages), epoch=str(weights.epoch), checkpoint=checkpoint.name,
-        joints=','.join(skeleton.names), input=f'{INPUT} (batch, {skeleton.num_joints}, 2) float32',
+        receptive_field=str(weights.receptive_field), causal=str(weights.causal).lower(),
+        joints=','.join(skeleton.names), input=f'{INPUT} ({axis}, {skeleton.num_joints}, 2) float32',
         input_units='normalised image coordinates: x / width * 2 - 1, y / width * 2 - height / width',
         camera='the image' if weights.camera == 'image' else 'a virtual one that looks at the person; focal length: the width',
-        output=f'{OUTPUT} (batch, {skeleton.num_joints}, 3) float32',
+        output=f'{OUTPUT} ({axis}, {skeleton.num_joints}, 3) float32',
         output_units=f'metres; camera axes x right, y down, z forward; subtract joint 0, {skeleton.names[0]}')
 
 
@@ -111,8 +115,8 @@ def _write_and_compare(form, lifter, metadata, path, opset):
 def largest_difference(lifter, opened):
     """Largest absolute difference in metres on 1,000 fixed poses, whose joints lie anywhere in a square image."""
     pose2d_norm = torch.rand(NUM_POSES, _num_joints(lifter), 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    found = torch.cat([opened(batch) for batch in pose2d_norm.split(BATCHES)])
-    return float((found - lifter(pose2d_norm)).abs().max())
+    differences = [(opened(batch) - lifter(batch)).abs() for batch in pose2d_norm.split(BATCHES)]
+    return float(torch.cat(differences).max())
 
 
 @contextmanager
@@ -138,22 +142,24 @@ def _example(lifter):
 
 
 def exported_program(lifter):
-    """torch.export's ExportedProgram of the lifter with a free batch size, without the paths of its source files."""
-    program = torch.export.export(lifter, (_example(lifter),), dynamic_shapes=_any_batch())
+    """torch.export's ExportedProgram of the lifter with a free first axis, without the paths of its source files."""
+    program = torch.export.export(lifter, (_example(lifter),), dynamic_shapes=_first_axis(lifter))
     for node in program.graph.nodes:
         node.meta.pop('stack_trace', None)
     return program
 
 
-def _any_batch():
-    return ({0: torch.export.Dim('batch', min=1)},)
+def _first_axis(lifter):
+    """What torch.export needs to know about it: its name, and that its length is free."""
+    of_clips = any(isinstance(module, ClipLifter) for module in lifter.modules())
+    return ({0: torch.export.Dim('frames' if of_clips else 'batch', min=1)},)
 
 
 def write_onnx(lifter, metadata, path, opset=OPSET):
-    """Write one file that contains the weights; the free dimension of its shapes is called `batch`."""
+    """Write one file that contains the weights; the free dimension of its shapes is called `batch`, or `frames` of a clip."""
     from onnx import helper
     model = torch.onnx.export(exported_program(lifter), dynamo=True, opset_version=opset, verbose=False,
-                              input_names=[INPUT], output_names=[OUTPUT], dynamic_shapes=_any_batch())
+                              input_names=[INPUT], output_names=[OUTPUT], dynamic_shapes=_first_axis(lifter))
     model.model.metadata_props.update(metadata)
     model.model.ir_version = helper.find_min_ir_version_for([helper.make_opsetid('', opset)])      # programs refuse newer ones
     model.save(path)

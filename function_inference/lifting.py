@@ -16,6 +16,7 @@ from function_inference.keypoint_formats import matrix_of, to_h36m_16
 from function_inference.missing_joints import anchor_of
 from function_inference.motion import Motion, is_even
 from function_inference.tracks import EVERYONE, choose_people, complete, describe, never_found, smooth, track_people
+from models_baseline.temporal import for_clips
 
 ASSUMED_FPS = 25.0
 LEAST_WINDOW = 5      # frames: the filter fits a parabola, which leaves three frames almost as they are
@@ -115,15 +116,16 @@ def lift_people(lifter, people, found, fps, time, device, flip=False, camera='pe
 def lift(lifter, pose2d_px, width, height, device, flip=False, camera='person', focal_px=None, skeleton=H36M_16):
     """(T, 16, 2) pixels -> (T, 16, 3) float32 metres, root-relative, camera frame.
 
-    `flip`: with test-time flip. `camera`: 'person' lifts what a virtual camera sees that looks at the person
-    (common/person_camera.py), 'image' the 2D as they are in the image. `focal_px`: focal length of the real camera in
-    pixels (None: the longer side of the image). `skeleton`: the lifter's.
+    A temporal lifter takes the frames for those of one clip. `flip`: with test-time flip. `camera`: 'person' lifts what a
+    virtual camera sees that looks at the person (common/person_camera.py), 'image' the 2D as they are in the image.
+    `focal_px`: focal length of the real camera in pixels (None: the longer side of the image). `skeleton`: the lifter's.
     """
     lifter.eval().to(device)
     pose2d_norm = torch.from_numpy(pixels_to_padded(pose2d_px, width, height)).to(device)
     intrinsic = camera_of(width, height, focal_px).to(pose2d_norm)
-    predicted = [predict(lifter, chunk, flip, camera, intrinsic, skeleton) for chunk in pose2d_norm.split(CHUNK)]
-    return torch.cat(predicted).cpu().numpy()
+    lift_frames = for_clips(lifter)
+    chunks = [pose2d_norm] if lift_frames is not lifter else pose2d_norm.split(CHUNK)
+    return torch.cat([predict(lift_frames, chunk, flip, camera, intrinsic, skeleton) for chunk in chunks]).cpu().numpy()
 
 
 def camera_of(width, height, focal_px=None):

@@ -7,10 +7,12 @@ import time
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from common.errors import InputError
 from common.skeleton import H36M_16
+from function_baseline.evaluate import mirror
 from function_inference.keypoint_formats import matrix_of, to_h36m_16
 from function_inference.lifting import lift
 from function_inference.missing_joints import anchor_of, with_guessed_joints
@@ -19,6 +21,7 @@ from function_inference.motion_files import rounded
 from function_inference.root import DEPTH_FACTOR, fitted_path
 from function_inference.room import level
 from function_inference.tracks import PATIENCE, match_people
+from models_baseline.temporal import StreamLifter, is_temporal
 from utils.pictures.drawing import joint_colours
 
 LAG = 0.25               # how far smoothed coordinates lag behind, in lengths of --smooth
@@ -92,6 +95,8 @@ class LiveLifter:
 
     def __init__(self, lifter, stream, person, head=None, with_root=True, **lift_options):
         self.lifter, self.stream, self.person, self.with_root = lifter, stream, person, with_root
+        if is_temporal(lifter):
+            self.lifter = FrameByFrame(lifter, lift_options.pop('flip', False))
         self.matrix, self.lift_options, self.depth, self.last = matrix_of(stream.format, head), lift_options, None, None
         self.persons = person.persons
 
@@ -104,6 +109,8 @@ class LiveLifter:
             return self.last
         if self.person.persons != self.persons:        # another person, or the same one after an absence
             self.persons, self.depth = self.person.persons, None
+            if isinstance(self.lifter, FrameByFrame):
+                self.lifter.forget()
         pose2d_px, guessed, weights = found
         size = self.stream.width, self.stream.height
         pose3d_rel = lift(self.lifter, pose2d_px[None], *size, **self.lift_options)
@@ -123,6 +130,20 @@ class LiveLifter:
         return (fitted / fitted[2] * self.depth).astype(np.float32)
 
 
+class FrameByFrame(StreamLifter):
+    """StreamLifter of one person, with test-time flip if `flip`: the mirrored person is a second stream."""
+
+    def __init__(self, lifter, flip):
+        super().__init__(lifter)
+        self.flip = flip
+
+    def forward(self, pose2d):
+        if not self.flip:
+            return super().forward(pose2d)
+        straight, mirrored = super().forward(torch.cat([pose2d, mirror(pose2d)])).split(1)
+        return (straight + mirror(mirrored)) / 2
+
+
 def _smoothed(before, now, lag, passed):
     """The exponential average, `lag` seconds behind, after `passed` more seconds; `now` itself if there is none `before`."""
     if before is None or not lag:
@@ -133,12 +154,15 @@ def _smoothed(before, now, lag, passed):
 def lift_stream(stream, live, show):
     """(times (T,) in seconds, T LivePoses) until the stream ends, Ctrl-C, or `show` says stop; None before somebody is seen.
 
-    `show`: function of (number, StreamFrame, LivePose or None), which returns whether to go on. Tells the rate on stderr.
+    `show`: function of (number, StreamFrame, LivePose or None), which returns whether to go on. Tells the rate on stderr, and
+    how long after its frame a pose was known.
     """
-    times, poses, start = [], [], time.monotonic()
+    times, poses, start, lifting = [], [], time.monotonic(), 0.
     try:
         for frame in tqdm(stream.frames, desc='live', unit='frame', leave=False, disable=None):
+            came = time.monotonic()
             pose = live.step(frame)
+            lifting += time.monotonic() - came
             poses.append(pose)
             times.append(frame.time)
             if not show(len(poses) - 1, frame, pose):
@@ -148,7 +172,9 @@ def lift_stream(stream, live, show):
     except BrokenPipeError:                # the reader of the lines has stopped; nothing more may be written there
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
     rate = len(poses) / max(time.monotonic() - start, 1e-9)
-    print(f'{len(poses)} frames, {rate:.1f} frames per second', file=sys.stderr)
+    latency_ms = 1000 * lifting / max(len(poses), 1)
+    print(f'{len(poses)} frames, {rate:.1f} frames per second; a pose is known {latency_ms:.1f} ms after its 2D (mean)',
+          file=sys.stderr)
     return np.array(times), poses[:len(times)]
 
 

@@ -10,10 +10,12 @@ import torch
 
 import run_export
 from common.errors import InputError
+from common.person_camera import PersonLifter
 from common.skeleton import H36M_16
 from function_baseline import export
 from function_baseline.export import FORMATS, Format, export_lifter
 from models_baseline import build_lifter
+from models_baseline.temporal import ClipLifter
 from utils.runs.checkpoint import load_lifter, save_checkpoint
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*torch.jit:DeprecationWarning')      # it works, and people use it
@@ -79,6 +81,34 @@ def test_pt2_runs_at_any_batch_size_and_holds_no_path_of_this_machine(tmp_path):
     opened = torch.export.load(exported.path, extra_files=metadata).module()
     assert agrees(opened, lifter_of(checkpoint)) and json.loads(metadata['metadata.json'])['lifter'] == 'gcn'
     assert b'models_baseline/' not in exported.path.read_bytes()
+
+
+@pytest.fixture(scope='module')
+def temporal_checkpoint(tmp_path_factory):
+    """Of a lifter of nine frames, trained for the camera that looks at the person."""
+    torch.manual_seed(0)
+    lifter = build_lifter('videopose', receptive_field=9)
+    path = tmp_path_factory.mktemp('temporal') / 'temporal.pth.tar'
+    arguments = {'posenet_name': 'videopose', 'stages': 1, 'camera': 'person', 'causal': True}
+    save_checkpoint(path, {'state_dict': lifter.state_dict(), 'epoch': 3, 'arguments': arguments})
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['onnx', 'torchscript'])
+def test_a_temporal_lifter_is_exported_with_a_time_axis(temporal_checkpoint, tmp_path, name):
+    if name == 'onnx':
+        onnx = pytest.importorskip('onnx')
+        pytest.importorskip('onnxruntime')
+    exported, = export_lifter(temporal_checkpoint, [name], tmp_path)
+    lifter = PersonLifter(ClipLifter(lifter_of(temporal_checkpoint)))
+    assert agrees(FORMATS[name].opened(exported.path), lifter, batches=(1, 2, 5, 40))
+    if name == 'onnx':
+        model = onnx.load(exported.path, load_external_data=False)
+        assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == 'frames'
+        described = {entry.key: entry.value for entry in model.metadata_props}
+        assert (described['receptive_field'], described['causal'], described['input']) == (
+            '9', 'true', 'pose2d_norm (frames, 16, 2) float32')
 
 
 ALONE = """

@@ -20,6 +20,7 @@ from function_inference.detections import Detections
 from function_inference.keypoint_formats import COCO_17
 from function_inference.lifting import ASSUMED_FPS, lift, smoothing_window, timing
 from models_baseline import LIFTERS, build_lifter
+from models_baseline.temporal import ClipLifter
 from places import SHARED
 
 FRAMES = 6
@@ -82,6 +83,15 @@ def test_every_lifter_gives_root_relative_metres(name):
     pose3d_rel = lift(build_lifter(name, 1, .5), random_pixels(3), 640, 480, 'cpu')
     assert pose3d_rel.shape == (3, 16, 3) and pose3d_rel.dtype == np.float32 and np.isfinite(pose3d_rel).all()
     assert not pose3d_rel[:, 0].any() and pose3d_rel[:, 1:].any()
+
+
+def test_a_lifter_of_several_frames_sees_the_whole_clip():
+    torch.manual_seed(0)
+    lifter, pose2d_px = build_lifter('videopose', receptive_field=9), random_pixels(20)
+    found = lift(lifter, pose2d_px, 640, 480, 'cpu', camera='image')
+    with torch.no_grad():
+        expected = ClipLifter(lifter.eval())(torch.from_numpy(pixels_to_normalised(pose2d_px, 640, 480)))
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-6)
 
 
 @pytest.mark.slow

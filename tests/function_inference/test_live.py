@@ -17,12 +17,15 @@ from common.skeleton import H36M_16
 from function_inference import streams
 from function_inference.detectors import DETECTORS
 from function_inference.keypoint_formats import COCO_17, H36M_16_FORMAT
+from function_inference.lifting import lift
 from function_inference.live import LiveLifter, LivePerson, lift_stream, motion_of_live
 from function_inference.streams import StreamFrame, is_stream, stream_of_capture, stream_of_lines
 from function_inference.tracks import PATIENCE
 from models_baseline import build_lifter
 from motions import FACING
 from places import ROOT
+from refusals import refused
+from utils.runs.checkpoint import save_checkpoint
 
 FPS, WIDTH, HEIGHT = 25, 640, 480
 WRIST, HIP = H36M_16.joints('LWrist', 'Hip')
@@ -204,6 +207,40 @@ def lifted(lifter, frames, show=lambda *_: True):
     return stream, *lift_stream(stream, live, show)
 
 
+@pytest.fixture(scope='module')
+def causal_lifter():
+    torch.manual_seed(0)
+    return build_lifter('videopose', receptive_field=9, causal=True).eval()
+
+
+@pytest.mark.parametrize('camera', ['person', 'image'])
+@pytest.mark.parametrize('flip', [False, True], ids=['straight', 'flipped'])
+def test_a_causal_lifter_lifts_frame_by_frame_what_it_lifts_from_the_whole_clip(causal_lifter, flip, camera):
+    trembling = np.random.default_rng(0).normal(0, 10, (25, 1, 16, 3)).astype(np.float32) * np.float32([1, 1, 0])
+    frames = [frame._replace(people=frame.people + noise) for frame, noise in zip(frames_of(25, first=0), trembling)]
+    stream = streams.Stream(iter(frames), H36M_16_FORMAT, WIDTH, HEIGHT)
+    live = LiveLifter(causal_lifter, stream, LivePerson(.3, 0), device='cpu', flip=flip, camera=camera)
+    found = np.stack([live.step(frame).pose3d_rel for frame in frames])
+    pose2d_px = np.concatenate([frame.people[..., :2] for frame in frames])
+    np.testing.assert_allclose(found, lift(causal_lifter, pose2d_px, WIDTH, HEIGHT, 'cpu', flip, camera), atol=1e-5)
+    still = np.concatenate([lift(causal_lifter, pose2d_px[frame:frame + 1], WIDTH, HEIGHT, 'cpu', flip, camera)
+                            for frame in range(25)])
+    assert np.abs(found - still).max() > 1e-3
+
+
+def test_another_person_is_not_lifted_with_the_past_of_the_first_one(causal_lifter):
+    frames = frames_of(12, first=0)
+    gap = [StreamFrame((12 + number) / FPS, np.zeros((0, 16, 3), np.float32), None) for number in range(PATIENCE + 2)]
+    start = 12 + len(gap)
+    again = [StreamFrame((start + number) / FPS, person_px(200 + 9 * number)[None], None) for number in range(5)]
+    stream = streams.Stream(iter(()), H36M_16_FORMAT, WIDTH, HEIGHT)
+    live, fresh = (LiveLifter(causal_lifter, stream, LivePerson(.3, 0), device='cpu') for _ in range(2))
+    for frame in frames + gap:
+        live.step(frame)
+    for frame in again:
+        np.testing.assert_allclose(live.step(frame).pose3d_rel, fresh.step(frame).pose3d_rel, atol=1e-6)
+
+
 def frames_of(count, first=1):
     return [StreamFrame(number / FPS, person_px(number)[None][:number >= first], None) for number in range(count)]
 
@@ -278,6 +315,13 @@ def test_the_script_lifts_what_a_capture_sees(checkpoint, tmp_path, monkeypatch,
     assert motion.pose3d_rel.shape == (5, 16, 3) and (np.diff(motion.time) > 0).all()
     assert files_in(tmp_path / 'out') == ['motion.bvh', 'motion.html', 'motion.json', 'motion.npz']
     assert '5 frames, ' in capsys.readouterr().err
+
+
+def test_a_lifter_that_sees_later_frames_is_refused_before_a_stream_is_opened(tmp_path, capsys):
+    save_checkpoint(tmp_path / 'it', {'state_dict': build_lifter('videopose', receptive_field=9).state_dict()})
+    message = refused(capsys, run_inference, '--input', '0', '--output', tmp_path / 'out', '--evaluate', tmp_path / 'it',
+                      '--device', 'cpu')
+    assert 'train one with --causal' in message and not (tmp_path / 'out').exists()
 
 
 @pytest.mark.slow

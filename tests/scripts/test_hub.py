@@ -10,6 +10,7 @@ import torch
 import hubconf
 from common.errors import InputError
 from models_baseline import build_lifter
+from models_baseline.temporal import ClipLifter
 from places import ROOT
 from utils.runs.checkpoint import save_checkpoint
 
@@ -61,6 +62,14 @@ def test_the_entry_points_and_nothing_else_are_listed():
 def test_a_checkpoint_by_its_path(checkpoint, gcn):
     lifter = load('gcn', checkpoint=str(checkpoint), stages=2)
     assert not lifter.training and same(lifter, gcn)
+
+
+def test_a_lifter_of_several_frames_takes_the_frames_of_a_clip(tmp_path):
+    torch.manual_seed(0)
+    lifter = build_lifter('videopose', receptive_field=9).eval()
+    save_checkpoint(tmp_path / 'it', {'state_dict': lifter.state_dict(), 'epoch': 1})
+    clip = torch.rand(4, 16, 2)
+    assert torch.equal(load('videopose', checkpoint=tmp_path / 'it')(clip), ClipLifter(lifter)(clip))
 
 
 def test_the_dropout_of_further_training_can_be_chosen(checkpoint):
