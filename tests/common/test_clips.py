@@ -48,6 +48,13 @@ def test_a_frame_that_is_left_out_ends_a_clip(tiny_root):
     assert clip_lengths(poses.subset(torch.arange(0, first, 2))) == [1] * len(range(0, first, 2))
 
 
+def test_a_clip_does_not_go_on_in_another_view_or_another_sequence(tiny_root):
+    poses = of_s1(tiny_root)
+    for other in ((poses.sequence == 0) & (poses.camera == 1), (poses.sequence == 1) & (poses.camera == 0)):
+        second = (other & (poses.frame == 1)).nonzero().squeeze(1)
+        assert clip_lengths(poses.subset(torch.cat([torch.tensor([0]), second, second + 1]))) == [1, 2]
+
+
 def test_a_window_stands_still_beyond_the_ends_of_its_clip():
     ends = torch.tensor([[0, 0, 0, 0, 4, 4, 4], [3, 3, 3, 3, 6, 6, 6]])
     index = torch.tensor([3, 4, 5])
