@@ -9,8 +9,8 @@ from function_baseline.recipe_v2 import loss_of, recipe_pairs
 from function_baseline.schedules import schedule_of
 from function_baseline.start import starting_lifter
 from function_baseline.streaming import poses_of_epoch
-from function_baseline.temporal import report_motion, window_pairs
-from function_baseline.train import supervised_pairs, train_lifter
+from function_baseline.temporal import pairs_for, report_motion
+from function_baseline.train import train_lifter
 from utils import interrupts, ranks
 from utils.gradients import adam
 from utils.pictures.drawing import save_curves
@@ -78,7 +78,7 @@ def train_baseline(args, training, tests, device, resumed=None):
         run.log_row([state.epoch, state.schedule.lr, loss, *scores.columns(h36m, dhp)])
         figures = scores.tagged(h36m, dhp, names=tests.names)
         run.scalars({'train/loss': loss, 'train/lr': state.schedule.lr, **figures}, state.epoch)
-        report_motion(run, state, tests, device)
+        report_motion(run, state.lifter, state.epoch, tests, device)
         run.summary(dashboard.epoch_summary(state.lifter, poses, tests, scores.columns(h36m, dhp), device), state.epoch)
         state.history.append([h36m.mpjpe_mm, dhp.mpjpe_mm])
         keep_best_held_out(run, state, tests, device, BASELINE_KEY, state.lifter)
@@ -102,9 +102,7 @@ def _room(state, args):
 def _train_epoch(state, args, training, device):
     seed_everything(args.random_seed, state.epoch, 'dropout')
     order = generator(device, args.random_seed, state.epoch, 'order')
-    take = supervised_pairs(training, device, args.camera)
-    if args.receptive_field > 1:
-        take = window_pairs(training, device, state.lifter, generator(device, args.random_seed, state.epoch, 'mirror'))
+    take = pairs_for(state.lifter, training, device, generator(device, args.random_seed, state.epoch, 'mirror'))
     if args.recipe == 'v2':
         take = recipe_pairs(training, device, args, generator(device, args.random_seed, state.epoch, 'recipe v2'))
     return train_lifter(state.lifter, state.optimizer, shuffled_batches(len(training), args.batch_size, order), take,

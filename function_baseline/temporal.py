@@ -10,6 +10,7 @@ from common.person_camera import camera_of, view_person
 from common.product import full_precision
 from function_baseline.clips import clips_of
 from function_baseline.evaluate import mirror, predict, scoring_device
+from function_baseline.train import supervised_pairs
 from models_baseline.temporal import is_temporal
 from utils import interrupts
 
@@ -18,6 +19,13 @@ class MotionErrors(NamedTuple):
     """Means over all steps of all clips: millimetres per frame (MPJVE), and per frame^2."""
     mpjve_mm: float
     acceleration_mm: float
+
+
+def pairs_for(lifter, poses, device, draws):
+    """The `take` of `train_lifter` for a PoseSet and any lifter: `supervised_pairs`, or `window_pairs` with these `draws`."""
+    if is_temporal(lifter):
+        return window_pairs(poses, device, lifter, draws)
+    return supervised_pairs(poses, device, camera_of(lifter))
 
 
 def window_pairs(poses, device, lifter, draws):
@@ -75,15 +83,15 @@ def motion_errors(lifter, poses, device, flip, camera=None):
     return MotionErrors(*(1000 * float(torch.cat(errors).mean()) for errors in (steps, bends)))
 
 
-def report_motion(run, state, tests, device):
+def report_motion(run, lifter, epoch, tests, device):
     """Print and log the MotionErrors of a temporal lifter on the test sets that have clips."""
-    if not is_temporal(state.lifter):
+    if not is_temporal(lifter):
         return
     for name, poses, flip in zip(tests.names, tests.both, tests.flips):
-        errors = motion_errors(state.lifter, poses, device, flip)
+        errors = motion_errors(lifter, poses, device, flip)
         if errors:
-            print(f'epoch {state.epoch}: {name.short} {in_words(errors)}')
-            run.scalars({f'{name.tag}/mpjve': errors.mpjve_mm, f'{name.tag}/acceleration': errors.acceleration_mm}, state.epoch)
+            print(f'epoch {epoch}: {name.short} {in_words(errors)}')
+            run.scalars({f'{name.tag}/mpjve': errors.mpjve_mm, f'{name.tag}/acceleration': errors.acceleration_mm}, epoch)
 
 
 def in_words(errors):

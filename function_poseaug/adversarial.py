@@ -57,7 +57,7 @@ def adversarial_epoch(game, optimizers, pools, poses, settings, log, picture):
         network.train()
     device = next(game.augmentor.parameters()).device
     seed_everything(settings.seed, settings.epoch, 'adversarial')   # for the lifter's dropout
-    source, target3d, target2d = (_order(poses, settings, device, name) for name in ('source', 'target3d', 'target2d'))
+    source, target3d, target2d = (order_of(poses, settings, device, name) for name in ('source', 'target3d', 'target2d'))
     noise_draws, pool_draws = (generator(device, settings.seed, settings.epoch, name) for name in ('noise', 'pool'))
     updates, kept = updates_of(game, optimizers, settings), KeptPairs(len(poses), device, poses.skeleton)
     iteration = settings.iteration
@@ -130,5 +130,6 @@ class KeptPairs:
         return FakePairs(self.pose3d_rel[self.mask], self.pose2d[self.mask])
 
 
-def _order(poses, settings, device, name):
+def order_of(poses, settings, device, name):
+    """The shuffled batches of an epoch for the purpose `name`."""
     return shuffled_batches(len(poses), settings.batch_size, generator(device, settings.seed, settings.epoch, name))

@@ -5,6 +5,7 @@ from function_baseline.dashboard import (ERRORS, JOINTS, SAMPLE, SET_NAMES, figu
                                          joint_errors, merged, scalars, score_tags)
 from function_poseaug.statistics import captions, quantities, sample_augmentations
 from function_poseaug.steps import HEALTH, KEPT_SHARE, inside_image
+from models_baseline.temporal import is_temporal
 from utils.pictures.sheets import NARROW, augmentation_figure
 from utils.runs.score_names import TAGS
 
@@ -40,7 +41,7 @@ def epoch_summary(game, training, templates, tests, row, draws, symmetric_filter
     """
     sample = sample_augmentations(game.augmentor, training, templates, SAMPLE, draws)
     pose2d, pose3d_cam = sample.pose2d['RT'], sample.pose3d_cam['RT']
-    kept = inside_image(pose2d, symmetric_filter)
+    kept = inside_image(pose2d, symmetric_filter) & (not is_temporal(game.lifter))      # these are no clips
     return merged(scalars(dict(zip(score_tags(tests.names), row))), scalars(joint_errors(game.lifter, tests, draws.device)),
                   augmentation_image(sample), histograms(sample),
                   hardness_image('augmentation/hardest_and_easiest', game.lifter, pose2d[kept], pose3d_cam[kept],

@@ -8,12 +8,14 @@ from function_baseline.batches import shuffled_batches
 from function_baseline.dashboard import end_summary, start_summary
 from function_baseline.held_out import keep_best_held_out
 from function_baseline.streaming import poses_of_epoch
-from function_baseline.train import supervised_pairs, train_lifter
+from function_baseline.temporal import pairs_for, report_motion
+from function_baseline.train import train_lifter
 from function_poseaug import dashboard
-from function_poseaug.adversarial import FLUSH_EVERY, AdversarialEpoch, adversarial_epoch
+from function_poseaug.adversarial import FLUSH_EVERY, AdversarialEpoch
 from function_poseaug.arguments import LEARNED, feedback_terms, loss_weights, poseaug_parser
+from function_poseaug.clip_game import fake_take, play_epoch, swapped_for
 from function_poseaug.monitor import Collapsed, GameMonitor
-from function_poseaug.refresh import swapped_bones, templates_for
+from function_poseaug.refresh import templates_for
 from function_poseaug.restarts import go_back, heed, keep_last
 from function_poseaug.state import BEST, PoseAugState, room
 from function_poseaug.without_game import SUBSTITUTES
@@ -93,7 +95,7 @@ def augmented_pairs(run, state, args, training, templates, device):
     """The FakePairs of an epoch: from the game, or, with --augmentor random or none, from what stands for it."""
     draws = generator(device, args.random_seed, state.epoch, 'bone lengths')
     if args.augmentor == LEARNED:
-        return play(run, state, args, swapped_bones(training, templates, draws))
+        return play(run, state, args, swapped_for(state.game.lifter, training, templates, draws))
     return SUBSTITUTES[args.augmentor](state, args, training, templates, draws)
 
 
@@ -117,8 +119,8 @@ def play(run, state, args, poses):
         folder.mkdir(exist_ok=True)
         picture_of(folder / f'epoch_{state.epoch:04d}_iter_{iteration:04d}.png', source, fake, poses.skeleton)
 
-    fakes, state.iteration = adversarial_epoch(state.game, state.optimizers, state.pools, poses, settings,
-                                               ScalarLog(write, FLUSH_EVERY, what=f'epoch {state.epoch}'), picture)
+    fakes, state.iteration = play_epoch(state.game, state.optimizers, state.pools, poses, settings,
+                                        ScalarLog(write, FLUSH_EVERY, what=f'epoch {state.epoch}'), picture)
     print(f'epoch {state.epoch}: kept {len(fakes.pose2d):,} of {len(poses):,} augmented poses')
     heed(run, state, args, '; '.join(monitor.signs()))
     return fakes
@@ -131,9 +133,11 @@ def train_and_score(run, state, args, fakes, training, tests, device):
     """
     if state.epoch <= args.warmup:
         return state.epoch0_scores
-    _train_on(state, args, len(fakes.pose2d), lambda index: (fakes.pose2d[index], fakes.pose3d_rel[index]), 'fake')
+    _train_on(state, args, len(fakes.pose2d), fake_take(fakes), 'fake')
     evaluate(run, state, tests, device, '_fake')
-    _train_on(state, args, len(training), supervised_pairs(training, device, args.camera), 'real')
+    draws = generator(device, state.seed(args), state.epoch, 'mirror real')
+    _train_on(state, args, len(training), pairs_for(state.game.lifter, training, device, draws), 'real')
+    report_motion(run, state.game.lifter, state.epoch, tests, device)
     return evaluate(run, state, tests, device, '_real')
 
 

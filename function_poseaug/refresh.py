@@ -31,9 +31,13 @@ def templates_for(training, path=''):
     return torch.from_numpy(lengths)
 
 
-def swapped_bones(poses, templates, generator):
-    """PoseSet whose poses have the bone lengths of random rows of `templates` (S, 15), metres, and are projected again."""
-    rows = torch.randint(len(templates), (len(poses),), generator=generator, device=generator.device).to(poses.device)
+def swapped_bones(poses, templates, generator, rows=None):
+    """PoseSet whose poses have the bone lengths of random rows of `templates` (S, 15), metres, and are projected again.
+
+    `rows` (N,) int64, on the set's device: these instead of random ones.
+    """
+    if rows is None:
+        rows = torch.randint(len(templates), (len(poses),), generator=generator, device=generator.device).to(poses.device)
     templates = templates.to(poses.device)
     pose3d_cam, pose2d = torch.empty_like(poses.pose3d_cam), torch.empty_like(poses.pose2d)
     for start in range(0, len(poses), CHUNK):

@@ -133,12 +133,13 @@ def difference_loss(poses, weights):
     return angle + weights.length * length, log
 
 
-def lifter_feedback(game, source, poses, rt_pose2d, feedback):
+def lifter_feedback(game, source, poses, rt_pose2d, feedback, pairs=None):
     """How much harder the BA and RT poses are for the lifter than their sources -> (loss, log).
 
     PoseAug: the lifter runs in train mode, on source, BA and RT in this order, in every iteration, also in the warm-up.
+    `pairs`: of 2D and root-relative 3D, in this order, for a lifter that does not see these poses but windows around them.
     """
-    pairs = [as_lifted(pose2d, root_relative(pose3d), source.camera, camera_of(game.lifter)) for pose2d, pose3d in
+    pairs = pairs or [as_lifted(pose2d, root_relative(pose3d), source.camera, camera_of(game.lifter)) for pose2d, pose3d in
              ((source.pose2d, source.pose3d_cam), (project(poses.ba, source.camera), poses.ba), (rt_pose2d, poses.rt))]
     errors = [group_errors(game.lifter(pose2d), pose3d_rel, game.augmentor.skeleton) for pose2d, pose3d_rel in pairs]
     form = FEEDBACKS[feedback.form]

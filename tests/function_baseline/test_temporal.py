@@ -7,7 +7,6 @@ import torch
 import run_baseline
 import run_benchmark
 import run_evaluate
-import run_poseaug
 from common.camera import root_relative
 from common.clips import clip_lengths
 from common.datasets.h36m import h36m_poses, read_h36m
@@ -168,13 +167,6 @@ def test_causal_needs_several_frames(capsys):
 
 def test_the_number_of_frames_is_one_of_five(capsys):
     assert '--receptive_field' in refused(capsys, run_baseline, '--receptive_field', 3)
-
-
-def test_poseaug_trains_lifters_of_single_frames(tiny_root, temporal_file, tmp_path, capsys):
-    assert 'run_baseline.py' in refused(capsys, run_poseaug, '--receptive_field', 9)
-    message = refused(capsys, run_poseaug, '--pretrain_path', temporal_file, '--data_root', tiny_root, '--note', 'x',
-                      '--checkpoint', tmp_path / 'runs', '--device', 'cpu', '--s1only', 'true', '--actions', 'Walking')
-    assert 'cannot train a lifter of 9 frames' in message and not (tmp_path / 'runs').exists()
 
 
 def test_a_pretrained_lifter_of_several_frames_brings_its_restrictions_along(tiny_root, temporal_file, capsys):
