@@ -34,6 +34,7 @@ KINDS = ('npz', 'json', 'bvh')      # one file of each per person; the page and 
 VIDEOS = ('mp4', 'gif')
 OUTPUTS = re.compile(r'motion(_[0-9]+)?\.(npz|json|bvh)|motion\.(html|mp4|gif)')
 SAME_SHAPE = 0.02      # relative difference of width / height
+OTHER_RATE = 1.3       # ratio of two frame rates
 DETECTOR_FLAGS = ('detector', 'weights')
 FILE_FLAGS = ('format', 'size', 'sequence', 'people')
 
@@ -55,7 +56,16 @@ def main(argv=None):
         if args.camera == 'image' and weights.camera == 'person':
             print('warning: this lifter was trained for --camera person; with --camera image its poses will be wrong',
                   file=sys.stderr)
-        return lift_live(args, lifter, device, lines) if is_stream else lift_clip(args, lifter, device, weights.skeleton)
+        motions = lift_live(args, lifter, device, lines) if is_stream else lift_clip(args, lifter, device, weights.skeleton)
+        warn_of_rate(weights.fps, motions[0].fps)
+        return motions
+
+
+def warn_of_rate(trained, fps):
+    """Warn where a lifter of several frames was trained on clips of notably fewer or more frames per second."""
+    if trained and not 1 / OTHER_RATE < fps / trained < OTHER_RATE:
+        print(f'warning: this lifter was trained on clips of {trained:g} frames per second, and these are {fps:g}: to it, '
+              'people move too fast or too slowly; see --downsample in docs/temporal.md', file=sys.stderr)
 
 
 def require_keypoints(args, skeleton):

@@ -185,6 +185,17 @@ def refusal(run, tmp_path, capsys):
     return of_flags
 
 
+@pytest.mark.parametrize('downsample', [1, 2])
+def test_a_lifter_of_several_frames_warns_of_another_frame_rate_than_its_training_s(tmp_path, downsample, capsys):
+    told = {'posenet_name': 'videopose', 'stages': 1, 'dataset': 'h36m', 'downsample': downsample}
+    state = build_lifter('videopose', receptive_field=9).state_dict()
+    torch.save({'state_dict': state, 'arguments': told}, tmp_path / 'it')
+    argv = ['--input', clip_json(tmp_path), '--evaluate', tmp_path / 'it', '--output', tmp_path / 'out', '--video', 'none']
+    run_inference.main([str(each) for each in (*argv, '--device', 'cpu')])
+    warned = 'was trained on clips of 50 frames per second, and these are 24' in capsys.readouterr().err
+    assert warned == (downsample == 1)
+
+
 def test_the_script_writes_every_kind_of_file(run, tmp_path, lifter, capsys):
     motion = run(clip_json(tmp_path), '--video', 'gif')
     out = tmp_path / 'out'

@@ -26,6 +26,7 @@ HELD_OUT_BEST = 'ckpt_best_held_out.pth.tar'     # of both trainers, with --vali
 # the key of the lifter's weights in each trainer's checkpoints; other projects read these
 BASELINE_KEY, POSEAUG_KEY = 'state_dict', 'model_pos'
 MAX_STAGES = 64
+H36M_FPS = 50
 _WRAPPERS = ('module.', '_orig_mod.')     # what DataParallel and torch.compile put before the name of each weight
 
 # lifter -> (a weight only it has, pattern whose highest number + 1 counts its units, units per stage)
@@ -40,7 +41,8 @@ class LifterWeights(NamedTuple):
     """The architecture, weights and epoch of a lifter in a checkpoint, and what it was trained on.
 
     `camera`: whose 2D, 'image', or 'person' for the virtual camera of common/person_camera.py; the skeleton of its poses.
-    `receptive_field` and `causal`: see models_baseline/temporal.py.
+    `receptive_field` and `causal`: see models_baseline/temporal.py; `fps`: frames per second of the clips on which such a lifter
+    was trained (None: unknown).
     """
     posenet_name: str
     stages: int
@@ -50,6 +52,7 @@ class LifterWeights(NamedTuple):
     skeleton: Skeleton = H36M_16
     receptive_field: int = 1
     causal: bool = False
+    fps: float = None
 
     @property
     def kind(self):
@@ -214,13 +217,16 @@ def require_skeleton(own, skeleton, path, what='the data have'):
 
 
 def _temporal_kind(content, state, stages, path):
-    """(receptive field, causal): the field by the weights; whether it is causal by the arguments, since no weight tells."""
+    """(receptive field, causal, fps): the field by the weights; the others by the arguments, since no weight tells them."""
     if getattr(state.get('expand_conv.weight'), 'shape', ())[2:] != (TAPS,):
-        return 1, False
+        return 1, False, None
     receptive_field, arguments = TAPS ** (stages + 1), content.get('arguments')
+    arguments = arguments if isinstance(arguments, dict) else {}
     if receptive_field not in RECEPTIVE_FIELDS:
         raise InputError(f'{path} holds weights for {receptive_field} frames; at most {max(RECEPTIVE_FIELDS)} are known')
-    return receptive_field, isinstance(arguments, dict) and arguments.get('causal') is True
+    step, is_h36m = arguments.get('downsample'), arguments.get('dataset') == 'h36m'
+    fps = H36M_FPS / step if is_h36m and type(step) is int and step > 0 else None
+    return receptive_field, arguments.get('causal') is True, fps
 
 
 def _recognised(state):

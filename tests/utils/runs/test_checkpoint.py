@@ -129,10 +129,10 @@ def test_stages_of_the_wide_lifters_are_counted(tmp_path, name, stages):
 @pytest.mark.parametrize('receptive_field, stages, causal', [(9, 1, False), (27, 2, True)])
 def test_a_lifter_of_several_frames_comes_back(tmp_path, receptive_field, stages, causal):
     lifter = build_lifter('videopose', receptive_field=receptive_field, causal=causal).eval()
-    told = {'posenet_name': 'videopose', 'stages': stages, 'causal': causal}
+    told = {'posenet_name': 'videopose', 'stages': stages, 'causal': causal, 'dataset': 'h36m', 'downsample': 2}
     save_checkpoint(tmp_path / 'it', {'state_dict': lifter.state_dict(), 'arguments': told})
     loaded, weights = load_lifter(tmp_path / 'it', arguments())
-    assert (weights.stages, weights.receptive_field, weights.causal) == (stages, receptive_field, causal)
+    assert (weights.stages, weights.receptive_field, weights.causal, weights.fps) == (stages, receptive_field, causal, 25)
     assert weights.kind == f'videopose, {stages} stages, {receptive_field} frames' + ', causal' * causal
     windows = torch.randn(2, receptive_field, 16, 2)
     assert torch.equal(loaded.eval()(windows), lifter(windows))
@@ -147,7 +147,7 @@ def test_weights_of_several_frames_that_also_predict_the_root_are_read_relative_
         state[name] = torch.cat([row, state[name] + row.repeat(16, *[1] * (row.ndim - 1))])
     torch.save({'model_pos': state, 'epoch': 80, 'lr': 1e-4}, tmp_path / 'it')
     loaded, weights = load_lifter(tmp_path / 'it', arguments(), H36M_17)
-    assert (weights.posenet_name, weights.receptive_field, weights.causal) == ('videopose', 9, False)
+    assert (weights.posenet_name, weights.receptive_field, weights.causal, weights.fps) == ('videopose', 9, False, None)
     windows = torch.randn(2, 9, 17, 2)
     torch.testing.assert_close(loaded.eval()(windows), lifter(windows), rtol=0, atol=1e-5)
     assert '17 joints' in refusal(load_lifter, tmp_path / 'it', arguments())      # the tests have 16 joints
