@@ -58,6 +58,15 @@ def test_a_clip_is_turned_and_moved_as_a_whole(augmented):
     torch.testing.assert_close(clips.rt[:, CHOSEN, 0], clips.translation[:, 0])
 
 
+@torch.no_grad()
+def test_bl_and_rt_see_the_chosen_frame_alone(augmentor, augmented):
+    source, clips = augmented
+    noise, frame = noise_of(CLIPS, LENGTH), slice(CHOSEN, CHOSEN + 1)
+    alone = augment_clips(augmentor, source[:, frame], noise._replace(ba=noise.ba[:, frame]), 0)
+    for name in ('bl_ratio', 'axis_angle', 'translation'):
+        torch.testing.assert_close(getattr(alone, name), getattr(clips, name), rtol=0, atol=1e-12)
+
+
 def test_after_ba_and_bl_people_are_where_they_were(augmented):
     source, clips = augmented
     for poses in (clips.ba, clips.bl):
