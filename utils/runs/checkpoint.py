@@ -41,8 +41,8 @@ class LifterWeights(NamedTuple):
     """The architecture, weights and epoch of a lifter in a checkpoint, and what it was trained on.
 
     `camera`: whose 2D, 'image', or 'person' for the virtual camera of common/person_camera.py; the skeleton of its poses.
-    `receptive_field` and `causal`: see models_baseline/temporal.py; `fps`: frames per second of the clips on which such a lifter
-    was trained (None: unknown).
+    `receptive_field` and `causal`: see models_baseline/temporal.py; `fps`: frames per second of the clips on which such a
+    lifter was trained (None: unknown).
     """
     posenet_name: str
     stages: int
