@@ -1,11 +1,22 @@
-"""The expected errors. The scripts print an `InputError` as one line, without a traceback, and exit with code 2."""
+"""The expected errors. The scripts print an `InputError` as one line, without a traceback, and exit with its code."""
 
 
 class InputError(Exception):
     """The user's input cannot be used. The message is one line: what is wrong, where, and what to do."""
+    exit_code = 2
 
 
-class Diverged(InputError):
+class InUse(InputError):
+    """Another process works there now; the same command may succeed later. (The code is EX_TEMPFAIL of sysexits.h.)"""
+    exit_code = 75
+
+
+class Unstable(InputError):
+    """The training became unstable. With the same flags and seed it would do so again."""
+    exit_code = 3
+
+
+class Diverged(Unstable):
     """A loss or gradient in training was NaN or infinite."""
 
 

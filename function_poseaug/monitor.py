@@ -4,7 +4,7 @@ The limits are wide: ten healthy runs on real motion stay far inside (docs/faith
 """
 from typing import NamedTuple
 
-from common.errors import InputError
+from common.errors import Unstable
 from function_poseaug.steps import HEALTH, KEPT_SHARE
 from models_poseaug.augmentor import HEADS
 
@@ -21,7 +21,7 @@ class Limit(NamedTuple):
     highest: float
 
 
-class Collapsed(InputError):
+class Collapsed(Unstable):
     """The game has collapsed, and --on_collapse or --max_restarts does not allow the run to continue."""
 
 

@@ -12,8 +12,9 @@ from utils import interrupts, torchrun
 def exits_cleanly(main):
     """Decorator for a script's `main(argv=None)`: expected errors end in one line on stderr instead of a traceback.
 
-    Exit codes: 2 for an InputError or a file that cannot be read or written; 143 after SIGTERM, 130 after Ctrl-C, and
-    141 after the reader of its output has closed the pipe. Any other exception is a bug and keeps its traceback.
+    Exit codes: that of an InputError: 2, 3 if the training diverged or collapsed, 75 if another process is at work there; 2
+    for a file that cannot be read or written; 143 after SIGTERM, 130 after Ctrl-C, and 141 after the reader of its output
+    has closed the pipe. Any other exception is a bug and keeps its traceback.
     """
     @functools.wraps(main)
     @torchrun.one_voice()
@@ -22,7 +23,7 @@ def exits_cleanly(main):
             torchrun.require_shared(sys.argv[0])
             return main(argv)
         except InputError as error:
-            _leave(2, f'error: {error}')
+            _leave(error.exit_code, f'error: {error}')
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             _leave(141, 'stopped: the pipe that read the output was closed; continue a training run with --resume')

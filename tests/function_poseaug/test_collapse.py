@@ -53,7 +53,7 @@ def test_a_run_that_may_not_restart_stops_at_its_last_healthy_epoch(tiny_root, r
     with pytest.raises(SystemExit) as stopped:
         play(tiny_root, runs, *FORCED, '--epochs', '4', '--on_collapse', 'stop')
     errors = capsys.readouterr().err.splitlines()
-    assert stopped.value.code == 2 and 'epoch' in errors[-1] and LAST not in errors[:-1]
+    assert stopped.value.code == 3 and 'epoch' in errors[-1] and LAST not in errors[:-1]
     run, = runs.glob('gcn/gt/*')
     assert read_checkpoint(run / LAST)['epoch'] == len(epochs_of(run)) <= 1
 
@@ -62,7 +62,7 @@ def test_a_run_that_may_not_restart_stops_at_its_last_healthy_epoch(tiny_root, r
 def test_restarts_are_counted(tiny_root, runs, capsys):
     with pytest.raises(SystemExit) as stopped:
         play(tiny_root, runs, *FORCED, '--epochs', '4', '--on_collapse', 'restart', '--max_restarts', '1')
-    assert stopped.value.code == 2
+    assert stopped.value.code == 3
     assert 'restart' in capsys.readouterr().err
     run, = runs.glob('gcn/gt/*')
     assert read_checkpoint(run / LAST)['restarts'] == 1
@@ -243,6 +243,6 @@ def test_nan_in_the_lifters_training_ends_a_run_that_may_not_restart(tiny_root, 
     with pytest.raises(SystemExit) as stopped:
         play(tiny_root, runs, '--epochs', '1', '--warmup', '0', '--on_collapse', choice, '--max_restarts', '0')
     line, = capsys.readouterr().err.splitlines()
-    assert stopped.value.code == 2 and 'epoch 1: lifter on real pairs, iteration 1: loss is nan' in line and words in line
+    assert stopped.value.code == 3 and 'epoch 1: lifter on real pairs, iteration 1: loss is nan' in line and words in line
     run, = runs.glob('gcn/gt/*')
     assert kept_epochs(run) == [0] and not log_rows(run)

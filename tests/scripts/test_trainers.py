@@ -259,7 +259,7 @@ def test_a_baseline_that_diverges_stops(tiny_root, runs, capsys):
     with pytest.raises(SystemExit) as stopped:
         baseline(tiny_root, runs, 'gcn', '--epochs', 3, '--lr', '1e30', '--no_max')
     errors = capsys.readouterr().err.splitlines()
-    assert stopped.value.code == 2
+    assert stopped.value.code == 3
     assert len(errors) == 1 and re.match(r'error: epoch 1, iteration \d: (loss|gradient) is (nan|inf)', errors[0])
     assert not list(runs.rglob('ckpt_*'))
 
@@ -270,7 +270,7 @@ def test_a_poseaug_run_that_diverges_stops_and_keeps_its_checkpoint(tiny_root, r
     with pytest.raises(SystemExit) as stopped:
         poseaug(tiny_root, runs, 'gcn', gcn_baseline, '--epochs', 3, '--lr_g', '1e30')
     errors = capsys.readouterr().err.splitlines()
-    assert stopped.value.code == 2
+    assert stopped.value.code == 3
     assert len(errors) == 1 and re.match(r'error: epoch 1, iteration \d: train_G_iter.* is (nan|inf)', errors[0])
     run, = runs.glob('gcn/gt/*')
     assert checkpoint(run)['epoch'] == 0 and not log_rows(run)

@@ -1,9 +1,10 @@
-"""How a command ends: one line and exit code 2 for bad input, a traceback for a bug."""
+"""How a command ends: one line and an exit code that says why for what is expected, a traceback for a bug."""
 import os
 
 import pytest
 
-from common.errors import InputError
+from common.errors import Diverged, InputError, InUse
+from function_poseaug.monitor import Collapsed
 from utils.command_line import exits_cleanly
 
 
@@ -17,6 +18,15 @@ def test_an_input_error_becomes_one_line_and_exit_code_2(capsys):
     out, err = capsys.readouterr()
     assert stopped.value.code == 2 and out == '' and err == 'error: the file is broken\n'
     assert main.__doc__ == 'Says so.'
+
+
+@pytest.mark.parametrize('error, code', [(Diverged, 3), (Collapsed, 3), (InUse, 75)])
+def test_the_exit_code_says_whether_another_try_may_help(error, code):
+    def main(argv):
+        raise error('so it was')
+    with pytest.raises(SystemExit) as stopped:
+        exits_cleanly(main)([])
+    assert stopped.value.code == code
 
 
 @pytest.mark.parametrize('act', [lambda: open('/nowhere/file'), lambda: os.mkdir('/proc/nowhere')])
