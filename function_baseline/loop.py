@@ -64,9 +64,9 @@ def train_baseline(args, training, tests, device, resumed=None):
     Directory = RunDirectory if ranks.rank() == 0 else NoDirectory
     if resumed:
         take_over(state, resumed.content, resumed.directory)
-        run = Directory.reopen(resumed.directory, args, resumed.content['sizes'], _room(state, args))
+        run = Directory.reopen(resumed.directory, args, resumed.content['sizes'], room(state, args))
     else:
-        run = Directory(args, baseline_stamp(), COLUMNS + score_columns(tests.names), room=_room(state, args))
+        run = Directory(args, baseline_stamp(), COLUMNS + score_columns(tests.names), room=room(state, args))
         defaults = plain_arguments(baseline_parser('').parse_args([]))
         run.summary(dashboard.start_summary(run.args, defaults, names=tests.names), state.epoch)
     while state.epoch < args.epochs:
@@ -87,11 +87,11 @@ def train_baseline(args, training, tests, device, resumed=None):
             save_curves(run.path / 'curve.png', f'{args.posenet_name}, {args.keypoints}: MPJPE',
                         dict(zip((name.title for name in tests.names), zip(*state.history))))
     run.summary(dashboard.end_summary(), state.epoch)
-    run.close()
+    run.finish()
     return run.path
 
 
-def _room(state, args):
+def room(state, args):
     """Disk space in bytes that the run still needs: for the snapshots, and for the last and the best checkpoint, each twice,
     because a new one is written before the old one is replaced.
     """

@@ -56,7 +56,7 @@ def train_poseaug(args, training, tests, device, resumed=None):
         run.summary(_pictures(state, args, poses, templates, tests, row, device), state.epoch)
         keep_last(run, state)
     run.summary(end_summary(), state.epoch)
-    run.close()
+    run.finish()
     return run.path
 
 

@@ -18,8 +18,8 @@ from common.skeleton import H36M_16, H36M_17, Skeleton
 from common.skeletons import SKELETONS, name_of
 from models_baseline import LIFTERS, STAGELESS, build_lifter
 from models_baseline.temporal import RECEPTIVE_FIELDS, TAPS, without_root
+from utils.runs.record import LAST as LAST     # the name of a run's last checkpoint, for importers of this module
 
-LAST = 'ckpt_last.pth.tar'
 HEALTHY = 'ckpt_healthy.pth.tar'     # PoseAug's last epoch before the game showed signs of a collapse
 BASELINE_BEST = 'ckpt_best.pth.tar'
 HELD_OUT_BEST = 'ckpt_best_held_out.pth.tar'     # of both trainers, with --validate_on

@@ -1,5 +1,4 @@
 """The directory of a training run: log.txt, event files, checkpoints, and run.json, which records how it was started."""
-import json
 import os
 import platform
 import shutil
@@ -13,13 +12,11 @@ import tensorboardX
 import torch
 from filelock import FileLock, Timeout
 
-from common.errors import InputError, in_short
-from common.files.atomic import written_whole
+from common.errors import InputError, InUse, in_short
 from common.files.paths import PROJECT_ROOT
-from utils.runs.checkpoint import HEALTHY, LAST, read_checkpoint, save_checkpoint
+from utils.runs.checkpoint import HEALTHY, read_checkpoint, save_checkpoint
 from utils.runs.events import PATTERN, EventFile
-
-RECORD, LOCK = 'run.json', '.lock'
+from utils.runs.record import LAST, LOCK, begin_life, end_life, require_last
 
 
 def baseline_stamp():
@@ -90,10 +87,7 @@ class RunDirectory:
 
     def _record(self):
         """Append this start of the run to run.json."""
-        file = self.path / RECORD
-        starts = _recorded_starts(file) if file.exists() else []
-        with written_whole(file) as partial:
-            partial.write_text(json.dumps([*starts, dict(arguments=self.args, **self.environment)], indent=1) + '\n')
+        self.life = begin_life(self.path, arguments=self.args, **self.environment)
 
     def _open_events(self):
         self.events = EventFile(self.path)
@@ -103,6 +97,7 @@ class RunDirectory:
             log.write(text + '\n')
 
     def log_row(self, values):
+        require_last(self.path, self.life)
         self.log_line(''.join(f'{value:.6f}\t' for value in values))
 
     def scalars(self, values, step):
@@ -114,7 +109,11 @@ class RunDirectory:
         self.events.summary(summary, step)
 
     def save(self, name, content):
-        """Save the dict `content` as checkpoint `name`, together with the run's arguments and software versions."""
+        """Save the dict `content` as checkpoint `name`, together with the run's arguments and software versions.
+
+        InUse if another process has continued the run meanwhile.
+        """
+        require_last(self.path, self.life)
         save_checkpoint(self.path / name, dict(content, arguments=self.args, environment=self.environment))
 
     def save_lifter(self, name, key, lifter, epoch, **figures):
@@ -129,6 +128,7 @@ class RunDirectory:
 
     def keep_healthy(self):
         """Copy the last checkpoint, which the next ones will overwrite, as the checkpoint of the last healthy epoch."""
+        require_last(self.path, self.life)
         save_checkpoint(self.path / HEALTHY, read_checkpoint(self.path / LAST))
 
     def drop_healthy(self):
@@ -137,6 +137,12 @@ class RunDirectory:
 
     def _growing_files(self):
         return [*self.path.glob('log.txt'), *sorted(self.path.glob(PATTERN))]
+
+    def finish(self):
+        """Close the run, and note in run.json that it is complete."""
+        self.events.flush()
+        end_life(self.path, self.life)
+        self.close()
 
     def close(self):
         self.events.close()
@@ -161,14 +167,6 @@ def environment():
     return dict(command=' '.join(sys.argv), threads=torch.get_num_threads(), python=platform.python_version(),
                 torch=str(torch.__version__), numpy=np.__version__, tensorboardX=tensorboardX.__version__,
                 commit=_commit())
-
-
-def _recorded_starts(file):
-    """The list in run.json; an empty one if the file is damaged, because the run can continue without it."""
-    try:
-        return json.loads(file.read_text())
-    except ValueError:
-        return []
 
 
 def _commit():
@@ -199,13 +197,12 @@ def _require_room(folder, num_bytes, advice):
 
 
 def _lock(path):
-    """Lock the run directory until the process ends, in any way. InputError if another process holds the lock."""
+    """Lock the run directory until the process ends, in any way. InUse if another process holds the lock."""
     lock = FileLock(path / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise InputError(f'{path} is in use by another process that is still training; wait for it or stop it'
-                         ) from None
+        raise InUse(f'{path} is in use by another process that is still training; wait for it or stop it') from None
     except (OSError, NotImplementedError) as error:
         raise InputError(f'{path} cannot be locked ({error}); check its permissions or choose another --checkpoint') from None
     return lock

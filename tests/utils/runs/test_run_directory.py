@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from common.errors import InUse
 from refusals import refusal
 from run_reading import events
 from utils.runs.checkpoint import LAST, read_checkpoint
+from utils.runs.record import begin_life, has_finished, lives
 from utils.runs.run_directory import RunDirectory, baseline_stamp, poseaug_stamp
 
 COLUMNS = ('epoch', 'lr', 'error_h36m_p1')
@@ -87,6 +89,45 @@ def test_the_record_says_how_the_run_was_started(args):
     assert not {'explicit', 'resume'} & record['arguments'].keys()
     RunDirectory.reopen(run.path, args, {'log.txt': 0}).close()
     assert len(json.loads((run.path / 'run.json').read_text())) == 2      # one entry for each time the run was started
+
+
+def test_the_record_says_when_a_run_has_finished(args):
+    run = started(args)
+    run.save_last({'epoch': 1})
+    run.close()
+    assert not has_finished(run.path)
+    again = reopened(run, args)
+    again.finish()
+    first, second = lives(run.path)
+    assert has_finished(run.path) and 'finished' not in first and second['finished'] >= second['started']
+
+
+@pytest.mark.parametrize('act', [lambda run: run.log_row([2, .1, 50]), lambda run: run.save_last({'epoch': 2}),
+                                 RunDirectory.keep_healthy, RunDirectory.finish],
+                         ids=['row', 'save', 'healthy', 'finish'])
+def test_a_run_that_another_process_has_continued_writes_nothing_more(args, act):
+    """Even where no lock keeps the other one out, as on some shared disks."""
+    run = started(args)
+    run.save_last({'epoch': 1})
+    begin_life(run.path)
+    before = {file.name: file.read_bytes() for file in run.path.iterdir()}
+    with pytest.raises(InUse, match='belongs to another process'):
+        act(run)
+    assert {file.name: file.read_bytes() for file in run.path.iterdir()} == before
+    run.close()
+
+
+@pytest.mark.parametrize('content', ['', '{', '3', '[1]'])
+def test_a_damaged_record_is_begun_anew(args, content):
+    run = started(args)
+    run.save_last({'epoch': 1})
+    run.close()
+    (run.path / 'run.json').write_text(content)
+    again = reopened(run, args)
+    again.save_last({'epoch': 2})
+    again.close()
+    assert len(lives(run.path)) == 1
+
 
 
 def test_scalars_land_in_the_event_file(args):
