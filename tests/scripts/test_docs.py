@@ -11,10 +11,11 @@ import run_export
 import run_inference
 import run_results
 import run_selfcheck
+import run_sweep
 import run_visualize
 from benchmarks import ablation, side_by_side, streaming
 from common.datasets.h36m_protocol import KEYPOINTS
-from data import prepare_data_2d_h36m, prepare_data_h36m, prepare_data_mocap
+from data import prepare_data_2d_h36m, prepare_data_demo, prepare_data_h36m, prepare_data_mocap
 from data_extra import prepare_data_3dhp, prepare_data_3dpw
 from function_baseline.arguments import baseline_parser, parse
 from function_inference.detectors import DETECTORS
@@ -30,7 +31,7 @@ EVERY_DOCUMENT = pytest.mark.parametrize('document', TEXTS)
 PREPARATION = {'data/prepare_data_h36m.py': prepare_data_h36m, 'data/prepare_data_2d_h36m.py': prepare_data_2d_h36m,
                'data_extra/prepare_data_3dhp.py': prepare_data_3dhp, 'data_extra/prepare_data_3dpw.py': prepare_data_3dpw}
 # a path into the project, but not of what commands write: data/ and checkpoint/ hold mostly that
-OWN_PATH = re.compile(r'(common|models_\w+|function_\w+|utils|tests|benchmarks|docs)/[\w./-]*|data(_extra)?/[\w/]+\.py'
+OWN_PATH = re.compile(r'(common|models_\w+|function_\w+|sweeps|utils|tests|benchmarks|docs)/[\w./-]*|data(_extra)?/[\w/]+\.py'
                       r'|checkpoint/\w+\.ipynb|[\w-]+\.(py|md)|Makefile|LICENSE|requirements[\w-]*\.txt')
 
 
@@ -47,6 +48,7 @@ def parser_of(script):
     parsers = {
         'run_demo.py': run_demo.parse_args,
         'data/prepare_data_mocap.py': prepare_data_mocap.parse_args,
+        'data/prepare_data_demo.py': prepare_data_demo.parse_args,
         'run_baseline.py': lambda argv: parse(baseline_parser(''), argv),
         'run_poseaug.py': lambda argv: parse(poseaug_parser(''), argv),
         'run_evaluate.py': lambda argv: parse(baseline_parser('', datasets=('h36m', '3dpw')), argv),
@@ -54,6 +56,7 @@ def parser_of(script):
         'run_visualize.py': run_visualize.parser().parse_args,
         'run_export.py': run_export.parser().parse_args,
         'run_results.py': run_results.main,
+        'run_sweep.py': run_sweep.parse_args,
         'run_benchmark.py': run_benchmark.parser().parse_args,
         'run_selfcheck.py': run_selfcheck.parse_args,
         'benchmarks/ablation.py': ablation.parser().parse_args,
@@ -118,8 +121,9 @@ def test_commands_are_what_the_scripts_take(document, monkeypatch):
     ('DATASETS.md', [*PREPARATION]),
     ('docs/inference.md', ['run_inference.py']),
     ('docs/scripts.md', ['run_demo.py', 'run_baseline.py', 'run_poseaug.py', 'run_evaluate.py', 'run_visualize.py',
-                         'run_results.py', 'run_export.py', 'run_selfcheck.py', *PREPARATION]),
+                         'run_results.py', 'run_export.py', 'run_selfcheck.py', 'run_sweep.py', *PREPARATION]),
     ('docs/extending.md', ['run_baseline.py', 'run_poseaug.py', 'run_evaluate.py', 'run_inference.py']),
+    ('docs/sweeps.md', ['data/prepare_data_demo.py', 'run_sweep.py']),
     ('docs/poseaug.md', ['run_demo.py', 'run_visualize.py']),
     ('docs/faq.md', ['run_evaluate.py', 'run_inference.py']),
     ('docs/benchmark.md', ['run_benchmark.py']),

@@ -22,6 +22,8 @@ ROOMS = {
     'function_inference/readers': ('common', 'common/files', 'common/datasets'),
     'function_inference': ('common', 'common/files', 'common/datasets', 'models_baseline', 'utils', 'utils/runs',
                            'utils/pictures', 'function_baseline', 'function_inference/readers'),
+    'sweeps': ('common', 'common/files', 'common/datasets', 'models_baseline', 'utils', 'utils/runs', 'utils/pictures',
+               'function_baseline', 'function_poseaug'),
     'data_extra': ('common', 'common/files', 'common/datasets', 'utils', 'function_inference'),
     'data/demo': ('common', 'common/datasets'),
     'data/mocap': ('common', 'common/files', 'common/datasets'),

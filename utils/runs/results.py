@@ -93,7 +93,7 @@ def find_runs(folder):
     if not folder.is_dir():
         raise InputError(f'{folder} is not a folder; give the folder that contains the runs')
     files = [*folder.rglob(PATTERN), *folder.rglob('log.txt')]
-    runs = [_read_run(path) for path in tqdm(sorted({file.parent for file in files}), desc='runs', unit='run',
+    runs = [read_run(path) for path in tqdm(sorted({file.parent for file in files}), desc='runs', unit='run',
                                              leave=False, disable=None)]
     found = sorted((run for run in runs if H36M_P1.stem in run.scores or run.is_poseaug), key=lambda run: run.started)
     if not found:
@@ -101,7 +101,8 @@ def find_runs(folder):
     return found
 
 
-def _read_run(path):
+def read_run(path):
+    """The Run in a directory; without scores if there are none."""
     scores, started = read_scalars(path, [*TAGS.values(), HELD_OUT_TAG])
     log = path / 'log.txt'
     if not scores and log.is_file():

@@ -115,7 +115,7 @@ def markdown(rows):
     for test_set, score in dict.fromkeys((row.test_set, row.score) for row in rows):
         lines = [{'run': str(runs.index((row.poseaug_run, row.baseline_run)) + 1), **_cells(row, unused)} for row in rows
                  if (row.test_set, row.score) == (test_set, score)]
-        parts.append(f'### {test_set}: {score}\n\n{_aligned(lines)}')
+        parts.append(f'### {test_set}: {score}\n\n{aligned(lines)}')
     sources = [f'{number}. PoseAug {_shown(poseaug)}, baseline {_shown(baseline)}'
                for number, (poseaug, baseline) in enumerate(runs, start=1)]
     return '\n\n'.join([*parts, NOTES, 'Runs:\n\n' + '\n'.join(sources)])
@@ -137,11 +137,11 @@ def _shown(path):
     return '–' if path is None else f'`{path}`'
 
 
-def _aligned(rows):
+def aligned(rows):
     """Markdown table with aligned columns, from dicts {column: text} that all have the same columns."""
     names = list(rows[0])
     widths = [max(len(name), *(len(row[name]) for row in rows)) for name in names]
-    is_text = [name in ('lifter', '2D') for name in names]
+    is_text = [name in ('lifter', '2D', 'variant') for name in names]
     lines = [[text.ljust(width) if left else text.rjust(width) for text, width, left in zip(line, widths, is_text)]
              for line in [names, *(row.values() for row in rows)]]
     rule = ['-' * width if left else '-' * (width - 1) + ':' for width, left in zip(widths, is_text)]
