@@ -18,17 +18,20 @@ import run_benchmark
 import run_poseaug
 from common.errors import InputError
 from common.files.paths import add_data_root
-from function_baseline.recipe_v2 import INGREDIENTS
 from models_baseline import LIFTERS
 from run_demo import run
+from sweeps.grid import read_sweep
 from utils.command_line import Parser, exits_cleanly, positive
 from utils.runs.checkpoint import LAST, read_checkpoint
 
-POSEAUG = {'control': '--augmentor none', 'random': '--augmentor random', 'poseaug': '', 'no BA': '--augment bl,rt',
-           'no BL': '--augment ba,rt', 'no RT': '--augment ba,bl', 'no 2D critic': '--discriminators 3d',
-           'no 3D critic': '--discriminators 2d', 'no feedback': '--feedback off'}
-RECIPE = {'plain': '--schedule cosine', 'v2': '--recipe v2',
-          **{f'no {name}': f'--recipe v2 --without {name}' for name in INGREDIENTS}}
+
+def variants_of(sweep, trainer):
+    """{variant: its flags of the trainer, as text} of a sweep in the box (sweeps/box/)."""
+    return {name: ' '.join(f'--{flag} {value}' for flag, value in parts[trainer].items())
+            for name, parts in read_sweep(sweep).variant.items()}
+
+
+POSEAUG, RECIPE = variants_of('ablation', 'poseaug'), variants_of('recipe', 'baseline')
 EXPERIMENTS = dict(poseaug=POSEAUG, recipe=RECIPE)
 FIRST = 3      # variants that are trained with all seeds before the others
 
