@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from function_baseline.arguments import baseline_parser
-from function_baseline.loop import BaselineState, _room
+from function_baseline.loop import BaselineState, room
 from function_baseline.schedules import StepDecay
 from refusals import refusal
 from trainers import started
@@ -37,5 +37,5 @@ def test_a_run_needs_less_room_towards_its_end_and_none_after_it():
     args = baseline_parser('').parse_args(['--posenet_name', 'gcn', '--stages', '1', '--epochs', '60', '--snapshot', '25'])
     state, needs = BaselineState(args, torch.device('cpu')), []
     for state.epoch in (0, 30, 59, 60):
-        needs.append(_room(state, args))
+        needs.append(room(state, args))
     assert needs == sorted(needs, reverse=True) and needs[0] > needs[1] >= needs[2] > needs[3] == 0

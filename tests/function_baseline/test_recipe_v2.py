@@ -135,8 +135,8 @@ def test_the_loss_is_the_mean_distance_of_the_joints():
     target[0, 1], target[1, 2] = torch.tensor([3., 4., 0.]), torch.tensor([0., 0., 1.])
     distance = loss_of(parsed())(predicted, target)
     distance.backward()
-    assert float(distance) == 1 and predicted.grad.isfinite().all() and not predicted.grad[0, 0].any()
-    assert float(loss_of(parsed('--without', 'distance'))(predicted, target)) == pytest.approx(26 / 18)
+    assert distance.item() == 1 and predicted.grad.isfinite().all() and not predicted.grad[0, 0].any()
+    assert loss_of(parsed('--without', 'distance'))(predicted, target).item() == pytest.approx(26 / 18)
 
 
 def test_an_epoch_trains_with_the_loss_that_it_is_given():
