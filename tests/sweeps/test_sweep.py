@@ -35,7 +35,7 @@ def results_in(folder):
     return {name: (folder / name).read_bytes() for name in ('table.md', 'table.csv', 'runs.csv', 'table.png')}
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline
@@ -118,7 +118,7 @@ def test_after_kills_of_driver_and_trainer_the_table_is_the_same(tiny_sweep, und
     assert stopped.value.code == 75 and len(lives(directory)) == 1
     driver.kill()
     driver.wait()
-    wait_for(lambda: is_free(directory), seconds=2)
+    wait_for(lambda: is_free(directory), seconds=5)
     driver = start(tiny_sweep, folder)
     wait_for(lambda: len(lives(directory)) == 2 and children_of(driver.pid))
     os.kill(children_of(driver.pid)[0], signal.SIGKILL)
