@@ -61,6 +61,7 @@ def test_a_step_changes_the_augmentor_alone_and_logs_what_that_of_single_frames_
     changed = [any(not torch.equal(value, old[name]) for name, value in network.named_parameters())
                for network, old in zip(game, before)]
     assert changed == [True, False, False, False]
+    assert all(weight.grad is None for network in game[1:] for weight in network.parameters())
     assert output.poses.rt.shape == (8, 16, 3) and output.rt_pose2d.shape == (8, 16, 2)
     single = game_of(build_lifter('gcn', 1))
     _, expected = generator_step(single, adam(single.augmentor, 1e-3), poses.take(torch.arange(8)), LossWeights(), feedback,
