@@ -157,6 +157,7 @@ def read_lifter(path, typed=None):
                          'stages; give another checkpoint')
     epoch = content.get('epoch')
     epoch, kind = int(epoch) if isinstance(epoch, Integral) else -1, _temporal_kind(content, state, stages, path)
+    state = without_root(state) if kind[0] > 1 else state
     return LifterWeights(posenet_name, stages, state, epoch, _camera_of(content), _skeleton_of(content, state, path), *kind)
 
 
@@ -254,7 +255,7 @@ def load_lifter(path, args, skeleton=H36M_16):
     lifter = build_lifter(weights.posenet_name, weights.stages, args.dropout, weights.skeleton, weights.receptive_field,
                           weights.causal)
     lifter.camera = weights.camera
-    _fit(lifter, weights._replace(state=without_root(weights.state)) if weights.receptive_field > 1 else weights, path)
+    _fit(lifter, weights, path)
     return lifter, weights
 
 
