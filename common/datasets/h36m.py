@@ -185,12 +185,16 @@ def _sequences(files, subject):
 
 
 class View(NamedTuple):
-    """One sequence in the view of camera 0 to 3, checked: `world` (T, 16, 3) metres and `pixels` (T, 16, 2), both float32."""
+    """One sequence in the view of camera 0 to 3, checked: `world` (T, 16, 3) metres and `pixels` (T, 16, 2), both float32.
+
+    `first`: number of its first frame in the sequence.
+    """
     subject: str
     sequence: str
     camera: int
     world: np.ndarray
     pixels: np.ndarray
+    first: int = 0
 
     @property
     def length(self):
@@ -198,7 +202,7 @@ class View(NamedTuple):
 
     def part(self, frames):
         """The view of these frames, a slice."""
-        return self._replace(world=self.world[frames], pixels=self.pixels[frames])
+        return self._replace(world=self.world[frames], pixels=self.pixels[frames], first=self.first + (frames.start or 0))
 
 
 def _views(files, subject, sequence, downsample):
@@ -226,7 +230,7 @@ def pose_set(views):
                    intrinsics=all_intrinsics(), subject=_each(rows, counts), group_names=ACTIONS,
                    group=_each([ACTIONS.index(action_of(view.sequence)) for view in views], counts), up=all_up(),
                    sequence=_each(_numbered((view.subject, view.sequence) for view in views), counts),
-                   frame=torch.cat([torch.arange(count) for count in counts]))
+                   frame=torch.cat([torch.arange(view.first, view.first + view.length) for view in views]))
 
 
 def _numbered(names):

@@ -85,13 +85,15 @@ def read_mocap(data_root, name, mapped=False):
 class Clip(NamedTuple):
     """A clip as one camera sees it, or a part of it: `pose3d` (T, J, 3) world metres, and `middle` (1, 2) of its path.
 
-    `number`, `subject`: of the clip, and of its person. `camera`: its number, or None if it is to be drawn.
+    `number`, `subject`: of the clip, and of its person. `camera`: its number, or None if it is to be drawn. `first`: number of
+    the first frame in the clip.
     """
     number: int
     subject: int
     camera: int
     pose3d: np.ndarray
     middle: np.ndarray
+    first: int = 0
 
     @property
     def length(self):
@@ -99,7 +101,7 @@ class Clip(NamedTuple):
 
     def part(self, frames):
         """The clip of these frames, a slice."""
-        return self._replace(pose3d=self.pose3d[frames])
+        return self._replace(pose3d=self.pose3d[frames], first=self.first + (frames.start or 0))
 
 
 def mocap_poses(arrays, test, kind, downsample=1, seed=TEST_SEED):
@@ -165,7 +167,7 @@ def _in_the_capture_space(clips, names, skeleton):
         span = slice(start, start + CHUNK)
         pose2d[span] = project(pose3d_cam[span], intrinsics[camera[span]])
     return PoseSet(pose3d_cam, pose2d, camera, intrinsics, subject, subject, names, skeleton, up=all_up()[:len(views)],
-                   sequence=clip, frame=torch.cat([torch.arange(clip.length) for clip in clips]))
+                   sequence=clip, frame=torch.cat([torch.arange(clip.first, clip.first + clip.length) for clip in clips]))
 
 
 def _each(clips, *names):

@@ -110,7 +110,7 @@ def test_torchrun_trains_a_baseline_that_prints_and_writes_once(tiny_root, runs)
     alone = baseline(tiny_root, runs / 'alone', 'gcn', '--epochs', 1)
     strip = [re.sub('tfevents.*', '', name) for path in (run, alone) for name in sorted(os.listdir(path))]
     assert strip[:len(strip) // 2] == strip[len(strip) // 2:]
-    assert figures(log_rows(run)[0]) == pytest.approx(figures(log_rows(alone)[0]), rel=1e-3)
+    assert figures(log_rows(run)[0]) == pytest.approx(figures(log_rows(alone)[0]), rel=.02)
 
 
 def test_poseaug_is_refused_once_and_the_sweep_named():
