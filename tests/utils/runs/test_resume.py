@@ -32,8 +32,9 @@ def continued(args, stopped):
     `defaults` are arguments that were not typed.
     """
     def resumed(place=stopped, kind='state_dict', defaults=(), **typed):
-        later = argparse.Namespace(**{**vars(args), 'poses_per_epoch': 0, 'receptive_field': 1, 'causal': False, **dict(defaults),
-                                      **typed, 'resume': str(place), 'explicit': set(typed)})
+        several = dict(poses_per_epoch=0, receptive_field=1, causal=False)
+        later = argparse.Namespace(**{**vars(args), **several, **dict(defaults), **typed, 'resume': str(place),
+                                      'explicit': set(typed)})
         return resume(later, kind, PARSER), later
     return resumed
 
