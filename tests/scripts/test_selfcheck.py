@@ -1,9 +1,13 @@
 """The self-check on a CPU: it runs to its end, and sees what is wrong."""
+import subprocess
+import sys
+
 import pytest
 import torch
 
 import run_selfcheck
 from models_poseaug.discriminator import Discriminator2D
+from places import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -30,3 +34,8 @@ def test_what_is_wrong_is_named_and_the_rest_is_checked_too(capsys, monkeypatch)
 
 def broken(*_):
     return 1 / 0
+
+
+def test_it_can_be_called_as_a_module_too():
+    helped = subprocess.run([sys.executable, '-m', 'utils.selfcheck', '--help'], cwd=ROOT, capture_output=True, text=True)
+    assert helped.returncode == 0 and '--small' in helped.stdout
