@@ -1,8 +1,8 @@
 """The augmentor on clips: bone angles change smoothly, while bone lengths and the camera stay the same in a whole clip.
 
 BA sees each frame, with noise that is drawn every KEY_EVERY frames and passes smoothly from one draw to the next. BL and RT see
-one frame, and what they say holds for all: the body keeps its bone lengths, and the clip is turned and moved as a whole, so
-that the path through the room stays as smooth as it was. A clip of one frame becomes what Augmentor makes of this frame.
+one frame, and their output is applied to all frames: the bone lengths stay the same, and the clip is turned and moved as a
+whole, so the path through the room stays as smooth as it was. A clip of one frame is augmented as Augmentor augments a pose.
 """
 import math
 from typing import NamedTuple

@@ -75,9 +75,9 @@ def attached(address):
 
 
 def share_of_a_gpu(least, num_gpus, num_jobs):
-    """The GPU's share that each job asks for: as large as lets all jobs run at once, and `least` at the least.
+    """The share of a GPU that each job asks for: the largest with which all jobs run at once, but not less than `least`.
 
-    Ray fills one GPU before it takes the next; with small shares some would stand idle while others are shared.
+    Ray fills one GPU before it uses the next, so with smaller shares some GPUs would be idle while others are shared.
     """
     if least == 0 or num_gpus == 0:
         return 0

@@ -53,7 +53,7 @@ def _own_device(name, tf32):
 
 
 def share_work(lifter, args, count):
-    """From now on, each rank computes its part of `lifter`'s training batches; in place, and the weights keep their names.
+    """Change `lifter` in place so that each rank computes its part of every training batch; the weights keep their names.
 
     InputError for --compile, and where one of the batches of an epoch of `count` poses has fewer poses than there are ranks.
     """
