@@ -113,7 +113,7 @@ def updates_of_clips(game, optimizers, settings):
     def critic2d(real, fake):
         return discriminator_step(game.critic2d, optimizers.critic2d, real, fake, 'd2d')
 
-    return Updates(*(Replayed(update, optimizer, settings.graphs)
+    return Updates(*(Replayed(update, optimizer, settings.graphs, game)
                      for update, optimizer in zip((augmentor, critic3d, critic2d), optimizers)))
 
 
