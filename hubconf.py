@@ -122,7 +122,8 @@ def _lifter(name, checkpoint, stages, dropout, progress):
     if stages not in (None, weights.stages) and name not in models_baseline.STAGELESS:
         raise errors.InputError(f'{checkpoint} holds a lifter with {weights.stages} stages, not {stages}; '
                                 'leave stages out or give another checkpoint')
-    return temporal.for_clips(lifter).eval()
+    made = temporal.for_clips(lifter)
+    return (person_camera.PersonLifter(made) if weights.camera == 'person' else made).eval()
 
 
 def _load(path, dropout):

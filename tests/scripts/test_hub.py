@@ -13,6 +13,7 @@ from models_baseline import build_lifter
 from models_baseline.temporal import ClipLifter
 from places import ROOT
 from utils.runs.checkpoint import save_checkpoint
+from utils.runs.shipped import SHIPPED
 
 NAMES = ['gcn', 'mlp', 'stgcn', 'videopose']
 
@@ -157,6 +158,8 @@ def test_the_lifter_in_the_box_takes_normalised_coordinates_only():
     lifter = torch.hub.load(str(ROOT), 'poseaug_shipped', source='local')
     pose2d = torch.rand(3, 16, 2, generator=torch.Generator().manual_seed(0)) - .5
     assert not lifter.training and lifter(pose2d).shape == (3, 16, 3)
+    by_name = torch.hub.load(str(ROOT), 'poseaug_mlp', source='local', checkpoint=SHIPPED)
+    assert torch.equal(by_name(pose2d), lifter(pose2d))      # with its virtual camera
     for wrong, message in ((500 * pose2d, 'normalise pixels'), (pose2d[0], r'\(16, 2\), where'), (pose2d[:, :15], 'where'),
                            (pose2d * float('nan'), 'NaN')):
         with pytest.raises(ValueError, match=message):
