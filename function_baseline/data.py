@@ -103,7 +103,7 @@ def _load_mocap(args, device):
     return training, tests
 
 
-def _require_mocap_flags(args):
+def require_mocap_flags(args):
     """InputError where a flag selects what only Human3.6M has."""
     for name, only in (('keypoints', GT), ('actions', '*'), ('s1only', False), ('train_subjects', ''), ('validate_on', '')):
         if getattr(args, name, only) != only:
@@ -117,7 +117,7 @@ def _mocap_tests(arrays, args, device):
     Where 3DHP is not prepared, or has another skeleton, the second set are the same clips in the views of the other kind of
     camera.
     """
-    _require_mocap_flags(args)
+    require_mocap_flags(args)
     chosen, other = sorted(FILMED_BY, key=lambda kind: kind != args.cameras)
     own = mocap_poses(arrays, True, chosen, args.downsample).resident(device)
     own_name = _scored(args.dataset, args.dataset, chosen)

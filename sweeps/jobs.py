@@ -5,8 +5,10 @@ from argparse import Namespace
 
 from common.errors import InputError
 from function_baseline.arguments import baseline_parser
+from function_baseline.data import require_mocap_flags
 from function_baseline.recipe_v2 import apply_recipe
 from function_poseaug.arguments import poseaug_parser
+from models_baseline.temporal import STAGES
 from sweeps.grid import folder_name
 from sweeps.job import BASELINE, POSEAUG, SCRIPTS, Job
 from utils.command_line import explicit_flags
@@ -16,7 +18,8 @@ from utils.runs.run_directory import plain_arguments
 
 PARSERS = {BASELINE: baseline_parser, POSEAUG: poseaug_parser}
 FROM_THE_SWEEP = ('note', 'posenet_name', 'keypoints', 'random_seed', 'checkpoint', 'resume', 'evaluate', 'pretrain')
-FROM_THE_LIFTER = ('posenet_name', 'stages', 'camera')     # a PoseAug run takes these from its baseline, unless they are typed
+# a PoseAug run takes these from its baseline, unless they are typed
+FROM_THE_LIFTER = ('posenet_name', 'stages', 'receptive_field', 'causal', 'camera')
 
 
 def jobs_of(sweep):
@@ -94,8 +97,14 @@ def arguments_of(job, where):
     parser.error = refuse
     args = parser.parse_args(words)
     args.explicit = explicit_flags(parser, words)
+    if job.needs:
+        lifter = arguments_of(job.needs, where)
+        vars(args).update({name: getattr(lifter, name) for name in FROM_THE_LIFTER if name not in args.explicit})
     try:
         parser.require_consistent(args)
+        args.stages = STAGES.get(args.receptive_field, args.stages)
+        if args.dataset != 'h36m':
+            require_mocap_flags(args)
         if job.trainer == BASELINE:
             apply_recipe(args)
     except InputError as error:

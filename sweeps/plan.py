@@ -21,7 +21,8 @@ from sweeps.jobs import arguments_of
 SECONDS = dict(mlp=(.36, 1.0, .12), videopose=(.66, 1.5, .20), gcn=(.66, 1.5, .26), stgcn=(2.4, 4.5, .79))
 SECONDS_AT_LEAST = (.01, .04)      # of a step and of an iteration, however few poses they have
 START_SECONDS = 10
-DATA_FLAGS = ('dataset', 'cameras', 'actions', 'downsample', 's1only', 'train_subjects', 'validate_on', 'data_root')
+DATA_FLAGS = ('dataset', 'cameras', 'actions', 'downsample', 's1only', 'train_subjects', 'validate_on', 'poses_per_epoch',
+              'data_root')
 
 
 def plan(sweep, jobs, slots, gpus):

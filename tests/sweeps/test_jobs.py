@@ -118,3 +118,16 @@ def test_a_run_with_other_flags_is_not_taken_for_this_one(jobs):
     longer = jobs(LEAST + '[both]\nepochs = 6\n')[0]
     assert refusal(require_unchanged, longer, 'it') == (
         f'{run} was trained with --epochs 5, but it now says 6; change it back, or give another --folder')
+
+
+def test_a_poseaug_run_has_the_frames_of_its_baseline(jobs):
+    temporal = LEAST.replace('gcn', 'videopose') + '[baseline]\nreceptive_field = 27\n'
+    baseline, poseaug = jobs(temporal)
+    for job in (baseline, poseaug):
+        began(job, stages=2, receptive_field=27, causal=False)
+        require_unchanged(job, 'it')
+    assert '--augmentor random' in refusal(jobs, temporal + '[poseaug]\naugmentor = "random"\n')
+
+
+def test_flags_that_a_data_set_refuses_are_refused_too(jobs):
+    assert '--validate_on S1: only Human3.6M' in refusal(jobs, LEAST + '[both]\ndataset = "mine"\nvalidate_on = "S1"\n')
