@@ -3,7 +3,7 @@
 from function_baseline.arguments import baseline_parser, parse
 from function_baseline.data import load_training
 from function_baseline.loop import train_baseline
-from function_baseline.recipe_v2 import apply_recipe
+from function_baseline.recipe_v2 import apply_recipe, continue_recipe
 from function_baseline.report import report_checkpoint
 from utils import ranks
 from utils.command_line import exits_cleanly
@@ -21,6 +21,8 @@ def main(argv=None):
         with ranks.connected(args.device) as device:
             return report_checkpoint(args, device, args.camera if 'camera' in args.explicit else None)
     resumed = resume(args, BASELINE_KEY, parser) if args.resume else None
+    if resumed:
+        continue_recipe(args, resumed.content['arguments'], resumed.directory)
     with ranks.connected(args.device, args.tf32) as device:
         training, tests = load_training(args, device)
         return train_baseline(args, training, tests, device, resumed)

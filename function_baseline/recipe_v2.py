@@ -22,6 +22,7 @@ from common.views import filmed, seen
 from function_baseline.evaluate import mirror
 
 INGREDIENTS = ('camera', 'views', 'angles', 'bodies', 'noise', 'mirror', 'distance', 'cosine')
+FORM = 2                            # of the recipe; a run is continued only with the form that it has begun with
 RANDOM_SHARE = .75                  # of each batch is filmed anew
 RANGES = CameraRanges(elevation=(0., 40.))
 ANGLES, SHARE_TURNED = (.15, .12), .5     # mean of 1 - cos over a pose's bones: centre, half-width; share of these poses
@@ -34,12 +35,22 @@ MISSING, SHARE_WITH_MISSING = .15, .3     # in these poses, each joint is missin
 def apply_recipe(args):
     """Set the flags that --recipe v2 stands for, where they were not typed."""
     if args.recipe == 'v2':
+        args.recipe_form = FORM
         for flag, value, ingredient in (('camera', 'person', 'camera'), ('schedule', 'cosine', 'cosine')):
             if flag not in args.explicit and ingredient not in args.without:
                 setattr(args, flag, value)
                 args.explicit.add(flag)      # a pretrained lifter of another camera is refused, not followed
     elif args.without:
         raise InputError('--without takes an ingredient away from --recipe v2; give that too')
+
+
+def continue_recipe(args, arguments, directory):
+    """For --resume: InputError if the run, with `arguments`, was begun with another form of recipe v2 than `args` now means."""
+    if args.recipe == 'v2':
+        args.recipe_form = FORM
+        if arguments.get('recipe_form') != FORM:
+            raise InputError(f'{directory} was begun with an earlier form of recipe v2, with another loss and other views; '
+                             'start a new run')
 
 
 def loss_of(args):

@@ -9,8 +9,10 @@ from common.datasets.h36m import h36m_poses, read_h36m
 from common.person_camera import view_person
 from function_baseline.arguments import baseline_parser, parse
 from function_baseline.evaluate import mirror
-from function_baseline.recipe_v2 import ANGLES, INGREDIENTS, RANDOM_SHARE, SIZE, apply_recipe, loss_of, recipe_pairs
+from function_baseline.recipe_v2 import (ANGLES, INGREDIENTS, RANDOM_SHARE, SIZE, apply_recipe, continue_recipe, loss_of,
+                                         recipe_pairs)
 from function_baseline.train import supervised_pairs, train_lifter
+from refusals import refusal
 from trainers import baseline, cut_off
 from utils.gradients import adam
 from utils.runs.checkpoint import LAST, read_checkpoint
@@ -146,3 +148,11 @@ def test_an_epoch_trains_with_the_loss_that_it_is_given():
     loss = train_lifter(lifter, adam(lifter, 1e-3), [torch.arange(1)], lambda index: (torch.ones(1, 1, 2), target), 'one step',
                         loss=loss_of(parsed()))
     assert loss == 5
+
+
+def test_a_run_of_an_earlier_form_of_the_recipe_is_not_continued(tmp_path):
+    args = parsed()
+    now, before = dict(recipe_form=args.recipe_form), {}
+    continue_recipe(args, now, tmp_path)
+    assert 'an earlier form of recipe v2' in refusal(continue_recipe, args, before, tmp_path)
+    continue_recipe(parse(baseline_parser(''), []), before, tmp_path)      # the published training has had one form only
