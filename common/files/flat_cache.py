@@ -14,6 +14,7 @@ import os
 import struct
 import sys
 import zipfile
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
@@ -54,12 +55,30 @@ def map_table(path, key, subjects, made_by, as_table=lambda value: value):
     `write_flat` has printed the reason. InputError as in `load_npz`.
     """
     mapped = map_flat(require_file(path, made_by), key, subjects)
-    if mapped is None:
-        value, identity_then = _load_table(path, key, made_by)
-        table = as_table(value)
-        write_flat(path, identity_then, table)
-        mapped = map_flat(path, key, subjects)
+    if mapped is not None:
+        return mapped
+    with _one_at_a_time(path):
+        mapped = map_flat(path, key, subjects)      # another process may have written the copy meanwhile
+        if mapped is None:
+            value, identity_then = _load_table(path, key, made_by)
+            table = as_table(value)
+            write_flat(path, identity_then, table)
+            mapped = map_flat(path, key, subjects)
     return table if mapped is None else mapped
+
+
+@contextmanager
+def _one_at_a_time(path):
+    """Context manager that waits while another process makes the flat copy of `path`; not where the disk has no locks."""
+    lock = FileLock(f'{flat_path(path)}.made.lock')
+    try:
+        lock.acquire()
+    except (OSError, NotImplementedError):      # as `write_flat` will say
+        pass
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def map_array(path, key, made_by):

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -398,3 +399,14 @@ def test_git_ignores_the_copies():
     if ignored.returncode == 128:
         pytest.skip('no git, or no checkout')
     assert ignored.stdout.split() == names
+
+
+def test_a_second_process_waits_for_the_copy_instead_of_holding_all_poses(tmp_path):
+    path = tmp_path / 'poses.npz'
+    save_npz(path, pose3d=np.ones((5, 16, 3), np.float32))
+    with ThreadPoolExecutor(1) as second:
+        with FileLock(f'{flat_path(path)}.made.lock'):
+            found = second.submit(map_array, path, 'pose3d', 'the test')
+            with pytest.raises(TimeoutError):
+                found.result(timeout=.3)
+        assert isinstance(found.result(timeout=30), np.memmap)
