@@ -14,6 +14,7 @@ from common.camera import root_relative
 from common.clips import pieces_of_clips
 from common.product import full_precision
 from common.skeleton import H36M_16
+from function_baseline.clips import has_clips
 from function_baseline.evaluate import per_pose_errors, predict
 from models_baseline.temporal import for_clips, is_temporal
 from utils.pictures.sheets import Lifted, hardness_figure
@@ -115,7 +116,7 @@ def sampled(lifter, poses):
 
 def sample_rows(lifter, poses, clips=8):
     """(M,) int64 rows of the poses of `sampled`; `clips`: of how many clips a temporal lifter gets a piece."""
-    return pieces_of_clips(poses, SAMPLE, clips) if is_temporal(lifter) else spread_out(len(poses))
+    return pieces_of_clips(poses, SAMPLE, clips) if is_temporal(lifter) and has_clips(poses) else spread_out(len(poses))
 
 
 def spread_out(count):

@@ -7,7 +7,7 @@ from common.skeleton import H36M_16
 from function_baseline.data import load_test
 from function_baseline.evaluate import evaluate
 from function_baseline.scores import score
-from function_baseline.temporal import in_words, motion_errors
+from function_baseline.temporal import STILL, in_words, motion_errors
 from models_baseline.temporal import is_temporal
 from utils.runs.checkpoint import load_lifter, require_skeleton
 
@@ -59,7 +59,7 @@ def titles(args, tests):
 
 def motion_line(errors):
     """The MotionErrors of a temporal lifter on a test set, or None, as a line below its table."""
-    return in_words(errors) if errors else 'lifted as if everybody stood still: these poses are no clips'
+    return in_words(errors) if errors else STILL
 
 
 def report_3dpw(lifter, data_root, device, camera=None):
@@ -72,6 +72,8 @@ def report_3dpw(lifter, data_root, device, camera=None):
         both.append(evaluate(lifter, pw3d.load(data_root, keypoints).resident(device), device, pw3d.flip, camera))
         print(f'\n3DPW test split, 2D: {title}; with test-time flip: per sequence')
         print(table(both[-1]))
+        if is_temporal(lifter):
+            print(STILL)
     return tuple(both)
 
 

@@ -15,6 +15,9 @@ from models_baseline.temporal import is_temporal
 from utils import interrupts
 
 
+STILL = 'lifted as if everybody stood still: these poses are no clips'
+
+
 class MotionErrors(NamedTuple):
     """Means over all steps of all clips: millimetres per frame (MPJVE), and per frame^2."""
     mpjve_mm: float
@@ -89,6 +92,8 @@ def report_motion(run, lifter, epoch, tests, device):
         return
     for name, poses, flip in zip(tests.names, tests.both, tests.flips):
         errors = motion_errors(lifter, poses, device, flip)
+        if not errors and epoch == 1:
+            print(f'{name.short}: {STILL}')
         if errors:
             print(f'epoch {epoch}: {name.short} {in_words(errors)}')
             run.scalars({f'{name.tag}/mpjve': errors.mpjve_mm, f'{name.tag}/acceleration': errors.acceleration_mm}, epoch)
