@@ -26,11 +26,12 @@ class TrainerParser(Parser):
         if args.dropout < 0 and args.posenet_name != 'stgcn' and not args.evaluate:
             raise InputError(f'--dropout {args.dropout} works with stgcn only, whose layers have rates of their own; give a '
                              f'rate of at least 0 for {args.posenet_name}')
-        if 0 < args.poses_per_epoch < args.batch_size and not args.resume:       # a run's own batches may be smaller
+        if args.evaluate:      # the other flags say nothing about a checkpoint
+            return
+        if 0 < args.poses_per_epoch < args.batch_size:
             raise InputError(f'--poses_per_epoch {args.poses_per_epoch} is less than one batch, --batch_size '
                              f'{args.batch_size}; give more poses, or smaller batches')
-        if not args.evaluate:
-            require_temporal(args)
+        require_temporal(args)
 
 
 def require_temporal(args):
@@ -213,6 +214,7 @@ def parse(parser, argv, idle=(), used=None):
         is_idle = action.dest in idle or used is not None and action.dest not in used
         if is_idle and action.dest in args.explicit:
             print(f'warning: {action.option_strings[0]} does nothing here', file=sys.stderr)
-    parser.require_consistent(args)
+    if not getattr(args, 'resume', ''):      # the flags of a run are checked together when they are known
+        parser.require_consistent(args)
     args.stages = STAGES.get(args.receptive_field, args.stages)
     return args

@@ -108,7 +108,7 @@ def _train_epoch(state, args, training, device):
     return train_lifter(state.lifter, state.optimizer, shuffled_batches(len(training), args.batch_size, order), take,
                         task=f'epoch {state.epoch}', max_norm=1.0 if args.max_norm else None,
                         before_step=state.schedule.advance, loss=loss_of(args),
-                        graphs=args.graphs and (ranks.world() == 1 or 'graphs' in args.explicit))
+                        graphs=args.graphs if ranks.world() == 1 else args.graphs is True)
 
 
 def _keep_checkpoints(run, state, args, error_h36m):

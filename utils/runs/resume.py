@@ -52,6 +52,8 @@ def _take_arguments(arguments, args, parser, path):
             value = action.default
             if name not in args.explicit:
                 continue
+        if name == 'graphs' and value is True and name not in args.explicit:
+            continue        # the default of earlier versions, which did not insist on graphs
         if not _permitted(action, value):
             raise InputError(f'{path} cannot be continued: it has {name} {in_short(value)}, which no run has; start a new run')
         if name in args.explicit and getattr(args, name) != value:
