@@ -9,6 +9,8 @@ from function_baseline.temporal import motion_errors
 from models_baseline import build_lifter
 from utils.runs.checkpoint import save_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize('receptive_field', [1, 9])
 def test_the_figures_are_those_of_the_evaluation_and_a_filter_changes_them(tiny_root, tmp_path, receptive_field):

@@ -23,6 +23,8 @@ from mocap_clips import arrays_of, h36m_17, person
 from places import ROOT
 from refusals import refused
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device('cpu')
 PER_EPOCH = 37
 

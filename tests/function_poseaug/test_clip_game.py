@@ -25,6 +25,8 @@ from trainers import baseline, cut_off, poseaug
 from utils.gradients import adam
 from utils.runs.checkpoint import read_lifter
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device('cpu')
 
 

@@ -9,6 +9,8 @@ from models_baseline.temporal import ClipLifter, StreamLifter, TemporalVideoPose
 from models_baseline.videopose import VideoPose
 from refusals import refusal
 
+pytestmark = pytest.mark.slow
+
 TOLERANCES = {torch.float32: 1e-5, torch.float64: 1e-12}
 KINDS = pytest.mark.parametrize('causal', [False, True], ids=['symmetric', 'causal'])
 

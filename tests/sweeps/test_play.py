@@ -13,6 +13,8 @@ from sweeps.on_ray import share_of_a_gpu
 from sweeps.play import Here, Play
 from utils.runs.record import LAST, LOCK, begin_life, end_life
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
