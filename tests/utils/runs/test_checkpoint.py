@@ -71,6 +71,7 @@ def test_an_adam_takes_over_moments_and_learning_rate_only():
     assert torch.equal(second.state[layer.weight]['exp_avg'], first.state_dict()['state'][0]['exp_avg'])
 
 
+@pytest.mark.slow
 def test_moments_of_other_parameters_are_refused():
     _, optimizer = stepped()
     state = optimizer.state_dict()
@@ -119,6 +120,7 @@ def test_stages_are_counted(tmp_path, stages):
     assert read_lifter(saved(tmp_path / 'it', build_lifter('gcn', stages))).stages == stages
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name,stages', [('mlp', 1), ('mlp', 3), ('videopose', 1), ('videopose', 3)])
 def test_stages_of_the_wide_lifters_are_counted(tmp_path, name, stages):
     assert read_lifter(saved(tmp_path / 'it', build_lifter(name, stages))).stages == stages
@@ -126,6 +128,7 @@ def test_stages_of_the_wide_lifters_are_counted(tmp_path, name, stages):
 
 # Lifters of several frames
 
+@pytest.mark.slow
 @pytest.mark.parametrize('receptive_field, stages, causal', [(9, 1, False), (27, 2, True)])
 def test_a_lifter_of_several_frames_comes_back(tmp_path, receptive_field, stages, causal):
     lifter = build_lifter('videopose', receptive_field=receptive_field, causal=causal).eval()
@@ -159,6 +162,7 @@ def test_more_frames_than_any_known_lifter_sees_are_refused(tmp_path):
     assert 'weights for 729 frames' in refusal(read_lifter, tmp_path / 'it')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', LIFTERS)
 def test_a_loaded_lifter_gives_the_same_poses(tmp_path, name):
     lifter, pose2d = build_lifter(name, stages=2, dropout=0).eval(), torch.randn(3, 16, 2)
