@@ -87,6 +87,11 @@ def updates_of(game, optimizers, settings):
         return generator_step(game, optimizers.augmentor, PoseBatch(pose3d_cam, pose2d, camera), settings.weights,
                               settings.feedback, noise)
 
+    return updates_with(augmentor, game, optimizers, settings)
+
+
+def updates_with(augmentor, game, optimizers, settings):
+    """The Updates with this update of the augmentor."""
     def critic3d(real, fake):
         return discriminator_step(game.critic3d, optimizers.critic3d, real, fake, 'd3d')
 

@@ -14,16 +14,13 @@ from common.camera import project, root_relative
 from common.clips import clip_ends, clip_lengths, window_rows
 from common.poses import PoseBatch
 from function_baseline.temporal import window_pairs, windows_as_lifted
-from function_poseaug.adversarial import PICTURE_EVERY, Updates, adversarial_epoch, critics_step, order_of
+from function_poseaug.adversarial import PICTURE_EVERY, adversarial_epoch, critics_step, order_of, updates_with
 from function_poseaug.refresh import swapped_bones
-from function_poseaug.steps import (HEALTH, KEPT_SHARE, GeneratorOutput, adversarial_loss, difference_loss, discriminator_step,
-                                    inside_image, lifter_feedback, spread_of)
+from function_poseaug.steps import KEPT_SHARE, augmentor_update, inside_image
 from models_baseline.temporal import is_temporal
-from models_poseaug.augmentor import AugmentedPoses
 from models_poseaug.clips import ClipNoise, augment_clips, draw_clip_noise
 from utils import interrupts
-from utils.gradients import descend, frozen
-from utils.graphs import Replayed
+from utils.gradients import frozen
 from utils.seeding import generator, seed_everything
 
 SEGMENT = 250        # frames that share a body and a camera: a clip longer than that gets several
@@ -107,14 +104,7 @@ def updates_of_clips(game, optimizers, settings):
         return clip_generator_step(game, optimizers.augmentor, PoseBatch(pose3d_cam, pose2d, camera), settings.weights,
                                    settings.feedback, ClipNoise(*noise))
 
-    def critic3d(real, fake):
-        return discriminator_step(game.critic3d, optimizers.critic3d, real, fake, 'd3d')
-
-    def critic2d(real, fake):
-        return discriminator_step(game.critic2d, optimizers.critic2d, real, fake, 'd2d')
-
-    return Updates(*(Replayed(update, optimizer, settings.graphs, game)
-                     for update, optimizer in zip((augmentor, critic3d, critic2d), optimizers)))
+    return updates_with(augmentor, game, optimizers, settings)
 
 
 def clip_generator_step(game, optimizer, windows, weights, feedback, noise):
@@ -125,18 +115,9 @@ def clip_generator_step(game, optimizer, windows, weights, feedback, noise):
         clips = augment_clips(game.augmentor, windows.pose3d_cam, noise, game.lifter.target)
         rt_windows = projected(clips.rt, windows.camera)
         poses, rt_pose2d = lifted_frames(clips, game.lifter.target), rt_windows[:, game.lifter.target]
-        adversarial, adversarial_log = adversarial_loss(game, source, poses, rt_pose2d, weights)
-        difference, difference_log = difference_loss(poses, weights)
         seen = (windows.pose2d, source.pose3d_cam), (projected(clips.ba, windows.camera), poses.ba), (rt_windows, poses.rt)
         pairs = [windows_as_lifted(game.lifter, pose2d, root_relative(pose3d), windows.camera) for pose2d, pose3d in seen]
-        hardness, hardness_log = lifter_feedback(game, source, poses, rt_pose2d, feedback, pairs)
-        loss = adversarial + weights.difference * difference
-        if feedback.joins_loss:
-            loss = loss + hardness
-        gradient = descend(loss, game.augmentor, optimizer)
-    log = {**adversarial_log, **difference_log, **hardness_log, **spread_of(poses, rt_pose2d, game.augmentor.skeleton),
-           'train_G_iter/gen_loss': loss.detach(), f'{HEALTH}/gradient_g': gradient}
-    return GeneratorOutput(AugmentedPoses(*(part.detach() for part in poses)), rt_pose2d.detach()), log
+        return augmentor_update(game, optimizer, source, poses, rt_pose2d, weights, feedback, pairs)
 
 
 def lifted_frames(clips, target):

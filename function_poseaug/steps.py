@@ -77,14 +77,21 @@ def generator_step(game, optimizer, source, weights, feedback, noise):
     game.lifter.train()
     with frozen(game.critic3d, game.critic2d, game.lifter):
         poses = game.augmentor(source.pose3d_cam, noise)
-        rt_pose2d = project(poses.rt, source.camera)
-        adversarial, adversarial_log = adversarial_loss(game, source, poses, rt_pose2d, weights)
-        difference, difference_log = difference_loss(poses, weights)
-        hardness, hardness_log = lifter_feedback(game, source, poses, rt_pose2d, feedback)
-        loss = adversarial + weights.difference * difference
-        if feedback.joins_loss:
-            loss = loss + hardness
-        gradient = descend(loss, game.augmentor, optimizer)
+        return augmentor_update(game, optimizer, source, poses, project(poses.rt, source.camera), weights, feedback)
+
+
+def augmentor_update(game, optimizer, source, poses, rt_pose2d, weights, feedback, pairs=None):
+    """Losses of the augmented `poses` of a PoseBatch, and the augmentor's step. Returns as `generator_step`.
+
+    The other networks must be frozen. `pairs`: see `lifter_feedback`.
+    """
+    adversarial, adversarial_log = adversarial_loss(game, source, poses, rt_pose2d, weights)
+    difference, difference_log = difference_loss(poses, weights)
+    hardness, hardness_log = lifter_feedback(game, source, poses, rt_pose2d, feedback, pairs)
+    loss = adversarial + weights.difference * difference
+    if feedback.joins_loss:
+        loss = loss + hardness
+    gradient = descend(loss, game.augmentor, optimizer)
     log = {**adversarial_log, **difference_log, **hardness_log, **spread_of(poses, rt_pose2d, game.augmentor.skeleton),
            'train_G_iter/gen_loss': loss.detach(), f'{HEALTH}/gradient_g': gradient}
     return GeneratorOutput(AugmentedPoses(*(part.detach() for part in poses)), rt_pose2d.detach()), log
