@@ -1,7 +1,6 @@
 """A Ray cluster of a head and two nodes on the loopback; one of them is killed while PoseAug trains there."""
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -9,6 +8,7 @@ from places import ROOT
 from sweeps.grid import read_sweep
 from sweeps.jobs import jobs_of
 from utils.runs.record import lives
+from waiting import wait_for
 
 pytest.importorskip('ray', reason='Ray is not installed: pip install -r requirements-sweep.txt')
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != 'linux', reason='needs addresses such as 127.0.0.2')]
@@ -33,14 +33,6 @@ def cluster(monkeypatch):
 def sweep(path, folder, *flags):
     return subprocess.Popen([sys.executable, str(ROOT / 'run_sweep.py'), str(path), '--folder', str(folder), *flags],
                             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def wait_for(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(.05)
-    return found
 
 
 def test_a_node_that_dies_during_poseaug_changes_nothing_in_the_table(tiny_sweep, tmp_path, cluster):

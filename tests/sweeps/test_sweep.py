@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from refusals import refused
 from sweeps.grid import read_sweep
 from sweeps.jobs import jobs_of
 from utils.runs.record import LAST, LOCK, lives
+from waiting import wait_for
 
 def run(tiny_sweep, folder, *flags):
     return run_sweep.main([str(tiny_sweep), '--folder', str(folder), *flags])
@@ -33,14 +33,6 @@ def jobs_in(tiny_sweep, folder):
 
 def results_in(folder):
     return {name: (folder / name).read_bytes() for name in ('table.md', 'table.csv', 'runs.csv', 'table.png')}
-
-
-def wait_for(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(.01)
-    return found
 
 
 def is_free(run):
