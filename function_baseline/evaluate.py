@@ -88,8 +88,8 @@ def predict_flipped(lifter, pose2d, skeleton=H36M_16):
 
 
 def mirror(pose, skeleton=H36M_16):
-    """(B, 16, D) -> the mirrored poses: x negated, left and right joints exchanged."""
-    flipped = torch.stack([pose[:, joint] for joint in skeleton.mirror], dim=1)     # a list as index makes a GPU wait
+    """(..., 16, D) -> the mirrored poses: x negated, left and right joints exchanged."""
+    flipped = torch.stack([pose[..., joint, :] for joint in skeleton.mirror], dim=-2)     # a list as index makes a GPU wait
     flipped[..., 0] *= -1
     return flipped
 

@@ -121,6 +121,7 @@ def with_detector_errors(pose2d, draws, skeleton):
 
 
 def mirrored_at_random(pose2d, pose3d_rel, draws, skeleton):
-    """Half of the pairs are mirrored: x negated, left and right exchanged."""
-    chosen = (torch.rand(len(pose2d), generator=draws, device=draws.device) < .5)[:, None, None]
-    return tuple(torch.where(chosen, mirror(pose, skeleton), pose) for pose in (pose2d, pose3d_rel))
+    """Half of the pairs are mirrored: x negated, left and right exchanged; a window (N, J, 2) in place of the 2D as a whole."""
+    chosen = torch.rand(len(pose2d), generator=draws, device=draws.device) < .5
+    return tuple(torch.where(chosen.view(-1, *[1] * (pose.ndim - 1)), mirror(pose, skeleton), pose)
+                 for pose in (pose2d, pose3d_rel))

@@ -9,11 +9,11 @@ from common.motion_metrics import acceleration_errors, velocity_errors
 from common.person_camera import camera_of, view_person
 from common.product import full_precision
 from function_baseline.clips import clips_of
-from function_baseline.evaluate import mirror, predict, scoring_device
+from function_baseline.evaluate import predict, scoring_device
+from function_baseline.recipe_v2 import mirrored_at_random
 from function_baseline.train import supervised_pairs
 from models_baseline.temporal import is_temporal
 from utils import interrupts
-
 
 STILL = 'lifted as if everybody stood still: these poses are no clips'
 
@@ -59,13 +59,6 @@ def windows_as_lifted(lifter, windows, pose3d_rel, intrinsic):
     view = view_person(windows.flatten(0, 1), intrinsic.repeat_interleave(windows.shape[1], dim=0))
     pose2d, rotation = (part.unflatten(0, windows.shape[:2]) for part in view)
     return pose2d, pose3d_rel @ rotation[:, lifter.target].transpose(-1, -2)
-
-
-def mirrored_at_random(windows, pose3d_rel, draws, skeleton):
-    """Half of the windows (B, N, J, 2) are mirrored as a whole, with their poses (B, J, 3)."""
-    chosen = (torch.rand(len(windows), generator=draws, device=draws.device) < .5)[:, None, None]
-    flipped = mirror(windows.flatten(0, 1), skeleton).unflatten(0, windows.shape[:2])
-    return torch.where(chosen[..., None], flipped, windows), torch.where(chosen, mirror(pose3d_rel, skeleton), pose3d_rel)
 
 
 @torch.no_grad()
