@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+import run_benchmark
 from common.errors import InputError
 from sweeps.grid import boxed, read_sweep
 from sweeps.jobs import jobs_of, require_unchanged
@@ -17,6 +18,7 @@ from sweeps.plan import plan
 from sweeps.play import Here, Play
 from sweeps.results import groups_of, markdown, write_results
 from sweeps.screen import Screen
+from sweeps.shifts import benchmarks_of
 from utils.command_line import Parser, exits_cleanly, number, positive, whole
 from utils.interrupts import Stopped
 
@@ -25,7 +27,7 @@ from utils.interrupts import Stopped
 def main(argv=None):
     """Run the jobs that are not finished, and write the results; returns the folder of the sweep."""
     args = parse_args(argv)
-    sweep = read_sweep(args.sweep, args.folder, args.seeds, args.data_root)
+    sweep = read_sweep(args.sweep, args.folder, args.seeds, args.data_root, args.variants)
     jobs = jobs_of(sweep)
     for job in jobs:
         require_unchanged(job, sweep.path)
@@ -36,6 +38,8 @@ def main(argv=None):
     failed = played(chosen, place_for(sweep, args), args)
     if args.only is None:
         report(jobs, sweep.folder)
+        for flags in benchmarks_of(sweep, jobs).values() if sweep.shifts else ():
+            run_benchmark.main(flags)
     if failed:
         leave(failed)
     return sweep.folder
@@ -46,6 +50,7 @@ def parse_args(argv=None):
     parser.add_argument('sweep', metavar='SWEEP', help=f'a .toml file, or one of {", ".join(boxed())}')
     parser.add_argument('--folder', type=Path, metavar='DIR', help='for all runs, instead of the one that the file says')
     parser.add_argument('--seeds', type=whole, nargs='+', metavar='N', help='instead of those that the file says')
+    parser.add_argument('--variants', nargs='+', metavar='NAME', help='only these of the variants in the file')
     parser.add_argument('--data_root', type=Path, metavar='DIR', help='as in the trainers')
     parser.add_argument('--dry_run', '--dry-run', action='store_true',
                         help='show jobs, commands, resources, and an estimate of time and disk; run nothing')

@@ -6,6 +6,7 @@
     keypoints = ["gt"]                    sources of the 2D (default: gt alone)
     seeds = [0, 1, 2]
     trainers = ["baseline", "poseaug"]    or ["baseline"] (default: both; each PoseAug run starts from its baseline)
+    shifts = "all"                        at the end, all lifters on these shifts of run_benchmark.py (default: no such table)
     start_from = "best"                   the baseline's best or last checkpoint
     cpus = 1                              cores, which are threads, of each job
     gpus = 1                              of each job, where there are GPUs: 1, a part such as 0.25, or 0
@@ -25,6 +26,7 @@ from typing import NamedTuple
 
 from common.datasets.h36m_protocol import KEYPOINTS
 from common.errors import InputError
+from common.shifts import SHIFTS
 from models_baseline import LIFTERS
 from sweeps.job import BASELINE, BEST, SCRIPTS
 
@@ -41,6 +43,7 @@ class Sweep(NamedTuple):
     seeds: tuple
     keypoints: tuple = ('gt',)
     trainers: tuple = TRAINERS
+    shifts: object = ''
     start_from: str = 'best'
     cpus: int = 1
     gpus: float = 1
@@ -58,7 +61,7 @@ def boxed():
     return {path.stem: path for path in sorted(BOX.glob('*.toml'))}
 
 
-def read_sweep(name_or_path, folder=None, seeds=None, data_root=None):
+def read_sweep(name_or_path, folder=None, seeds=None, data_root=None, variants=None):
     """The Sweep of a file or of one in the box. The other arguments, where given, replace what it says.
 
     InputError where it is no sweep.
@@ -76,8 +79,17 @@ def read_sweep(name_or_path, folder=None, seeds=None, data_root=None):
     for key in ('lifters', 'seeds'):
         if key not in content:
             raise InputError(f'{path}: {key} is missing; give for example {key} = {_KEYS[key].example}')
+    if variants:
+        content['variant'] = _chosen(content.get('variant', {}), variants, path)
     sweep = Sweep(path, Path(content.pop('folder', f'checkpoint/{path.stem}')).absolute(), **content)
     return sweep._replace(both={**sweep.both, 'data_root': str(data_root)}) if data_root else sweep
+
+
+def _chosen(variants, names, path):
+    """The variants with these names, in the file's order. InputError if there is no such variant."""
+    if unknown := [name for name in names if name not in variants]:
+        raise InputError(f'--variants: {path} has no variant {unknown[0]!r}; choose from {", ".join(variants) or "none"}')
+    return {name: parts for name, parts in variants.items() if name in names}
 
 
 def _checked(key, value, path):
@@ -141,6 +153,8 @@ _KEYS = dict(
     title=_TEXT, folder=_TEXT, lifters=_some_of([*LIFTERS]), keypoints=_some_of([*KEYPOINTS]),
     seeds=_Key(_are_seeds, 'a list of different whole numbers, such as [0, 1, 2]'),
     trainers=_Key(lambda value: value in ([BASELINE], [*TRAINERS]), '["baseline", "poseaug"] or ["baseline"]'),
+    shifts=_Key(lambda value: value in ('all', 'none') or _some_of([*SHIFTS]).permits(value),
+                f'"all", "none" (only the test sets as they are), or a list of some of {", ".join(SHIFTS)}'),
     start_from=_Key(lambda value: value in [*BEST], ' or '.join(f'"{name}"' for name in BEST)),
     cpus=_number(1, 1024, (int,), 'a whole number of cores, at least 1'),
     gpus=_number(0, 1, (int, float), 'the share of a GPU, from 0 to 1'),

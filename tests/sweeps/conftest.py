@@ -4,6 +4,7 @@ import pytest
 TINY = '''
 lifters = ["gcn"]
 seeds = [0]
+shifts = ["far"]
 [both]
 device = "cpu"
 s1only = true

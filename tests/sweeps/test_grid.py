@@ -3,11 +3,13 @@ import textwrap
 
 import pytest
 
-from function_baseline.recipe_v2 import INGREDIENTS
+from function_baseline.arguments import baseline_parser, parse
+from function_baseline.recipe_v2 import INGREDIENTS, apply_recipe
+from function_poseaug.arguments import poseaug_parser
 from places import ROOT
 from refusals import refusal
 from sweeps.grid import boxed, read_sweep
-from sweeps.jobs import jobs_of
+from sweeps.jobs import jobs_of, words_of
 
 LEAST = 'lifters = ["gcn"]\nseeds = [0]\n'
 
@@ -49,6 +51,7 @@ def test_what_is_typed_replaces_what_the_file_says(sweep, tmp_path):
     (LEAST + 'keypoints = ["openpose"]', 'keypoints'),
     (LEAST + 'trainers = ["poseaug"]', '["baseline", "poseaug"] or ["baseline"]'),
     (LEAST + 'start_from = "first"', '"best" or "last"'),
+    (LEAST + 'shifts = ["fur"]', '"none" (only the test sets as they are), or a list of some of'),
     (LEAST + 'cpus = 0', 'cores'), (LEAST + 'cpus = 1.5', 'cores'), (LEAST + 'gpus = 2', 'share of a GPU'),
     (LEAST + 'gpus = nan', 'share of a GPU'), (LEAST + 'memory_gb = "2"', 'gigabytes'),
     (LEAST + '[lifter.mpl.both]', 'lifter'), (LEAST + '[lifter.gcn.game]', 'both, baseline, poseaug'),
@@ -69,6 +72,30 @@ def test_a_sweep_that_is_not_there_is_refused_with_those_in_the_box():
                                         ('demo', 8)])
 def test_the_sweeps_in_the_box_are_what_the_trainers_take(name, jobs):
     assert name in boxed() and len(jobs_of(read_sweep(name))) == jobs
+
+
+@pytest.mark.parametrize('name', read_sweep('ablation').variant)
+def test_every_variant_of_the_ablation_changes_one_thing(name):
+    parsed, plain = (vars(parse(poseaug_parser(''), words_of(read_sweep('ablation'), 'poseaug', 'mlp', variant)))
+                     for variant in (name, 'poseaug'))
+    differing = {flag for flag in plain if parsed[flag] != plain[flag]} - {'explicit'}
+    assert len(differing) == (name != 'poseaug')
+
+
+def test_every_variant_of_the_recipe_takes_one_ingredient_away():
+    recipe = read_sweep('recipe')
+    assert {*recipe.variant} == {'plain', 'v2', *(f'no {name}' for name in INGREDIENTS)}
+    for name in INGREDIENTS:
+        args = parse(baseline_parser(''), words_of(recipe, 'baseline', 'mlp', f'no {name}'))
+        apply_recipe(args)
+        assert args.without == name and args.recipe == 'v2'
+        assert (args.camera, args.schedule) == ('image' if name == 'camera' else 'person',
+                                                'step' if name == 'cosine' else 'cosine')
+
+
+def test_some_of_the_variants_can_be_chosen():
+    assert {job.variant for job in jobs_of(read_sweep('ablation', variants=['no BA', 'control']))} == {'', 'control', 'no BA'}
+    assert "has no variant 'no ba'; choose from control" in refusal(lambda: read_sweep('ablation', variants=['no ba']))
 
 
 def test_the_example_of_the_documentation_is_what_the_trainers_take(sweep, tmp_path):

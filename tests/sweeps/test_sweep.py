@@ -32,7 +32,8 @@ def jobs_in(tiny_sweep, folder):
 
 
 def results_in(folder):
-    return {name: (folder / name).read_bytes() for name in ('table.md', 'table.csv', 'runs.csv', 'table.png')}
+    names = ('table.md', 'table.csv', 'runs.csv', 'table.png', 'shifts_gcn_gt/benchmark.csv')
+    return {name: (folder / name).read_bytes() for name in names}
 
 
 def is_free(run):
@@ -90,6 +91,9 @@ def test_only_and_a_cluster_are_refused_together(capsys):
 def test_a_finished_sweep_has_its_table_and_is_not_redone(tiny_sweep, undisturbed, capsys):
     results, files = results_in(undisturbed), {path: path.stat().st_mtime_ns for path in undisturbed.rglob(LAST)}
     assert len(files) == 2 and b'| gcn' in results['table.md']
+    cells = [line.split(b',') for line in results['shifts_gcn_gt/benchmark.csv'].splitlines()[1:]]
+    scored = {(lifter, shift) for lifter, _, _, shift, *_ in cells}
+    assert scored == {(lifter, shift) for lifter in (b'baseline', b'poseaug') for shift in (b'', b'far')}
     assert run(tiny_sweep, undisturbed) == undisturbed and results_in(undisturbed) == results
     assert {path: path.stat().st_mtime_ns for path in undisturbed.rglob(LAST)} == files
     assert all(len(lives(path.parent)) == 1 for path in files)
