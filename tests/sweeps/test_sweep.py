@@ -77,8 +77,8 @@ def test_without_data_a_dry_run_says_so_instead_of_an_estimate(tmp_path, capsys)
 
 
 def test_an_experiment_that_the_sweep_does_not_have_is_refused(tmp_path, capsys):
-    line = refused(capsys, run_sweep, 'demo', '--folder', tmp_path, '--only', '4')
-    assert '--only 4: this sweep has the experiments 0 to 3' in line
+    line = refused(capsys, run_sweep, 'demo', '--folder', tmp_path, '--only', '9')
+    assert '--only 9: this sweep has the experiments 0 to 8' in line
 
 
 def test_only_and_a_cluster_are_refused_together(capsys):
