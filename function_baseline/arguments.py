@@ -50,8 +50,6 @@ def require_temporal(args):
                          'leave one out')
     if args.cameras == 'sampled':
         raise InputError(f'--cameras sampled draws a camera for each pose, and {several} needs clips; leave one out')
-    if getattr(args, 'recipe', 'published') == 'v2':
-        raise InputError(f'--recipe v2 films each pose with a camera of its own, and {several} needs clips; leave one out')
 
 
 def dropout_rate(text):

@@ -4,8 +4,9 @@ from common.skeleton import H36M_16
 from function_baseline import dashboard, scores
 from function_baseline.arguments import baseline_parser
 from function_baseline.batches import shuffled_batches
+from function_baseline.clip_recipe import recipe_for
 from function_baseline.held_out import NO_SCORE, keep_best_held_out
-from function_baseline.recipe_v2 import loss_of, recipe_pairs
+from function_baseline.recipe_v2 import loss_of
 from function_baseline.schedules import schedule_of
 from function_baseline.start import starting_lifter
 from function_baseline.streaming import poses_of_epoch
@@ -104,7 +105,7 @@ def _train_epoch(state, args, training, device):
     order = generator(device, args.random_seed, state.epoch, 'order')
     take = pairs_for(state.lifter, training, device, generator(device, args.random_seed, state.epoch, 'mirror'))
     if args.recipe == 'v2':
-        take = recipe_pairs(training, device, args, generator(device, args.random_seed, state.epoch, 'recipe v2'))
+        take = recipe_for(state.lifter, training, device, args, generator(device, args.random_seed, state.epoch, 'recipe v2'))
     return train_lifter(state.lifter, state.optimizer, shuffled_batches(len(training), args.batch_size, order), take,
                         task=f'epoch {state.epoch}', max_norm=1.0 if args.max_norm else None,
                         before_step=state.schedule.advance, loss=loss_of(args),

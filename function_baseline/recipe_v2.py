@@ -67,12 +67,10 @@ def recipe_pairs(poses, device, args, draws):
 
     `draws`: the generator of all random numbers, on the device. `args`: --without and --camera.
     """
-    used = [name for name in INGREDIENTS if name not in args.without.split(',')]
-    filming = {'views', 'angles', 'bodies'} & {*used}
+    used = ingredients_of(args)
 
     def take(index):
-        index = index.to(poses.device)
-        count = round(RANDOM_SHARE * len(index)) if filming else 0
+        index, count = index.to(poses.device), count_filmed(used, len(index))
         batch = poses.take(index[count:], device)
         if count:
             anew = changed_and_filmed(poses.subset(index[:count]).to(device), used, draws)
@@ -86,14 +84,28 @@ def recipe_pairs(poses, device, args, draws):
     return take
 
 
+def ingredients_of(args):
+    """The ingredients that --without leaves."""
+    return [name for name in INGREDIENTS if name not in args.without.split(',')]
+
+
+def count_filmed(used, count):
+    """How many of a batch of `count` poses are changed or filmed anew: the first ones."""
+    return round(RANDOM_SHARE * count) if {'views', 'angles', 'bodies'} & {*used} else 0
+
+
 def changed_and_filmed(poses, used, draws):
     """(pose3d_cam, pose2d, intrinsics) of a PoseSet's poses with other bodies and other cameras, as `used` says."""
     pose3d_cam, intrinsics, up = filmed_by(poses)
     upright, views = filmed(pose3d_cam, up, intrinsics)
-    upright = other_bodies(upright, used, draws, poses.skeleton)
+    return in_views(other_bodies(upright, used, draws, poses.skeleton), views, used, draws)
+
+
+def in_views(upright, views, used, draws):
+    """(pose3d_cam, pose2d, intrinsics) of upright poses (N, J, 3) in random views, or, without 'views', in these Views."""
     if 'views' not in used:
         pose3d_cam = seen(upright, views)
-        return pose3d_cam, project(pose3d_cam, intrinsics), intrinsics
+        return pose3d_cam, project(pose3d_cam, views.intrinsics), views.intrinsics
     x, down, ahead = upright.unbind(-1)
     return sample_views(torch.stack([x, ahead, -down], dim=-1), RANGES, draws)[:3]
 

@@ -7,6 +7,7 @@ from common.camera import root_relative
 from common.clips import clip_ends, window_rows
 from common.motion_metrics import acceleration_errors, velocity_errors
 from common.person_camera import camera_of, view_person
+from common.poses import PoseBatch
 from common.product import full_precision
 from function_baseline.clips import clips_of
 from function_baseline.evaluate import predict, scoring_device
@@ -47,6 +48,14 @@ def window_pairs(poses, device, lifter, draws):
         return mirrored_at_random(*pair, draws, poses.skeleton)
 
     return take
+
+
+def windows_at(poses, index, ends, lifter, device):
+    """PoseBatch of the windows around the poses `index` (B,): (B, N, 16, 3), (B, N, 16, 2), and cameras (B, 9)."""
+    rows = window_rows(index.to(poses.device), ends, lifter.receptive_field, lifter.causal)
+    pose3d_cam, pose2d = (poses.take_only(name, rows.flatten(), device).unflatten(0, rows.shape)
+                          for name in ('pose3d_cam', 'pose2d'))
+    return PoseBatch(pose3d_cam, pose2d, poses.take(index, device).camera)
 
 
 def windows_as_lifted(lifter, windows, pose3d_rel, intrinsic):

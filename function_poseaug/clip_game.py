@@ -11,9 +11,9 @@ import torch
 from tqdm import tqdm
 
 from common.camera import project, root_relative
-from common.clips import clip_ends, clip_lengths, window_rows
+from common.clips import clip_ends, clip_lengths
 from common.poses import PoseBatch
-from function_baseline.temporal import window_pairs, windows_as_lifted
+from function_baseline.temporal import window_pairs, windows_as_lifted, windows_at
 from function_poseaug.adversarial import PICTURE_EVERY, adversarial_epoch, critics_step, order_of, updates_with
 from function_poseaug.refresh import swapped_bones
 from function_poseaug.steps import KEPT_SHARE, augmentor_update, inside_image
@@ -83,14 +83,6 @@ def clip_epoch(game, optimizers, pools, poses, settings, log, picture):
     fakes = augmented_clips(game.augmentor, poses, generator(device, settings.seed, settings.epoch, 'clips'))
     draws = generator(device, settings.seed, settings.epoch, 'mirror fake')
     return kept_clips(fakes, lifter, device, draws, settings.symmetric_filter), settings.iteration + len(orders[0])
-
-
-def windows_at(poses, index, ends, lifter, device):
-    """PoseBatch of the windows around the poses `index` (B,): (B, N, 16, 3), (B, N, 16, 2), and cameras (B, 9)."""
-    rows = window_rows(index.to(poses.device), ends, lifter.receptive_field, lifter.causal)
-    pose3d_cam, pose2d = (poses.take_only(name, rows.flatten(), device).unflatten(0, rows.shape)
-                          for name in ('pose3d_cam', 'pose2d'))
-    return PoseBatch(pose3d_cam, pose2d, poses.take(index, device).camera)
 
 
 def frame_of(windows, target):

@@ -156,7 +156,7 @@ def temporal_file(lifter, tmp_path_factory):
 
 @pytest.mark.parametrize('flags, reason', [
     (['--posenet_name', 'mlp'], 'works with videopose only'), (['--stages', '4'], 'leave --stages 4 out'),
-    (['--cameras', 'sampled'], 'needs clips'), (['--recipe', 'v2'], 'needs clips')])
+    (['--cameras', 'sampled'], 'needs clips'), (['--poses_per_epoch', '5000'], 'needs them whole')])
 def test_flags_that_do_not_go_with_several_frames(flags, reason, capsys):
     assert reason in refused(capsys, run_baseline, '--receptive_field', 27, *flags)
 
@@ -170,8 +170,8 @@ def test_the_number_of_frames_is_one_of_five(capsys):
 
 
 def test_a_pretrained_lifter_of_several_frames_brings_its_restrictions_along(tiny_root, temporal_file, capsys):
-    assert 'needs clips' in refused(capsys, run_baseline, '--recipe', 'v2', '--without', 'camera', '--pretrain_path',
-                                    temporal_file, '--data_root', tiny_root, '--device', 'cpu', '--s1only', 'true')
+    assert 'needs them whole' in refused(capsys, run_baseline, '--poses_per_epoch', 5000, '--pretrain_path', temporal_file,
+                                         '--data_root', tiny_root, '--device', 'cpu', '--s1only', 'true')
 
 
 def test_a_typed_receptive_field_that_contradicts_the_file_is_named(tiny_root, temporal_file, capsys):

@@ -9,11 +9,11 @@ import run_poseaug
 from common.bones import bone_lengths, bone_vectors
 from common.clips import clip_ends, clip_lengths, window_rows
 from common.datasets.h36m import h36m_poses, read_h36m
-from function_baseline.temporal import window_pairs
+from function_baseline.temporal import window_pairs, windows_at
 from function_poseaug import clip_game
 from function_poseaug.arguments import feedback_terms, poseaug_parser
 from function_poseaug.clip_game import (augmented_clips, clip_generator_step, kept_clips, segments_of, swapped_for,
-                                        whole_windows, windows_at)
+                                        whole_windows)
 from function_poseaug.steps import Game, LossWeights, generator_step
 from models_baseline import build_lifter
 from models_poseaug.augmentor import Augmentor, draw_noise

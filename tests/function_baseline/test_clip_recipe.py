@@ -1,0 +1,157 @@
+"""Recipe v2 on windows: what one frame gets, what is the same in a whole window, what each ingredient does, exact resume."""
+import pytest
+import torch
+
+import run_baseline
+from common.bones import bone_lengths, bone_vectors, unit_bones
+from common.camera import project, root_relative
+from common.clips import clip_ends
+from common.datasets.h36m import h36m_poses, read_h36m
+from common.rotation import quaternion_rotate
+from function_baseline.arguments import baseline_parser, parse
+from function_baseline.clip_recipe import changed_and_filmed_windows, recipe_for, recipe_windows, turns_between
+from function_baseline.recipe_v2 import INGREDIENTS, changed_and_filmed, recipe_pairs
+from function_baseline.temporal import windows_at
+from models_baseline import build_lifter
+from run_reading import events, same, training_state
+from trainers import baseline, cut_off
+
+CPU, BATCH, FILMED = torch.device('cpu'), 40, 30
+BODY = 'angles', 'bodies'
+
+
+@pytest.fixture(scope='module')
+def poses(tiny_root):
+    return h36m_poses(read_h36m(tiny_root, 'gt'), ('S1',), 'Walking')
+
+
+@pytest.fixture(scope='module', params=[False, True], ids=['symmetric', 'causal'])
+def lifter(request):
+    return build_lifter('videopose', receptive_field=9, causal=request.param).eval()
+
+
+def drawn(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def sources(poses, lifter):
+    """(windows, the PoseSet of the lifted frames), from all parts of the set."""
+    index = torch.linspace(0, len(poses) - 1, BATCH).long()
+    return windows_at(poses, index, clip_ends(poses), lifter, CPU).pose3d_cam, poses.subset(index)
+
+
+def changed(poses, lifter, *used):
+    """(windows as they were, as changed_and_filmed_windows makes them, their 2D, their cameras)."""
+    before, lifted = sources(poses, lifter)
+    return before, *changed_and_filmed_windows(before, lifted, lifter.target, used, drawn())
+
+
+def pairs(poses, lifter, *used):
+    """(windows, lifted poses) of a batch with these ingredients only."""
+    args = parse(baseline_parser(''), ['--recipe', 'v2'])
+    args.without = ','.join(name for name in INGREDIENTS if name not in used)
+    return recipe_windows(lifter, poses, CPU, args, drawn())(torch.arange(BATCH))
+
+
+def distances(points):
+    """(B, M, D) -> (B, M, M)."""
+    return torch.cdist(points, points, compute_mode='donot_use_mm_for_euclid_dist')
+
+
+@pytest.mark.parametrize('used', [('views',), BODY, ('views', *BODY)], ids=','.join)
+def test_a_window_of_one_frame_is_changed_and_filmed_as_a_pose(poses, used):
+    windows = changed_and_filmed_windows(poses.pose3d_cam[:, None], poses, 0, used, drawn())
+    singles = changed_and_filmed(poses, used, drawn())
+    for window, single in zip(windows, singles):
+        torch.testing.assert_close(window, single[:, None] if window.ndim == 4 else single, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('used', [('views',), BODY, ('views', *BODY)], ids=','.join)
+def test_the_lifted_frame_is_changed_as_a_pose(poses, lifter, used):
+    before, lifted = sources(poses, lifter)
+    window, *_ = changed_and_filmed_windows(before, lifted, lifter.target, used, drawn())
+    single, *_ = changed_and_filmed(lifted, used, drawn())
+    shapes = [distances(pose) for pose in (window[:, lifter.target], single)]      # the whole window has other places to be in
+    torch.testing.assert_close(*shapes, rtol=0, atol=1e-4)
+
+
+def test_a_new_view_moves_the_whole_window_as_one_rigid_scene_that_its_camera_sees(poses, lifter):
+    before, after, pose2d, intrinsics = changed(poses, lifter, 'views')
+    torch.testing.assert_close(*(distances(scene.flatten(1, 2)) for scene in (after, before)), rtol=0, atol=1e-4)
+    torch.testing.assert_close(pose2d.flatten(1, 2), project(after.flatten(1, 2), intrinsics), rtol=0, atol=1e-5)
+    assert (pose2d.abs() <= 1 + 1e-5).all() and not torch.isclose(after, before, atol=.01).all(-1).flatten(1).any()
+
+
+def test_the_path_of_the_root_grows_with_the_body_and_keeps_its_form(poses, lifter):
+    before, after, _, _ = changed(poses, lifter, 'views', *BODY)
+    paths, sizes = ([measure(scene) for scene in (after, before)] for measure in (
+        lambda scene: distances(scene[:, :, 0]),
+        lambda scene: bone_lengths(bone_vectors(scene[:, lifter.target])).sum((1, 2))))
+    size = sizes[0] / sizes[1]
+    assert size.std() > .05
+    torch.testing.assert_close(paths[0], size[:, None, None] * paths[1], rtol=0, atol=1e-4)
+
+
+def test_bones_stay_as_long_as_they_are_and_swing_as_they_did(poses, lifter):
+    before, after, _, _ = changed(poses, lifter, 'views', *BODY)
+    old, new = (bone_vectors(scene.flatten(0, 1)).unflatten(0, scene.shape[:2]) for scene in (before, after))
+    ratio = bone_lengths(new) / bone_lengths(old)
+    torch.testing.assert_close(ratio, ratio[:, :1].expand_as(ratio), rtol=1e-3, atol=0)
+    swings = [(unit_bones(bones) * unit_bones(bones[:, :1])).sum(-1) for bones in (old, new)]      # cosines to the first frame
+    torch.testing.assert_close(*swings, rtol=0, atol=1e-4)
+
+
+def test_the_shortest_turns_lead_from_the_old_to_the_new_directions():
+    old, new = torch.randn(2, 4, 15, 3, generator=drawn(), dtype=torch.float64)
+    turned = quaternion_rotate(turns_between(old, new), old)
+    torch.testing.assert_close(unit_bones(turned), unit_bones(new))
+    torch.testing.assert_close(bone_lengths(turned), bone_lengths(old))
+    axes = torch.eye(3)[:, None]
+    assert torch.equal(quaternion_rotate(turns_between(axes, -axes), axes), axes)       # opposite: no turn is the shortest one
+
+
+def test_without_any_ingredient_the_windows_are_those_of_the_set(poses, lifter):
+    windows = windows_at(poses, torch.arange(BATCH), clip_ends(poses), lifter, CPU)
+    pose2d, pose3d_rel = pairs(poses, lifter)
+    assert torch.equal(pose2d, windows.pose2d)
+    assert torch.equal(pose3d_rel, root_relative(poses.pose3d_cam[:BATCH]))
+
+
+def test_three_quarters_of_a_batch_are_filmed_anew_and_the_lifted_pose_is_that_of_the_middle_frame(poses, lifter):
+    plain, made = pairs(poses, lifter), pairs(poses, lifter, 'views')
+    assert all(torch.equal(new[FILMED:], old[FILMED:]) for new, old in zip(made, plain))
+    torch.testing.assert_close(*(distances(pose3d_rel) for _, pose3d_rel in (made, plain)), rtol=0, atol=1e-4)
+    assert ((made[1] - plain[1])[:FILMED].abs().amax((1, 2)) > .01).all()
+
+
+def test_each_frame_gets_errors_of_its_own(poses, lifter):
+    (plain, target), (noisy, same_target) = pairs(poses, lifter), pairs(poses, lifter, 'noise')
+    errors = noisy - plain
+    assert torch.equal(target, same_target) and (errors != 0).any(-1).float().mean() > .9
+    assert abs(float(torch.corrcoef(errors.flatten(2).transpose(0, 1).flatten(1))[0, 1])) < .2
+
+
+def test_windows_are_mirrored_as_a_whole(poses, lifter):
+    (plain, _), (made, _) = pairs(poses, lifter), pairs(poses, lifter, 'mirror')
+    flipped = (made != plain).flatten(2).any(2)
+    assert torch.equal(flipped.any(1), flipped.all(1)) and .2 < flipped.float().mean() < .8
+
+
+def test_a_lifter_of_single_frames_gets_the_pairs_of_the_recipe(poses):
+    args = parse(baseline_parser(''), ['--recipe', 'v2'])
+    found, expected = (take(torch.arange(BATCH)) for take in (
+        recipe_for(build_lifter('gcn', 1), poses, CPU, args, drawn()), recipe_pairs(poses, CPU, args, drawn())))
+    assert all(torch.equal(*pair) for pair in zip(found, expected))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures('without_pictures')
+def test_a_run_is_resumed_bit_for_bit(tiny_root, runs):
+    def begin(folder):
+        return baseline(tiny_root, folder, 'videopose', '--receptive_field', 9, '--recipe', 'v2', '--epochs', 2)
+
+    whole = begin(runs / 'whole')
+    cut_off('save_last', 1, begin, runs / 'cut')
+    cut, = (runs / 'cut').glob('*/gt/*')
+    assert run_baseline.main(['--resume', str(cut), '--data_root', str(tiny_root)]) == cut
+    assert same(training_state(cut), training_state(whole)) and events(cut) == events(whole)
