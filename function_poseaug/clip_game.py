@@ -1,7 +1,8 @@
 """PoseAug's game for a lifter of several frames: clips are augmented as a whole (models_poseaug/clips.py).
 
-In the game, the lifter's feedback is on windows, and the discriminators judge the frame that is lifted, as they judge a single
-pose. Then the whole training set is augmented once, segment by segment, and the lifter trains on the windows of the result.
+In the game, the lifter's feedback is on windows, and the discriminators judge the lifted pose and its motion
+(models_poseaug/clip_discriminators.py). Then the whole training set is augmented once, segment by segment, and the lifter
+trains on the windows of the result.
 """
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,13 +12,15 @@ import torch
 from tqdm import tqdm
 
 from common.camera import project, root_relative
-from common.clips import clip_ends, clip_lengths
+from common.clips import clip_ends, clip_lengths, window_rows
 from common.poses import PoseBatch
 from function_baseline.temporal import window_pairs, windows_as_lifted, windows_at
 from function_poseaug.adversarial import PICTURE_EVERY, adversarial_epoch, critics_step, order_of, updates_with
 from function_poseaug.refresh import swapped_bones
-from function_poseaug.steps import KEPT_SHARE, augmentor_update, inside_image
+from function_poseaug.steps import KEPT_SHARE, GeneratorOutput, augmentor_update, inside_image
 from models_baseline.temporal import is_temporal
+from models_poseaug.augmentor import AugmentedPoses
+from models_poseaug.clip_discriminators import judged_frames
 from models_poseaug.clips import ClipNoise, augment_clips, draw_clip_noise
 from utils import interrupts
 from utils.gradients import frozen
@@ -66,6 +69,7 @@ def clip_epoch(game, optimizers, pools, poses, settings, log, picture):
     orders = [order_of(poses, settings, device, name) for name in ('source', 'target3d', 'target2d')]
     noise_draws, pool_draws = (generator(device, settings.seed, settings.epoch, name) for name in ('noise', 'pool'))
     updates, ends = updates_of_clips(game, optimizers, settings), clip_ends(poses)
+    judged = judged_frames(lifter.receptive_field, lifter.target)
     bar = tqdm(zip(*orders), total=len(orders[0]), desc=f'epoch {settings.epoch}: adversarial', unit='batch', leave=False,
                disable=None)
     for iteration, (source_index, *target_index) in enumerate(bar, start=settings.iteration):
@@ -73,21 +77,37 @@ def clip_epoch(game, optimizers, pools, poses, settings, log, picture):
         windows = windows_at(poses, source_index, ends, lifter, device)
         fake, figures = updates.augmentor(*windows, *draw_clip_noise(len(source_index), lifter.receptive_field, noise_draws))
         if iteration % settings.df == 0:
-            targets = [poses.take_only(name, index, device) for name, index in zip(('pose3d_cam', 'pose2d'), target_index)]
-            figures = {**figures, **critics_step(updates, pools, targets, fake, pool_draws, settings.weights.critics)}
+            targets = [clips_at(name, poses, index, ends, lifter, device)
+                       for name, index in zip(('pose3d_cam', 'pose2d'), target_index)]
+            found = critics_step(updates, pools, targets, frames_of(fake, judged), pool_draws, settings.weights.critics)
+            figures = {**figures, **found}
+        fake = frames_of(fake, lifter.target)
         keep = inside_image(fake.rt_pose2d, settings.symmetric_filter)
         log.add({**figures, KEPT_SHARE: keep.float().mean()}, iteration)
         if iteration % PICTURE_EVERY == 0:
-            picture(frame_of(windows, lifter.target), fake, iteration)
+            picture(source_of(windows, lifter.target), fake, iteration)
     log.flush()
     fakes = augmented_clips(game.augmentor, poses, generator(device, settings.seed, settings.epoch, 'clips'))
     draws = generator(device, settings.seed, settings.epoch, 'mirror fake')
     return kept_clips(fakes, lifter, device, draws, settings.symmetric_filter), settings.iteration + len(orders[0])
 
 
-def frame_of(windows, target):
-    """PoseBatch of one frame of windows."""
-    return PoseBatch(windows.pose3d_cam[:, target], windows.pose2d[:, target], windows.camera)
+def clips_at(name, poses, index, ends, lifter, device):
+    """One field, 'pose3d_cam' or 'pose2d', of what the discriminators see of the windows around the poses `index` (B,)."""
+    rows = window_rows(index.to(poses.device), ends, lifter.receptive_field, lifter.causal)
+    rows = rows[:, judged_frames(lifter.receptive_field, lifter.target)]
+    return poses.take_only(name, rows.flatten(), device).unflatten(0, rows.shape)
+
+
+def source_of(windows, frames):
+    """PoseBatch of `frames`, one or a slice of them, of windows."""
+    return PoseBatch(windows.pose3d_cam[:, frames], windows.pose2d[:, frames], windows.camera)
+
+
+def frames_of(fake, frames):
+    """GeneratorOutput of `frames`, one or a slice of them, of that of windows."""
+    per_frame = {name: getattr(fake.poses, name)[:, frames] for name in ('ba', 'ba_diff', 'bl', 'rt')}
+    return GeneratorOutput(fake.poses._replace(**per_frame), fake.rt_pose2d[:, frames])
 
 
 def updates_of_clips(game, optimizers, settings):
@@ -100,22 +120,19 @@ def updates_of_clips(game, optimizers, settings):
 
 
 def clip_generator_step(game, optimizer, windows, weights, feedback, noise):
-    """`generator_step` on windows. Returns (GeneratorOutput of the lifted frames, log)."""
+    """`generator_step` on windows. Returns (GeneratorOutput of all their frames, log)."""
     game.lifter.train()
-    source = frame_of(windows, game.lifter.target)
+    target, judged = game.lifter.target, judged_frames(game.lifter.receptive_field, game.lifter.target)
     with frozen(game.critic3d, game.critic2d, game.lifter):
-        clips = augment_clips(game.augmentor, windows.pose3d_cam, noise, game.lifter.target)
-        rt_windows = projected(clips.rt, windows.camera)
-        poses, rt_pose2d = lifted_frames(clips, game.lifter.target), rt_windows[:, game.lifter.target]
-        seen = (windows.pose2d, source.pose3d_cam), (projected(clips.ba, windows.camera), poses.ba), (rt_windows, poses.rt)
-        pairs = [windows_as_lifted(game.lifter, pose2d, root_relative(pose3d), windows.camera) for pose2d, pose3d in seen]
-        return augmentor_update(game, optimizer, source, poses, rt_pose2d, weights, feedback, pairs)
-
-
-def lifted_frames(clips, target):
-    """The AugmentedPoses of one frame of augmented windows."""
-    per_frame = {name: getattr(clips, name)[:, target] for name in ('ba', 'ba_diff', 'bl', 'rt')}
-    return clips._replace(**per_frame)
+        clips = augment_clips(game.augmentor, windows.pose3d_cam, noise, target)
+        fake = GeneratorOutput(clips, projected(clips.rt, windows.camera))
+        seen = ((windows.pose2d, windows.pose3d_cam), (projected(clips.ba, windows.camera), clips.ba),
+                (fake.rt_pose2d, clips.rt))
+        pairs = [windows_as_lifted(game.lifter, pose2d, root_relative(pose3d[:, target]), windows.camera)
+                 for pose2d, pose3d in seen]
+        _, log = augmentor_update(game, optimizer, source_of(windows, target), *frames_of(fake, target), weights, feedback,
+                                  pairs, (source_of(windows, judged), *frames_of(fake, judged)))
+        return GeneratorOutput(AugmentedPoses(*(part.detach() for part in clips)), fake.rt_pose2d.detach()), log
 
 
 def projected(pose3d_cam, camera):

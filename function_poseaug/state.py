@@ -5,7 +5,9 @@ from function_baseline.held_out import NO_SCORE
 from function_baseline.start import starting_lifter
 from function_poseaug.arguments import require_learned_clips
 from function_poseaug.steps import Game, GameOptimizers, Pools
+from models_baseline.temporal import is_temporal
 from models_poseaug.augmentor import Augmentor
+from models_poseaug.clip_discriminators import FRAMES, clip_discriminators
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
 from utils.gradients import adam, set_learning_rate
@@ -27,22 +29,25 @@ class PoseAugState:
         self.skeleton = skeleton
         lifter = starting_lifter(args, wants_pretrained(args), skeleton)
         require_learned_clips(args)
-        networks = *self._new_players(args), lifter
+        networks = *self._new_players(args, lifter), lifter
         self.game = Game(*(network.to(device) for network in networks))
         self.optimizers = GameOptimizers(adam(self.game.augmentor, args.lr_g), adam(self.game.critic3d, args.lr_d),
                                          adam(self.game.critic2d, args.lr_d))
         self.lifter_optimizer = adam(self.game.lifter, args.lr_p)
-        self.pools = Pools(*(ReplayPool((skeleton.num_joints, dimensions)).to(device) for dimensions in (3, 2)))
+        clip = (FRAMES,) * is_temporal(lifter)
+        self.pools = Pools(*(ReplayPool((*clip, skeleton.num_joints, size)).to(device) for size in (3, 2)))
         self.epoch, self.iteration, self.restarts = 0, 0, 0
         self.signs = ''     # signs of a collapse in this epoch; empty if it was healthy
         self.best = dict.fromkeys(BEST, float('inf'))
         self.best_held_out = NO_SCORE
         self.epoch0_scores = None     # PoseAug: the log rows of the warm-up repeat them
 
-    def _new_players(self, args):
-        """A new augmentor and new discriminators."""
-        return (Augmentor(args.blr_tanhlimit, self.skeleton, args.augment), Discriminator3D(self.skeleton, args.kcs),
-                Discriminator2D(self.skeleton))
+    def _new_players(self, args, lifter):
+        """A new augmentor and new discriminators, of clips for a temporal lifter."""
+        augmentor = Augmentor(args.blr_tanhlimit, self.skeleton, args.augment)
+        if is_temporal(lifter):
+            return augmentor, *clip_discriminators(self.skeleton, args.kcs, lifter)
+        return augmentor, Discriminator3D(self.skeleton, args.kcs), Discriminator2D(self.skeleton)
 
     @property
     def parts(self):
@@ -103,7 +108,7 @@ class PoseAugState:
         self.restarts, self.signs = restarts, ''
         if self.epoch == 0:
             seed_everything(self.seed(args))
-            for player, fresh in zip(self.game, self._new_players(args)):
+            for player, fresh in zip(self.game, self._new_players(args, self.game.lifter)):
                 player.load_state_dict(fresh.state_dict())
         self.schedule(args)
 

@@ -80,12 +80,12 @@ def generator_step(game, optimizer, source, weights, feedback, noise):
         return augmentor_update(game, optimizer, source, poses, project(poses.rt, source.camera), weights, feedback)
 
 
-def augmentor_update(game, optimizer, source, poses, rt_pose2d, weights, feedback, pairs=None):
+def augmentor_update(game, optimizer, source, poses, rt_pose2d, weights, feedback, pairs=None, judged=None):
     """Losses of the augmented `poses` of a PoseBatch, and the augmentor's step. Returns as `generator_step`.
 
-    The other networks must be frozen. `pairs`: see `lifter_feedback`.
+    The other networks must be frozen. `pairs`: see `lifter_feedback`; `judged`: clips of these three, for critics of clips.
     """
-    adversarial, adversarial_log = adversarial_loss(game, source, poses, rt_pose2d, weights)
+    adversarial, adversarial_log = adversarial_loss(game, *(judged or (source, poses, rt_pose2d)), weights)
     difference, difference_log = difference_loss(poses, weights)
     hardness, hardness_log = lifter_feedback(game, source, poses, rt_pose2d, feedback, pairs)
     loss = adversarial + weights.difference * difference

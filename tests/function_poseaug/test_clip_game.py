@@ -9,21 +9,28 @@ import run_poseaug
 from common.bones import bone_lengths, bone_vectors
 from common.clips import clip_ends, clip_lengths, window_rows
 from common.datasets.h36m import h36m_poses, read_h36m
+from common.skeleton import H36M_16
 from function_baseline.temporal import window_pairs, windows_at
 from function_poseaug import clip_game
 from function_poseaug.arguments import feedback_terms, poseaug_parser
-from function_poseaug.clip_game import (augmented_clips, clip_generator_step, kept_clips, segments_of, swapped_for,
-                                        whole_windows)
-from function_poseaug.steps import Game, LossWeights, generator_step
+from function_poseaug.adversarial import AdversarialEpoch
+from function_poseaug.clip_game import (augmented_clips, clip_epoch, clip_generator_step, clips_at, kept_clips, segments_of,
+                                        swapped_for, whole_windows)
+from function_poseaug.losses import generator_adversarial_loss
+from function_poseaug.steps import Game, GameOptimizers, LossWeights, Pools, generator_step
 from models_baseline import build_lifter
+from models_baseline.temporal import is_temporal
 from models_poseaug.augmentor import Augmentor, draw_noise
+from models_poseaug.clip_discriminators import FRAMES, clip_discriminators
 from models_poseaug.clips import draw_clip_noise
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
+from models_poseaug.replay_pool import ReplayPool
 from refusals import refused
 from run_reading import events, same, training_state
 from trainers import baseline, cut_off, poseaug
 from utils.gradients import adam
 from utils.runs.checkpoint import read_lifter
+from utils.runs.scalar_log import ScalarLog
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +48,8 @@ def poses(tiny_root):
 
 def game_of(lifter):
     torch.manual_seed(0)
-    return Game(Augmentor().train(), Discriminator3D().train(), Discriminator2D().train(), lifter.train())
+    critics = clip_discriminators(H36M_16, 'part', lifter) if is_temporal(lifter) else (Discriminator3D(), Discriminator2D())
+    return Game(*(network.train() for network in (Augmentor(), *critics, lifter)))
 
 
 @pytest.fixture(scope='module')
@@ -64,7 +72,7 @@ def test_a_step_changes_the_augmentor_alone_and_logs_what_that_of_single_frames_
                for network, old in zip(game, before)]
     assert changed == [True, False, False, False]
     assert all(weight.grad is None for network in game[1:] for weight in network.parameters())
-    assert output.poses.rt.shape == (8, 16, 3) and output.rt_pose2d.shape == (8, 16, 2)
+    assert output.poses.rt.shape == (8, 9, 16, 3) and output.rt_pose2d.shape == (8, 9, 16, 2)
     single = game_of(build_lifter('gcn', 1))
     _, expected = generator_step(single, adam(single.augmentor, 1e-3), poses.take(torch.arange(8)), LossWeights(), feedback,
                                  draw_noise(poses.pose3d_cam[:8], drawn()))
@@ -76,6 +84,38 @@ def test_windows_are_those_of_the_set(poses, game):
     windows, rows = windows_at(poses, index, ends, game.lifter, CPU), window_rows(index, ends, 9, causal=False)
     assert torch.equal(windows.pose3d_cam, poses.pose3d_cam[rows]) and torch.equal(windows.pose2d, poses.pose2d[rows])
     assert torch.equal(windows.camera, poses.intrinsics[poses.camera[index]])
+
+
+@pytest.mark.parametrize('causal', [False, True], ids=['symmetric', 'causal'])
+def test_the_discriminators_judge_clips_of_the_same_frames_of_real_and_augmented_windows(poses, causal):
+    game = game_of(build_lifter('videopose', receptive_field=9, causal=causal, dropout=0.))
+    index, ends, frames = torch.arange(8, 24), clip_ends(poses), [2, 5, 8] if causal else [1, 4, 7]
+    windows, feedback = windows_at(poses, index, ends, game.lifter, CPU), feedback_terms(poseaug_parser('').parse_args([]), 3)
+    real3d, real2d = (clips_at(name, poses, index, ends, game.lifter, CPU) for name in ('pose3d_cam', 'pose2d'))
+    assert torch.equal(real3d, windows.pose3d_cam[:, frames]) and torch.equal(real2d, windows.pose2d[:, frames])
+    output, log = clip_generator_step(game, adam(game.augmentor, 1e-3), windows, LossWeights(), feedback,
+                                      draw_clip_noise(16, 9, drawn()))
+    for name, critic, real, fake in (('g3d', game.critic3d, real3d, output.poses.ba[:, frames]),
+                                     ('g2d', game.critic2d, real2d, output.rt_pose2d[:, frames])):
+        with torch.no_grad():
+            expected = generator_adversarial_loss(critic(real), critic(fake))
+        assert float(log[f'train_G_iter_PoseAug/{name}_adv_loss']) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_an_epoch_trains_the_discriminators_of_pose_and_motion_on_clips_from_the_pools(poses):
+    torch.manual_seed(0)
+    game = game_of(build_lifter('videopose', receptive_field=9))
+    before = [copy.deepcopy(network.state_dict()) for network in game[1:3]]
+    optimizers = GameOptimizers(*(adam(network, 1e-3) for network in game[:3]))
+    pools = Pools(*(ReplayPool((FRAMES, 16, size)) for size in (3, 2)))
+    settings = AdversarialEpoch(epoch=1, iteration=0, batch_size=32, df=1, seed=0, symmetric_filter=False,
+                                weights=LossWeights(), feedback=feedback_terms(poseaug_parser('').parse_args([]), 1))
+    few = poses.subset(torch.arange(64))
+    fakes, iteration = clip_epoch(game, optimizers, pools, few, settings, ScalarLog(lambda *_: None, 100, what='it'),
+                                  lambda *_: None)
+    assert iteration == 2 and pools.fake3d.count == pools.fake2d.count == 64 and pools.fake3d.items[:64].any(-1).all()
+    for network, old in zip(game[1:3], before):
+        assert not any(torch.equal(value, old[name]) for name, value in network.named_parameters())
 
 
 def test_all_poses_of_a_clip_get_the_same_bones(poses, game):
