@@ -2,7 +2,7 @@
 
 The frame that is lifted is changed and filmed as a single pose is (function_baseline/recipe_v2.py). The other frames of its
 window get the same changes, so that the motion stays smooth, and the camera sees the window as one rigid scene. The detector's
-errors are drawn for each frame. A window of one frame gets what a single pose gets.
+errors are drawn for each frame, and their size for the window. A window of one frame gets what a single pose gets.
 """
 import torch
 from torch.nn import functional as F
@@ -13,7 +13,7 @@ from common.clips import clip_ends
 from common.rotation import quaternion_rotate
 from common.shifts import filmed_by
 from common.views import filmed
-from function_baseline.recipe_v2 import (count_filmed, in_views, ingredients_of, mirrored_at_random, other_bodies, recipe_pairs,
+from function_baseline.recipe_v2 import (count_filmed, in_views, ingredients_of, noise_levels, other_bodies, recipe_pairs,
                                          with_detector_errors)
 from function_baseline.temporal import windows_as_lifted, windows_at
 from models_baseline.temporal import is_temporal
@@ -39,9 +39,9 @@ def recipe_windows(lifter, poses, device, args, draws):
             windows = map(torch.cat, zip(anew, windows))
         pose3d_cam, pose2d, intrinsics = windows
         if 'noise' in used:
-            pose2d = with_detector_errors(pose2d.flatten(0, 1), draws, poses.skeleton).unflatten(0, pose2d.shape[:2])
-        pair = windows_as_lifted(lifter, pose2d, root_relative(pose3d_cam[:, lifter.target]), intrinsics)
-        return mirrored_at_random(*pair, draws, poses.skeleton) if 'mirror' in used else pair
+            levels = noise_levels(len(pose2d), draws).repeat_interleave(pose2d.shape[1])
+            pose2d = with_detector_errors(pose2d.flatten(0, 1), levels, draws, poses.skeleton).unflatten(0, pose2d.shape[:2])
+        return windows_as_lifted(lifter, pose2d, root_relative(pose3d_cam[:, lifter.target]), intrinsics)
 
     return take
 

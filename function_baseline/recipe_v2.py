@@ -1,8 +1,8 @@
 """Recipe v2: a lifter trained on poses seen by random cameras, without an adversarial game (--recipe v2; not the paper's).
 
 Most poses of a batch are filmed anew by random cameras; bone angles, bone lengths and body size change; the 2D get a
-detector's errors, and all pairs are mirrored at random. The lifter sees them through the virtual camera that looks at the
-person, so that distance, lens and place in the image hardly matter to it. The loss is the mean distance of the joints, and
+detector's errors. The lifter sees them through the virtual camera that looks at the person, so that distance, lens and place
+in the image hardly matter to it. The loss is the mean distance of the joints, and
 the learning rate falls along a cosine.
 docs/recipe_v2.md says what each ingredient is worth.
 """
@@ -19,10 +19,9 @@ from common.random_poses import (PIXEL, detector_noise, lengthened_at_random, tu
                                  without_joints)
 from common.shifts import filmed_by
 from common.views import filmed, seen
-from function_baseline.evaluate import mirror
 
-INGREDIENTS = ('camera', 'views', 'angles', 'bodies', 'noise', 'mirror', 'distance', 'cosine')
-FORM = 2                            # of the recipe; a run is continued only with the form that it has begun with
+INGREDIENTS = ('camera', 'views', 'angles', 'bodies', 'noise', 'distance', 'cosine')
+FORM = 3                            # of the recipe; a run is continued only with the form that it has begun with
 RANDOM_SHARE = .75                  # of each batch is filmed anew
 RANGES = CameraRanges(elevation=(0., 40.))
 ANGLES, SHARE_TURNED = (.15, .12), .5     # mean of 1 - cos over a pose's bones: centre, half-width; share of these poses
@@ -49,7 +48,7 @@ def continue_recipe(args, arguments, directory):
     if args.recipe == 'v2':
         args.recipe_form = FORM
         if arguments.get('recipe_form') != FORM:
-            raise InputError(f'{directory} was begun with an earlier form of recipe v2, with another loss and other views; '
+            raise InputError(f'{directory} was begun with an earlier form of recipe v2, with other ingredients; '
                              'start a new run')
 
 
@@ -77,9 +76,8 @@ def recipe_pairs(poses, device, args, draws):
             batch = map(torch.cat, zip(anew, batch))
         pose3d_cam, pose2d, intrinsics = batch
         if 'noise' in used:
-            pose2d = with_detector_errors(pose2d, draws, poses.skeleton)
-        pair = as_lifted(pose2d, root_relative(pose3d_cam), intrinsics, args.camera)
-        return mirrored_at_random(*pair, draws, poses.skeleton) if 'mirror' in used else pair
+            pose2d = with_detector_errors(pose2d, noise_levels(len(pose2d), draws), draws, poses.skeleton)
+        return as_lifted(pose2d, root_relative(pose3d_cam), intrinsics, args.camera)
 
     return take
 
@@ -121,19 +119,17 @@ def other_bodies(upright, used, draws, skeleton):
     return pose_from_bones(vectors, skeleton)
 
 
-def with_detector_errors(pose2d, draws, skeleton):
-    """The 2D poses with noise of a random size, relative to the person's, and in some poses with joints missing."""
+def noise_levels(count, draws):
+    """(count,) mean deviations in pixels, for people who fill FILLED of the image: half are zero, the others up to NOISE."""
+    return uniform(-NOISE, NOISE, count, draws).clamp(min=0)
+
+
+def with_detector_errors(pose2d, levels, draws, skeleton):
+    """The 2D poses (N, J, 2) with noise of these levels (N,), and in some poses with joints missing."""
     count = len(pose2d)
     extent = (pose2d.amax(1) - pose2d.amin(1)).amax(-1)
-    size = uniform(0, NOISE, count, draws) * PIXEL * extent / FILLED
+    size = levels * PIXEL * extent / FILLED
     pose2d = pose2d + size[:, None, None] * detector_noise(pose2d, draws, skeleton)
     poor = torch.rand(count, 1, generator=draws, device=draws.device) < SHARE_WITH_MISSING
     missing = torch.rand(pose2d.shape[:2], generator=draws, device=draws.device) < MISSING
     return without_joints(pose2d, missing & poor, skeleton)
-
-
-def mirrored_at_random(pose2d, pose3d_rel, draws, skeleton):
-    """Half of the pairs are mirrored: x negated, left and right exchanged; a window (N, J, 2) in place of the 2D as a whole."""
-    chosen = torch.rand(len(pose2d), generator=draws, device=draws.device) < .5
-    return tuple(torch.where(chosen.view(-1, *[1] * (pose.ndim - 1)), mirror(pose, skeleton), pose)
-                 for pose in (pose2d, pose3d_rel))

@@ -10,8 +10,7 @@ from common.person_camera import camera_of, view_person
 from common.poses import PoseBatch
 from common.product import full_precision
 from function_baseline.clips import clips_of
-from function_baseline.evaluate import predict, scoring_device
-from function_baseline.recipe_v2 import mirrored_at_random
+from function_baseline.evaluate import mirror, predict, scoring_device
 from function_baseline.train import supervised_pairs
 from models_baseline.temporal import is_temporal
 from utils import interrupts
@@ -48,6 +47,13 @@ def window_pairs(poses, device, lifter, draws):
         return mirrored_at_random(*pair, draws, poses.skeleton)
 
     return take
+
+
+def mirrored_at_random(windows, pose3d_rel, draws, skeleton):
+    """Half of the pairs are mirrored: x negated, left and right exchanged; a window (N, J, 2) as a whole."""
+    chosen = torch.rand(len(windows), generator=draws, device=draws.device) < .5
+    return (torch.where(chosen[:, None, None, None], mirror(windows, skeleton), windows),
+            torch.where(chosen[:, None, None], mirror(pose3d_rel, skeleton), pose3d_rel))
 
 
 def windows_at(poses, index, ends, lifter, device):

@@ -127,14 +127,10 @@ def test_three_quarters_of_a_batch_are_filmed_anew_and_the_lifted_pose_is_that_o
 def test_each_frame_gets_errors_of_its_own(poses, lifter):
     (plain, target), (noisy, same_target) = pairs(poses, lifter), pairs(poses, lifter, 'noise')
     errors = noisy - plain
-    assert torch.equal(target, same_target) and (errors != 0).any(-1).float().mean() > .9
+    noisy = (errors != 0).any(-1).float().mean((1, 2)) > .9
+    assert torch.equal(target, same_target) and .2 < noisy.float().mean() < .8
+    errors = errors[noisy]
     assert abs(float(torch.corrcoef(errors.flatten(2).transpose(0, 1).flatten(1))[0, 1])) < .2
-
-
-def test_windows_are_mirrored_as_a_whole(poses, lifter):
-    (plain, _), (made, _) = pairs(poses, lifter), pairs(poses, lifter, 'mirror')
-    flipped = (made != plain).flatten(2).any(2)
-    assert torch.equal(flipped.any(1), flipped.all(1)) and .2 < flipped.float().mean() < .8
 
 
 def test_a_lifter_of_single_frames_gets_the_pairs_of_the_recipe(poses):

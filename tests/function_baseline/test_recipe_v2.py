@@ -8,7 +8,6 @@ from common.camera import root_relative
 from common.datasets.h36m import h36m_poses, read_h36m
 from common.person_camera import view_person
 from function_baseline.arguments import baseline_parser, parse
-from function_baseline.evaluate import mirror
 from function_baseline.recipe_v2 import (ANGLES, INGREDIENTS, RANDOM_SHARE, SIZE, apply_recipe, continue_recipe, loss_of,
                                          recipe_pairs)
 from function_baseline.train import supervised_pairs, train_lifter
@@ -78,14 +77,8 @@ def test_bones_of_half_of_the_poses_turn_and_keep_their_lengths(poses):
 
 def test_noise_changes_the_2d_alone(poses):
     plain, (pose2d, pose3d_rel) = supervised_pairs(poses, 'cpu')(torch.arange(BATCH)), pairs(poses, 'noise')
-    assert torch.equal(pose3d_rel, plain[1]) and (pose2d != plain[0]).any(-1).float().mean() > .9
-
-
-def test_half_of_the_pairs_are_mirrored(poses):
-    plain, (pose2d, pose3d_rel) = supervised_pairs(poses, 'cpu')(torch.arange(BATCH)), pairs(poses, 'mirror')
-    flipped = (pose2d != plain[0]).flatten(1).any(1)
-    assert .3 < flipped.float().mean() < .7
-    assert torch.equal(pose3d_rel[flipped], mirror(plain[1])[flipped]) and torch.equal(pose3d_rel[~flipped], plain[1][~flipped])
+    noisy = (pose2d != plain[0]).any(-1).float().mean(1) > .9
+    assert torch.equal(pose3d_rel, plain[1]) and .35 < noisy.float().mean() < .65
 
 
 def test_the_virtual_camera_sees_both(poses):
