@@ -130,6 +130,8 @@ PROGRAMS = {
                             wrist='hand')),
     'rokoko': dict(pelvis='Hips', spine='Spine2', neck='Neck', head='Head',
                    **sided('@{}', **_MIXAMO | dict(hip='Thigh', knee='Shin'))),
+    'soma': dict(pelvis='Hips', spine='Spine2', chest='Chest', neck='Neck1', head='Head', top='HeadEnd',
+                 **sided('@{}', **_MIXAMO | dict(hip='Leg', knee='Shin'))),
     'no neck': dict(pelvis='Hip', spine='Waist', **sided('@{}', **_JOINTS), head='Head', top='Head_Top'),
 }
 

@@ -15,7 +15,7 @@ from common.errors import InputError
 from data.mocap.rig import Place, Rig
 
 SIDED = dict(
-    Hip=('upleg', 'upperleg', 'legupper', 'thigh', 'femur', 'hip', 'buttock'),
+    Hip=('upleg', 'upperleg', 'legupper', 'thigh', 'femur', 'hip', 'buttock', 'leg'),
     Knee=('knee', 'lowerleg', 'lowleg', 'loleg', 'leglower', 'shin', 'shank', 'calf', 'tibia', 'leg'),
     Foot=('ankle', 'talus', 'foot'),
     Shoulder=('upperarm', 'uparm', 'uarm', 'armupper', 'humerus', 'shldr', 'arm', 'shoulder'),
@@ -26,6 +26,7 @@ HEAD = ('head', 'skull')
 HEAD_TOP = ('headtop', 'headtopend', 'headend', 'headsite', 'headnub', 'topofhead', 'headsiteend')
 TRUNK = ('spine', 'torso', 'chest', 'upperchest', 'abdomen', 'abdomenlower', 'abdomenupper', 'chestlower', 'chestupper', 'back',
          'lowerback', 'upperback', 'waist', 'belly', 'thorax', 'ribs', 'midspine')
+_SIDED_WORDS = {word for words in SIDED.values() for word in words}
 LEFT_RIGHT = {'left': 'L', 'l': 'L', 'lft': 'L', 'right': 'R', 'r': 'R', 'rgt': 'R'}
 LEFT_OUT = ('c', 'm', 'center', 'centre', 'mid', 'middle', 'jnt', 'bone', 'def', 'bind', 'stretch')
 SHARED = 0.6             # share of the names that must have a word, for it to be left out
@@ -46,6 +47,9 @@ def match(recording):
     """The Rig for a recording, with axes and unit left open. InputError, listing what was found, if a joint is missing."""
     names = _names(recording.names)
     found = {side + joint: _first(names, side, words) for side in 'LR' for joint, words in SIDED.items()}
+    for side in 'LR':
+        if found[side + 'Hip'] == found[side + 'Knee']:         # a LeftLeg is the hip only where the knee is a LeftShin
+            found[side + 'Hip'] = None
     missing = [joint for joint, name in found.items() if name is None]
     if missing:
         raise InputError(f'{recording.path}: no joint is named like {", ".join(missing)}; write a rig (docs/own_data.md) and '
@@ -86,16 +90,15 @@ def _names(names):
     """_Names, without words that most joints share (a prefix such as the name of the character)."""
     words = {name: _words(name) for name in names}
     counts = Counter(word for own in words.values() for word in {*own})
-    common = {word for word, count in counts.items() if count > SHARED * len(names) and word not in LEFT_RIGHT}
+    common = {word for word, count in counts.items() if count > SHARED * len(names)} - LEFT_RIGHT.keys() - _SIDED_WORDS
     return [_name(full, [word for word in own if word not in common]) for full, own in words.items()]
 
 
 def _name(full, words):
     side = next((LEFT_RIGHT[word] for word in words if word in LEFT_RIGHT), '')
     word = ''.join(word for word in words if word not in LEFT_RIGHT and word not in LEFT_OUT)
-    known = {word for words in SIDED.values() for word in words}
     for prefix in ('left', 'right', 'l', 'r'):
-        if not side and word.startswith(prefix) and word.removeprefix(prefix) in known:
+        if not side and word.startswith(prefix) and word.removeprefix(prefix) in _SIDED_WORDS:
             return _Name(full, LEFT_RIGHT[prefix], word.removeprefix(prefix))
     return _Name(full, side, word)
 

@@ -10,7 +10,7 @@ from data.mocap.recording import Recording
 from data.mocap.rig import Place, load_rig, ready_rigs
 from function_inference.motion import Motion
 from function_inference.motion_files import write_bvh as write_ours
-from mocap_clips import FPS, PROGRAMS, person, write_bvh
+from mocap_clips import ANATOMY, FPS, PROGRAMS, person, write_bvh
 from refusals import refusal
 
 HEAD, THORAX = H36M_16.joints('Head', 'Thorax')
@@ -33,6 +33,16 @@ def test_joints_are_found_by_the_names_that_programs_give_them(tmp_path, program
         assert apart[HEAD] < 1e-3
     if 'neck' in PROGRAMS[program]:
         assert apart[THORAX] < 1e-3
+
+
+def test_fingers_do_not_hide_the_hand(tmp_path):
+    """With three joints to a finger, more than half of the names say Hand."""
+    points, pose3d = person()
+    fingers = [f'{side}{finger}{joint}' for side in 'LR' for finger in 'ABCDEF' for joint in '123']
+    points |= {name: points[name[0] + 'wrist'] for name in fingers}
+    names = PROGRAMS['motion builder'] | {name: f'{"Left" if name[0] == "L" else "Right"}Hand{name[1:]}' for name in fingers}
+    path = write_bvh(tmp_path / 'clip.bvh', points, names, parents=ANATOMY | {name: name[0] + 'wrist' for name in fingers})
+    assert np.linalg.norm(clip_of(path).pose3d - pose3d, axis=-1)[:, LIMBS].max() < 1e-3
 
 
 def test_the_spine_is_the_joint_of_the_trunk_nearest_to_its_middle(tmp_path):
@@ -81,6 +91,12 @@ def test_a_joint_that_no_name_fits_is_named_with_all_that_there_are(tmp_path):
     path = write_bvh(tmp_path / 'clip.bvh', points, names)
     line = refusal(match, read_bvh(path))
     assert 'LWrist' in line and 'RWrist' not in line and 'LeftThing' in line and '--rig' in line
+
+
+def test_a_leg_without_a_shin_is_not_hip_and_knee_at_once(tmp_path):
+    points, _ = person()
+    names = PROGRAMS['soma'] | dict(Lknee='LeftThing', Rknee='RightThing')
+    assert 'no joint is named like LHip, RHip;' in refusal(match, read_bvh(write_bvh(tmp_path / 'clip.bvh', points, names)))
 
 
 @pytest.mark.parametrize('program, base', [('unity', 'Head'), ('3ds max biped', 'Bip01 Head'), ('no neck', 'Head')])
