@@ -158,10 +158,10 @@ def summary(path, clips, remarks, fps):
         yield 'warning: there is one subject, so the test is the end of each clip, of the same person as in training'
     for rig in sorted({clip.rig for clip, _ in clips}):
         own = np.array([clip.stature for clip, _ in clips if clip.rig == rig])
-        yield f'rig {rig}: {len(own)} clips; people of {own.min():.2f} to {own.max():.2f} m, from ankle to head'
+        yield f'rig {rig}: {len(own)} clips; people about {own.min():.2f} to {own.max():.2f} m tall'
     for remark, count in remarks.items():
         if count:
-            yield f'{remark} (in {count} of the clips)'
+            yield f'{remark} (in {count} of the files)'
 
 
 def _some(names):

@@ -4,6 +4,7 @@ The joints of another skeleton are carried behind the 16, by which every recordi
 """
 import re
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,10 +94,10 @@ def files_of(path):
 
 def read_clips(source, wishes):
     """List of the Clips of a Source, and a Counter of remarks about its files."""
-    clips, remarks, bodies = [], Counter(), []
+    clips, remarks, bodies, rigs = [], Counter(), [], {}
     with progress(files_of(source.path), f'reading {source.path.name}', unit='file') as bar:
         for path in bar:
-            bodies += _unless_bad(lambda path: [body_of(path, source, wishes)], path, wishes, remarks)
+            bodies += _unless_bad(lambda path: [body_of(path, source, wishes, rigs)], path, wishes, remarks)
     ups = {said: checks.common_up([body.stands_along for body in bodies if body.said_up == said], said, source.path)
            for said in {body.said_up for body in bodies}}
     for body in bodies:
@@ -118,21 +119,40 @@ def _unless_bad(function, item, wishes, remarks):
         return []
 
 
-def body_of(path, source, wishes):
-    """The Body in a file; InputError if it is damaged or no person."""
+def body_of(path, source, wishes, rigs):
+    """The Body in a file; InputError if it is damaged or no person.
+
+    `rigs`: {names of joints: Rig} of earlier files, so that the same names are the same joints in all files.
+    """
     recording = with_printable_names(READERS[path.suffix.lower()](path))
-    rig = source.rig or rig_for(recording, wishes.skeleton)
-    recording = named(recording, rig)
+    if not source.rig and recording.names not in rigs:
+        rigs[recording.names] = rig_for(recording, wishes.skeleton)
+    rig = source.rig or rigs[recording.names]
+    return _body(named(recording, rig), rig, source, wishes)
+
+
+def _body(recording, rig, source, wishes):
+    path = recording.path
     rough = place_joints(recording, rig, skeleton=wishes.skeleton)
     _require_numbers(rough, path)
     said = UNITS.get(wishes.unit or rig.unit, recording.metres)
-    metres = checks.length_of_unit(checks.stature(rough), said, path)
-    pose3d = place_joints(recording, rig, metres, wishes.skeleton)
-    checks.require_body(pose3d, path)
-    if wishes.skeleton != H36M_16:
-        checks.require_bones(_own(pose3d), wishes.skeleton, path)
+    with _telling(rig):
+        metres = checks.length_of_unit(checks.stature(rough), said, path)
+        pose3d = place_joints(recording, rig, metres, wishes.skeleton)
+        checks.require_body(pose3d, path)
+        if wishes.skeleton != H36M_16:
+            checks.require_bones(_own(pose3d), wishes.skeleton, path)
     return Body(path, *_names(path, source, wishes.subject, rig), rig, pose3d.astype(np.float32), metres,
                 _rate(recording, rig, wishes), wishes.up or rig.up, checks.stands_along(pose3d))
+
+
+@contextmanager
+def _telling(rig):
+    """Where no rig was given, an InputError ends with how the joints were found."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f'{error} ({rig.found})') if rig.found else error from None
 
 
 def _own(pose3d):
@@ -152,7 +172,8 @@ def clips_of(body, up, wishes, remarks):
     """The Clips of a Body: one, or several where it teleports. Counts in `remarks` what was repaired."""
     pose3d = checks.upright(body.pose3d.astype(np.float64), up, wishes.mirrored or body.rig.mirrored)
     checks.require_upright(body.stands_along, up, body.path)
-    checks.require_sides(pose3d, body.path)
+    with _telling(body.rig):
+        checks.require_sides(pose3d, body.path)
     parts = [part for part in checks.without_jumps(pose3d, body.fps, body.path)
              if part.stop - part.start >= LEAST_SECONDS * body.fps]
     if not parts:
@@ -187,7 +208,8 @@ def rig_for(recording, skeleton=H36M_16):
         if not is_in_order and count not in ARRAYS:
             raise InputError(f'{recording.path} has {count} joints without names; give a --rig with their order, such as '
                              'h36m_17 or coco_17')
-        return load_rig(name_of(skeleton) if is_in_order else ARRAYS[count])
+        rig = load_rig(name_of(skeleton) if is_in_order else ARRAYS[count])
+        return rig._replace(found=f'{count} joints without names, taken in the order of the rig {rig.name}')
     fitting = (rig for rig in map(load_rig, ready_rigs()) if rig.order == recording.names or has_joints(recording.names, rig))
     return next(fitting, None) or match(recording)
 

@@ -47,7 +47,7 @@ def test_the_file_holds_the_motion_of_all_clips_by_subject(prepared):
         assert apart[:9].max() < 1e-3 and apart.max() < .06        # the head is guessed
     assert 'training 160 poses of anna, carl; test 80 of ben' in printed
     assert 'joints found by their names: LHip LeftUpperLeg' in printed
-    assert 'file: 30 frames a second, a unit is 1 cm, y points up (in 6 of the clips)' in printed
+    assert 'file: 30 frames a second, a unit is 1 cm, y points up (in 6 of the files)' in printed
 
 
 def test_the_templates_are_the_bones_of_the_people(prepared):
@@ -177,7 +177,7 @@ def test_real_recordings_get_their_rigs(prepared, folder, rig, statures):
         pytest.skip(f'{source} is not here: the recordings are not part of the project')
     arrays, printed = prepared('--picture', 'false', name=folder, source=source)
     assert {*arrays['rig_names']} == {rig}
-    low, high = (float(text) for text in printed.split('people of ')[1].split(' m')[0].split(' to '))
+    low, high = (float(text) for text in printed.split('people about ')[1].split(' m')[0].split(' to '))
     assert statures[0] < low <= high < statures[1]
     assert 'moved up or down' not in printed and 'change their length' not in printed and 'teleports' not in printed
 

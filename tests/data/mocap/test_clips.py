@@ -143,6 +143,29 @@ def test_arrays_without_names_are_read_in_the_order_of_their_rig(tmp_path, rig, 
     assert errors.max() < apart and errors[limbs].max() < 1e-3
 
 
+def test_the_same_names_are_the_same_joints_in_all_files(tmp_path):
+    """The joint nearest to the middle of the trunk is found once, in the first file."""
+    points, _ = person()
+    write_bvh(tmp_path / 'a.bvh', points, NAMES)
+    low = .8 * points['pelvis'] + .2 * points['spine']
+    write_bvh(tmp_path / 'b.bvh', points | dict(spine=low, chest=points['spine']), NAMES)
+    (first, second), _ = clips_of(tmp_path)
+    spine = H36M_16.names.index('Spine')
+    assert first.pose3d[:, spine] == pytest.approx(points['spine'], abs=1e-3)
+    assert second.pose3d[:, spine] == pytest.approx(low, abs=1e-3)
+
+
+def test_where_no_rig_was_given_a_refusal_tells_how_the_joints_were_found(tmp_path):
+    points, _ = person()
+    exchanged = NAMES | {side + point: NAMES[other + point] for side, other in ('LR', 'RL')
+                         for point in ('hip', 'knee', 'ankle', 'shoulder', 'elbow', 'wrist')}
+    line = refusal(clips_of, write_bvh(tmp_path / 'a.bvh', points, exchanged))
+    assert 'the knees bend backwards' in line and line.endswith('Head Head + 15 cm)') and 'LKnee LeftLowerLeg' in line
+    rows = np.random.default_rng(0).normal(size=(30, 52, 3))
+    np.savez(tmp_path / 'b.npz', pose=rows, fps=FPS)
+    assert refusal(clips_of, tmp_path / 'b.npz').endswith('(52 joints without names, taken in the order of the rig smpl_22)')
+
+
 def test_names_that_cannot_be_printed_do_not_reach_the_screen(tmp_path):
     names = NAMES | dict(Lwrist='Left\x1b[2JThing')
     line = refusal(clips_of, write_bvh(tmp_path / 'a.bvh', person()[0], names))
