@@ -4,8 +4,8 @@ Own code, because the libraries that are fast on clips of minutes ignore or refu
 which published data sets have, and the one that reads them takes more than a minute (docs/own_data.md has the figures).
 
 A rotation is the product of the elementary rotations in the order of the channels. Position channels stand in place of the
-joint's OFFSET; some programs add them to it, which shows in their values (`_offsets`). An end site is called after its joint:
-Head_end.
+joint's OFFSET; some programs add them to it, which shows in their values (`_offsets`). Some programs write three angles behind
+the OFFSET, which the joint's channels repeat. An end site is called after its joint: Head_end.
 """
 from dataclasses import dataclass, field
 
@@ -55,6 +55,8 @@ def _joints(lines, path):
             _describe(joints[-1], word.upper(), rest, path)
     if not joints or open_joints:
         raise InputError(f'{path}: its HIERARCHY breaks off; fetch or export the file again')
+    for joint in joints:
+        joint.offset = _position(joint, path)
     return joints
 
 
@@ -63,8 +65,6 @@ def _describe(joint, word, rest, path):
     where = f'{path}: {word} of joint {joint.name!r}'
     if word == 'OFFSET':
         joint.offset = np.array(numbers(rest, where))
-        if joint.offset.shape != (3,):
-            raise InputError(f'{where} has {" ".join(rest)!r} where three numbers are needed; export the file again')
         return
     joint.channels = tuple(channel.lower() for channel in rest[1:])
     other = [channel for channel in rest[1:] if channel.lower() not in POSITIONS + ROTATIONS]
@@ -73,6 +73,15 @@ def _describe(joint, word, rest, path):
                          'file without it')
     if rest[:1] != [str(len(joint.channels))] or len(set(joint.channels)) < len(joint.channels):
         raise InputError(f'{where} has {" ".join(rest)!r}: the count and the names do not agree; export the file again')
+
+
+def _position(joint, path):
+    """(3,) of an OFFSET of three numbers, or of six where the channels tell the rotation too, or where none is needed."""
+    repeats_channels = joint.name.endswith('_end') or {*ROTATIONS} <= {*joint.channels}
+    if len(joint.offset) != 3 and not (len(joint.offset) == 6 and repeats_channels):
+        raise InputError(f'{path}: OFFSET of joint {joint.name!r} has {len(joint.offset)} numbers where three are needed; '
+                         'export the file again')
+    return joint.offset[:3]
 
 
 def _frames(lines, width, path):

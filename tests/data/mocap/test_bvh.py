@@ -64,6 +64,11 @@ def test_positions_of_a_joint_replace_its_offset_unless_they_are_steps_from_it(w
     assert written(text).positions[0, 1, 1] == 2 + end
 
 
+def test_three_angles_behind_an_offset_are_left_to_the_channels(written):
+    text = TWO_FRAMES.replace('OFFSET 0 -4 0', 'OFFSET 0 -4 0 10 20 30').replace('OFFSET 0 0 1', 'OFFSET 0 0 1 0 0 0')
+    assert np.array_equal(written(text).positions, written(TWO_FRAMES).positions)
+
+
 def test_a_person_of_positions_comes_back(tmp_path):
     points, _ = person()
     names = PROGRAMS['unity']
@@ -81,6 +86,8 @@ BROKEN = {
     'no number': (lambda text: text.replace('OFFSET 0 -4 0', 'OFFSET 0 four 0'), ("'knee'", 'four')),
     'infinite': (lambda text: text.replace('OFFSET 0 -4 0', 'OFFSET 0 1e999 0'), ("'knee'", 'inf')),
     'two coordinates': (lambda text: text.replace('OFFSET 0 -4 0', 'OFFSET 0 -4'), ("'knee'", 'three')),
+    'angles of a joint that cannot turn': (lambda text: text.replace('-4 0', '-4 0 9 9 9').replace(
+        '3 Zrotation Xrotation Yrotation\n    E', '1 Xposition\n    E'), ("'knee'", '6 numbers')),
     'cut off in the head': (lambda text: text[:80], ('MOTION',)),
     'an open brace': (lambda text: text.replace('}\nMOTION', 'MOTION'), ('HIERARCHY',)),
     'cut off between frames': (lambda text: text[:text.index('0 0 0 90')], ('1 frames where it announces 2',)),
