@@ -77,6 +77,25 @@ def write_bvh(path, points, names, unit=100, turn=y_up, fps=FPS, parents=None):
     return path
 
 
+def write_still_bvh(path, tree, rows):
+    """BVH of a tree {joint: (parent, OFFSET)}, parents first, whose joints turn about Z, Y, X; `rows` (T, 3 + 3 joints)."""
+    lines = ['HIERARCHY']
+
+    def joint(name):
+        parent, offset = tree[name]
+        lines.extend([f'{"JOINT" if parent else "ROOT"} {name}', '{', 'OFFSET ' + ' '.join(map(str, offset)), 'CHANNELS ' + (
+            '' if parent else '6 Xposition Yposition Zposition ') + '3 ' * bool(parent) + 'Zrotation Yrotation Xrotation'])
+        children = [child for child, (above, _) in tree.items() if above == name]
+        for child in children:
+            joint(child)
+        lines.extend(['End Site', '{', 'OFFSET 0 1 0', '}'] * (not children) + ['}'])
+
+    joint(next(iter(tree)))
+    lines += ['MOTION', f'Frames: {len(rows)}', f'Frame Time: {1 / FPS}', *(' '.join(map(str, row)) for row in rows)]
+    path.write_text('\n'.join(lines) + '\n')
+    return path
+
+
 def _nearest(point, names, parents):
     """The nearest ancestor of a point that the rig has; None for the root."""
     above = parents[point]

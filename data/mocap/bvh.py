@@ -8,6 +8,7 @@ joint's OFFSET; some programs add them to it, which shows in their values (`_off
 the OFFSET, which the joint's channels repeat. An end site is called after its joint: Head_end.
 """
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
@@ -28,12 +29,16 @@ class _Joint:
     channels: tuple = ()
 
 
-def read_bvh(path):
-    """The Recording of a BVH file. InputError if it is damaged, or has channels other than positions and rotations."""
+def read_bvh(path, lost_offsets=MappingProxyType({})):
+    """The Recording of a BVH file. InputError if it is damaged, or has channels other than positions and rotations.
+
+    `lost_offsets`: {joint: (other joint, number)}; an OFFSET of 0 becomes that of the other, times the number.
+    """
     head, found, motion = text_of(path).partition('MOTION')
     if not found or 'HIERARCHY' not in head:
         raise InputError(f'{path} holds no HIERARCHY and MOTION, so it is no BVH file; fetch or export it again')
     joints = _joints(head.replace('{', '\n{\n').replace('}', '\n}\n').splitlines(), path)
+    _restore(lost_offsets, {joint.name: joint for joint in joints})
     seconds, table = _frames(motion.splitlines(), sum(len(joint.channels) for joint in joints), path)
     return Recording(path, tuple(joint.name for joint in joints), _positions(joints, table), rate_of(seconds))
 
@@ -82,6 +87,12 @@ def _position(joint, path):
         raise InputError(f'{path}: OFFSET of joint {joint.name!r} has {len(joint.offset)} numbers where three are needed; '
                          'export the file again')
     return joint.offset[:3]
+
+
+def _restore(lost_offsets, joints):
+    for name, (other, number) in lost_offsets.items():
+        if {name, other} <= joints.keys() and not joints[name].offset.any():
+            joints[name].offset = number * joints[other].offset
 
 
 def _frames(lines, width, path):

@@ -128,6 +128,8 @@ def body_of(path, source, wishes, rigs):
     if not source.rig and recording.names not in rigs:
         rigs[recording.names] = rig_for(recording, wishes.skeleton)
     rig = source.rig or rigs[recording.names]
+    if rig.lost_offsets and path.suffix.lower() == '.bvh':
+        recording = with_printable_names(read_bvh(path, rig.lost_offsets))
     return _body(named(recording, rig), rig, source, wishes)
 
 
@@ -182,6 +184,7 @@ def clips_of(body, up, wishes, remarks):
     remarks[f'file: {body.rig.found}'] += body.rig.found is not None
     remarks[f'file: {body.fps:g} frames a second, a unit is {100 * body.metres:.4g} cm, {up} points up'] += 1
     remarks[f'file: nobody stands, with {up} up as in the other files'] += body.stands_along != up
+    remarks['file: the rig put in bones that such files lose'] += len(body.rig.lost_offsets) > 0
     remarks['file: moved up or down to the floor'] += moved
     remarks[f'file: limbs change their length by more than {100 * checks.RIGID:.0f} %'] += (
         checks.limb_changes(pose3d).max() > checks.RIGID)

@@ -7,6 +7,7 @@
     subject = '^([0-9]+)_'          regular expression; what its parentheses find in the name of a file is the subject
     order = ["pelvis", ...]         names of the joints, or of the first ones, of an array (T, J, 3) without names
     known_by = ["LHipJoint"]        without --rig, this rig is taken for files that have these joints
+    lost_offsets = { Neck = ["Spine1", 1.0] }       of BVH files: where Neck's OFFSET is 0, it becomes that of Spine1, times 1
     [joints]                        for each of our 16 joints one of
     LKnee = "LeftLeg"                                                       a joint
     Hip = ["LeftUpLeg", "RightUpLeg"]                                       the mean of several
@@ -32,7 +33,7 @@ UNITS = dict(m=1., cm=.01, mm=.001, inch=.0254, foot=.3048, cmu=.0254 / .45)    
 UPS = ('x', 'y', 'z', '-x', '-y', '-z')
 _FURTHER = {name: skeleton for name, skeleton in SKELETONS.items() if skeleton != H36M_16}
 _OPTIONS = dict(title=str, up=str, unit=str, fps=(int, float), mirrored=bool, subject=str, order=list, known_by=list,
-                joints=dict, **dict.fromkeys(_FURTHER, dict))
+                lost_offsets=dict, joints=dict, **dict.fromkeys(_FURTHER, dict))
 
 
 class Place(NamedTuple):
@@ -57,6 +58,7 @@ class Rig(NamedTuple):
     order: tuple = ()
     known_by: tuple = ()
     found: str = None
+    lost_offsets: dict = MappingProxyType({})
     further: dict = MappingProxyType({})
 
 
@@ -89,6 +91,9 @@ def _require_options(options, path):
     for key, value in options.items():
         if key not in _OPTIONS or not isinstance(value, _OPTIONS[key]):
             raise InputError(f'{path}: {key} = {value!r} is not an option of a rig; they are {", ".join(_OPTIONS)}')
+    if not all(_is_share(value) for value in options.get('lost_offsets', {}).values()):
+        raise InputError(f'{path}: lost_offsets = {options["lost_offsets"]}; give for each joint another one and a number, '
+                         'such as Neck = ["Spine1", 1.0]')
     for key, choices in (('up', UPS), ('unit', UNITS)):
         if options.get(key, next(iter(choices))) not in choices:
             raise InputError(f'{path}: {key} = {options[key]!r}; choose from {", ".join(choices)}')
@@ -103,6 +108,10 @@ def _require_options(options, path):
         if wrong := set(options.get(name, {})) - set(skeleton.names):
             raise InputError(f'{path}: [{name}] has {", ".join(sorted(wrong))}, which are no joints of that skeleton; they are '
                              f'{", ".join(skeleton.names)}')
+
+
+def _is_share(value):
+    return isinstance(value, list) and [type(part) for part in value] in ([str, float], [str, int])
 
 
 def require_pattern(pattern, where):

@@ -64,6 +64,17 @@ def test_positions_of_a_joint_replace_its_offset_unless_they_are_steps_from_it(w
     assert written(text).positions[0, 1, 1] == 2 + end
 
 
+def test_a_lost_offset_is_that_of_another_joint_times_a_number(written, tmp_path):
+    """The OFFSET of the ankle turns with the knee, as if the file had it; OFFSETs that are there stay."""
+    ankle = 'JOINT ankle\n{\nOFFSET 0 0 0\nCHANNELS 1 Xrotation\nEnd Site'
+    text = TWO_FRAMES.replace('End Site', ankle).replace('}\nMOTION', '}\n}\nMOTION')
+    text = text.replace('3 0 0 0 0 0 0\n', '3 0 0 0 0 0 0 0\n').replace('0 0 90\n', '0 0 90 0\n')
+    whole = written(text.replace('OFFSET 0 0 0\nCHANNELS 1', 'OFFSET 0 -2 0\nCHANNELS 1'))
+    assert not np.array_equal(written(text).positions, whole.positions)
+    restored = read_bvh(tmp_path / 'clip.bvh', dict(ankle=('knee', .5), knee=('hip', 9), toe=('knee', 1), hip=('toe', 1)))
+    assert np.array_equal(restored.positions, whole.positions)
+
+
 def test_three_angles_behind_an_offset_are_left_to_the_channels(written):
     text = TWO_FRAMES.replace('OFFSET 0 -4 0', 'OFFSET 0 -4 0 10 20 30').replace('OFFSET 0 0 1', 'OFFSET 0 0 1 0 0 0')
     assert np.array_equal(written(text).positions, written(TWO_FRAMES).positions)

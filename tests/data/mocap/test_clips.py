@@ -1,4 +1,5 @@
 """From files to clips: rates, names of clips and subjects, cuts, files in which nobody stands."""
+import re
 from collections import Counter
 
 import numpy as np
@@ -6,12 +7,23 @@ import pytest
 
 from common.skeleton import H36M_16
 from data.demo.moves import lie, nothing, stand
+from data.mocap.checks import median_bones
 from data.mocap.clips import Source, Wishes, files_of, read_clips, resampled
 from data.mocap.rig import load_rig
-from mocap_clips import FPS, PROGRAMS, person, write_bvh
+from mocap_clips import FPS, PROGRAMS, person, write_bvh, write_still_bvh
 from refusals import refusal
 
 NAMES = PROGRAMS['unity']
+# a body in the form of B. Hahne's BVH files of the CMU database, left side and trunk: {joint: (parent, OFFSET)}, with 0 where
+# the files have lost a bone; the numbers are those of subject 1, whose ASF file is in the same unit
+CGSPEED = dict(Hips=(None, (0, 0, 0)), LHipJoint=('Hips', (0, 0, 0)), LeftUpLeg=('LHipJoint', (1.36, -1.79, .84)),
+               LeftLeg=('LeftUpLeg', (2.45, -6.73, 0)), LeftFoot=('LeftLeg', (2.56, -7.04, 0)),
+               LeftToeBase=('LeftFoot', (.16, -.43, 2.32)), LowerBack=('Hips', (0, 0, 0)),
+               Spine=('LowerBack', (.03, 2.04, -.19)), Spine1=('Spine', (.06, 2.05, -.04)), Neck=('Spine1', (0, 0, 0)),
+               Neck1=('Neck', (-.05, 1.75, .17)), Head=('Neck1', (.1, 1.76, -.12)), LeftShoulder=('Spine1', (0, 0, 0)),
+               LeftArm=('LeftShoulder', (3.36, 1.2, -.31)), LeftForeArm=('LeftArm', (4.98, 0, 0)),
+               LeftHand=('LeftForeArm', (3.48, 0, 0)), LeftFingerBase=('LeftHand', (0, 0, 0)),
+               LFingers=('LeftFingerBase', (.72, 0, 0)))
 
 
 def clips_of(folder, **wishes):
@@ -153,6 +165,25 @@ def test_the_same_names_are_the_same_joints_in_all_files(tmp_path):
     spine = H36M_16.names.index('Spine')
     assert first.pose3d[:, spine] == pytest.approx(points['spine'], abs=1e-3)
     assert second.pose3d[:, spine] == pytest.approx(low, abs=1e-3)
+
+
+def mirrored(tree):
+    """A tree with the right side behind the left one."""
+    def other(name):
+        return re.sub('^L(?!ower)(eft)?', lambda found: 'Right' if found[1] else 'R', name) if name else name
+    right = {other(name): (other(parent), (-x, y, z)) for name, (parent, (x, y, z)) in tree.items() if name != other(name)}
+    return tree | right
+
+
+def test_the_bones_that_cgspeeds_files_lost_come_back(tmp_path):
+    """Lengths in centimetres from 01.asf: upperback and thorax 11.57 + 11.66, lradius and lwrist 19.66 + 9.83."""
+    tree = mirrored(CGSPEED)
+    row = [0, 17, 0] + [0] * 3 * len(tree)
+    (clip,), remarks = clips_of(write_still_bvh(tmp_path / '01_01.bvh', tree, [row] * FPS))
+    lengths = dict(zip(H36M_16.names[1:], 100 * median_bones(clip.pose3d)))
+    assert clip.rig == 'cmu_bvh_cgspeed' and clip.subject == '01'
+    assert (lengths['Thorax'], lengths['LWrist'], lengths['RWrist']) == pytest.approx((23.2, 29.5, 29.5), abs=.1)
+    assert remarks['file: the rig put in bones that such files lose'] == 1
 
 
 def test_where_no_rig_was_given_a_refusal_tells_how_the_joints_were_found(tmp_path):

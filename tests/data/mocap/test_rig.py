@@ -77,6 +77,7 @@ WRONG = {
     'an empty list': (JOINTS.replace('"lknee"', '[]'), ('LKnee',)),
     'metres from nowhere': (JOINTS.replace('"lknee"', '{ joint = "lknee", metres = 0.1 }'), ('LKnee',)),
     'a joint that the 17 have not': (JOINTS + '\n[h36m_17]\nNose = "head"', ('[h36m_17]', 'Nose')),
+    'an offset of no number': ('lost_offsets = { neck = "spine" }\n' + JOINTS, ('lost_offsets', "'spine'", '1.0')),
     'another word': (JOINTS.replace('"lknee"', '{ joint = "lknee", feet = 1 }'), ('LKnee',))}
 
 
