@@ -161,7 +161,7 @@ def summary(path, clips, remarks, fps):
         yield f'rig {rig}: {len(own)} clips; people about {own.min():.2f} to {own.max():.2f} m tall'
     for remark, count in remarks.items():
         if count:
-            yield f'{remark} (in {count} of the files)'
+            yield f'{remark} (in {count} of the recordings)'
 
 
 def _some(names):

@@ -5,7 +5,6 @@ The joints of another skeleton are carried behind the 16, by which every recordi
 import re
 from collections import Counter
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -50,12 +49,12 @@ class Source(NamedTuple):
 
 
 class Body(NamedTuple):
-    """What a file holds: names of clip and subject, the Rig, and `pose3d` (T, 16 or more, 3) float32 metres in its axes.
+    """A clip of a file: names of clip and subject, the Rig, and `pose3d` (T, 16 or more, 3) float32 metres in its axes.
 
-    `metres`: length of the file's unit; `said_up`: axis that is said to point up (None: nobody says); `stands_along`: the one
-    along which the person stands ('': none).
+    `where`: the file, for messages; `metres`: length of its unit; `said_up`: axis that is said to point up (None: nobody says);
+    `stands_along`: the one along which the person stands ('': none).
     """
-    path: Path
+    where: object
     name: str
     subject: str
     rig: Rig
@@ -97,7 +96,8 @@ def read_clips(source, wishes):
     clips, remarks, bodies, rigs = [], Counter(), [], {}
     with progress(files_of(source.path), f'reading {source.path.name}', unit='file') as bar:
         for path in bar:
-            bodies += _unless_bad(lambda path: [body_of(path, source, wishes, rigs)], path, wishes, remarks)
+            for recording in _unless_bad(recordings_of, path, wishes, remarks):
+                bodies += _unless_bad(lambda recording: [body_of(recording, source, wishes, rigs)], recording, wishes, remarks)
     ups = {said: checks.common_up([body.stands_along for body in bodies if body.said_up == said], said, source.path)
            for said in {body.said_up for body in bodies}}
     for body in bodies:
@@ -119,32 +119,37 @@ def _unless_bad(function, item, wishes, remarks):
         return []
 
 
-def body_of(path, source, wishes, rigs):
-    """The Body in a file; InputError if it is damaged or no person.
+def recordings_of(path):
+    """The Recordings in a file; InputError if it is damaged."""
+    found = READERS[path.suffix.lower()](path)
+    return [with_printable_names(recording) for recording in (found if isinstance(found, list) else [found])]
+
+
+def body_of(recording, source, wishes, rigs):
+    """The Body in a Recording; InputError if it is no person.
 
     `rigs`: {names of joints: Rig} of earlier files, so that the same names are the same joints in all files.
     """
-    recording = with_printable_names(READERS[path.suffix.lower()](path))
     if not source.rig and recording.names not in rigs:
         rigs[recording.names] = rig_for(recording, wishes.skeleton)
     rig = source.rig or rigs[recording.names]
-    if rig.lost_offsets and path.suffix.lower() == '.bvh':
-        recording = with_printable_names(read_bvh(path, rig.lost_offsets))
+    if rig.lost_offsets and recording.path.suffix.lower() == '.bvh':
+        recording = with_printable_names(read_bvh(recording.path, rig.lost_offsets))
     return _body(named(recording, rig), rig, source, wishes)
 
 
 def _body(recording, rig, source, wishes):
-    path = recording.path
+    where = recording.where
     rough = place_joints(recording, rig, skeleton=wishes.skeleton)
-    _require_numbers(rough, path)
+    _require_numbers(rough, where)
     said = UNITS.get(wishes.unit or rig.unit, recording.metres)
     with _telling(rig):
-        metres = checks.length_of_unit(checks.stature(rough), said, path)
+        metres = checks.length_of_unit(checks.stature(rough), said, where)
         pose3d = place_joints(recording, rig, metres, wishes.skeleton)
-        checks.require_body(pose3d, path)
+        checks.require_body(pose3d, where)
         if wishes.skeleton != H36M_16:
-            checks.require_bones(_own(pose3d), wishes.skeleton, path)
-    return Body(path, *_names(path, source, wishes.subject, rig), rig, pose3d.astype(np.float32), metres,
+            checks.require_bones(_own(pose3d), wishes.skeleton, where)
+    return Body(where, *_names(recording, source, wishes.subject, rig), rig, pose3d.astype(np.float32), metres,
                 _rate(recording, rig, wishes), wishes.up or rig.up, checks.stands_along(pose3d))
 
 
@@ -173,13 +178,13 @@ def _rate(recording, rig, wishes):
 def clips_of(body, up, wishes, remarks):
     """The Clips of a Body: one, or several where it teleports. Counts in `remarks` what was repaired."""
     pose3d = checks.upright(body.pose3d.astype(np.float64), up, wishes.mirrored or body.rig.mirrored)
-    checks.require_upright(body.stands_along, up, body.path)
+    checks.require_upright(body.stands_along, up, body.where)
     with _telling(body.rig):
-        checks.require_sides(pose3d, body.path)
-    parts = [part for part in checks.without_jumps(pose3d, body.fps, body.path)
+        checks.require_sides(pose3d, body.where)
+    parts = [part for part in checks.without_jumps(pose3d, body.fps, body.where)
              if part.stop - part.start >= LEAST_SECONDS * body.fps]
     if not parts:
-        raise InputError(f'{body.path} has {len(pose3d)} frames, less than {LEAST_SECONDS} s without a jump; leave it out')
+        raise InputError(f'{body.where} has {len(pose3d)} frames, less than {LEAST_SECONDS} s without a jump; leave it out')
     pose3d, moved = checks.on_floor(pose3d)
     remarks[f'file: {body.rig.found}'] += body.rig.found is not None
     remarks[f'file: {body.fps:g} frames a second, a unit is {100 * body.metres:.4g} cm, {up} points up'] += 1
@@ -224,14 +229,22 @@ def _require_numbers(pose3d, path):
                          f'frames, first in frame {broken.argmax()}; fill the gaps or leave out the file')
 
 
-def _names(path, source, pattern, rig):
-    """Names of clip and subject. The subject is what the pattern, or the rig's, finds in the file's name; or its folder."""
+def _names(recording, source, pattern, rig):
+    """Names of clip and subject. The subject is what the pattern, or the rig's, finds in the clip's name; or its folder.
+
+    The name of a clip is that of its file, or its own in a file of several; S1/Walking there is like a file in a folder S1.
+    """
+    path = recording.path
     inside = path.relative_to(source.path if source.path.is_dir() else source.path.parent)
-    found = re.search(pattern or rig.subject or '()^', path.stem)
+    found = re.search(pattern or rig.subject or '()^', recording.clip.rpartition('/')[2] or path.stem)
     if pattern and not found:
-        raise InputError(f'{path}: the pattern {pattern!r} finds no subject in its name; give --subject with another one')
+        raise InputError(f'{recording.where}: the pattern {pattern!r} finds no subject in its name; give --subject with '
+                         'another one')
+    name = inside.with_suffix('').as_posix()
     folder = inside.parts[0] if len(inside.parts) > 1 else path.resolve().parent.name
-    return source.prefix + inside.with_suffix('').as_posix(), source.prefix + (found[1] if found and found[1] else folder)
+    if recording.clip:
+        name, folder = f'{name}/{recording.clip}', recording.clip.rpartition('/')[0] or path.stem
+    return source.prefix + name, source.prefix + (found[1] if found and found[1] else folder)
 
 
 def resampled(pose3d, fps, wanted):

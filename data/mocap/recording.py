@@ -13,13 +13,19 @@ class Recording(NamedTuple):
     """T frames of J named joints or markers, in the axes of the file.
 
     `positions` (T, J, 3) float64, in units of the file; `fps`: frames per second; `metres`: length of a unit. The last two
-    are None where the file does not say.
+    are None where the file does not say. `clip`: its name in a file that holds several, such as S1/Walking.
     """
     path: Path
     names: tuple
     positions: np.ndarray
     fps: float = None
     metres: float = None
+    clip: str = ''
+
+    @property
+    def where(self):
+        """The file, and the clip in it, for messages."""
+        return f'{self.path} ({self.clip})' if self.clip else self.path
 
 
 def rate_of(seconds_per_frame):
@@ -48,6 +54,9 @@ def numbers(words, where):
 
 
 def with_printable_names(recording):
-    """The recording with ? for each letter of a joint's name that cannot be printed: error lines show names of the file."""
-    return recording._replace(names=tuple(''.join(letter if letter.isprintable() else '?' for letter in name)
-                                          for name in recording.names))
+    """The recording with ? for each letter that cannot be printed in its names: error lines show names of the file."""
+    return recording._replace(names=tuple(map(_printable, recording.names)), clip=_printable(recording.clip))
+
+
+def _printable(name):
+    return ''.join(letter if letter.isprintable() else '?' for letter in name)

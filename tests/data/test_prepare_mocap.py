@@ -47,7 +47,7 @@ def test_the_file_holds_the_motion_of_all_clips_by_subject(prepared):
         assert apart[:9].max() < 1e-3 and apart.max() < .06        # the head is guessed
     assert 'training 160 poses of anna, carl; test 80 of ben' in printed
     assert 'joints found by their names: LHip LeftUpperLeg' in printed
-    assert 'file: 30 frames a second, a unit is 1 cm, y points up (in 6 of the files)' in printed
+    assert 'file: 30 frames a second, a unit is 1 cm, y points up (in 6 of the recordings)' in printed
 
 
 def test_the_templates_are_the_bones_of_the_people(prepared):

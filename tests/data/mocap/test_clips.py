@@ -42,6 +42,17 @@ def test_the_subject_is_the_folder_or_what_a_pattern_finds(tmp_path):
     assert "'^([0-9]+)_' finds no subject" in refusal(clips_of, tmp_path / 'clips', subject='^([0-9]+)_')
 
 
+def test_clips_of_one_file_are_like_files_in_a_folder(tmp_path, capsys):
+    _, pose3d = person()
+    clips = {'anna/walk': pose3d, 'anna/run': pose3d[:30], 'ben/walk': pose3d, 'stroll': pose3d, 'ben/bad': pose3d[:9] * 7}
+    np.savez(tmp_path / 'all.npz', **clips)
+    source = Source(tmp_path / 'all.npz', load_rig('h36m_16'), '')
+    found, _ = read_clips(source, Wishes(fps=FPS, source_fps=FPS, skip_bad=True))
+    assert [(clip.name, clip.subject, len(clip.pose3d)) for clip in found] == [
+        ('all/anna/run', 'anna', 30), ('all/anna/walk', 'anna', 40), ('all/ben/walk', 'ben', 40), ('all/stroll', 'all', 40)]
+    assert f'warning: left out: {tmp_path}/all.npz (ben/bad): ' in capsys.readouterr().out
+
+
 def test_the_pattern_of_a_rig_does_not_bind_files_of_other_names(tmp_path):
     points, _ = person()
     write_bvh(tmp_path / 'me' / 'walk.bvh', points, NAMES)

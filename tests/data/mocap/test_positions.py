@@ -14,19 +14,27 @@ POSE = np.arange(60, dtype=np.float32).reshape(5, 4, 3)
 
 def test_an_npy_has_joints_without_names(tmp_path):
     np.save(tmp_path / 'a.npy', POSE)
-    recording = read_positions(tmp_path / 'a.npy')
+    recording, = read_positions(tmp_path / 'a.npy')
     assert recording.names == ('0', '1', '2', '3') and recording.fps is None and np.array_equal(recording.positions, POSE)
 
 
 def test_an_npz_may_name_its_joints_and_its_rate(tmp_path):
     names = np.array(['hip', 'a', 'b', 'c'])
     np.savez(tmp_path / 'a.npz', pose=POSE, joint_names=names, mocap_framerate=120, betas=np.zeros(10))
-    recording = read_positions(tmp_path / 'a.npz')
+    recording, = read_positions(tmp_path / 'a.npz')
     assert recording.names == ('hip', 'a', 'b', 'c') and recording.fps == 120
+
+
+def test_arrays_of_the_same_joints_and_different_lengths_are_clips(tmp_path):
+    np.savez(tmp_path / 'a.npz', fps=25, **{'S1/Walking': POSE, 'S1/Sitting': POSE[:3], 'S2/Walking': POSE})
+    recordings = read_positions(tmp_path / 'a.npz')
+    assert {recording.clip: (len(recording.positions), recording.fps) for recording in recordings} == {
+        'S1/Walking': (5, 25), 'S1/Sitting': (3, 25), 'S2/Walking': (5, 25)}
 
 
 @pytest.mark.parametrize('arrays, words', [
     (dict(first=POSE, second=POSE), ('2 arrays', 'first', 'second')),
+    (dict(first=POSE, second=POSE[:3, :3]), ('2 arrays', 'first', 'second')),
     (dict(poses=np.zeros((5, 156)), betas=np.zeros(16), trans=np.zeros((5, 3))), ('body model',)),
     (dict(features=np.zeros((5, 263))), ('0 arrays', '(5, 263)')),
     (dict(pose=np.where(POSE == 20, np.nan, POSE)), ('NaN', 'frame 1 of 5')),
