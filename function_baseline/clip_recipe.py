@@ -1,16 +1,14 @@
-"""Recipe v2 for a lifter of several frames: one camera, one body and one turn of each bone for a whole window.
+"""Recipe v2 for a lifter of several frames: one camera and one body for a whole window.
 
 The frame that is lifted is changed and filmed as a single pose is (function_baseline/recipe_v2.py). The other frames of its
 window get the same changes, so that the motion stays smooth, and the camera sees the window as one rigid scene. The detector's
 errors are drawn for each frame, and their size for the window. A window of one frame gets what a single pose gets.
 """
 import torch
-from torch.nn import functional as F
 
-from common.bones import bone_lengths, bone_vectors, pose_from_bones, unit_bones
+from common.bones import bone_lengths, bone_vectors, pose_from_bones
 from common.camera import root_relative
 from common.clips import clip_ends
-from common.rotation import quaternion_rotate
 from common.shifts import filmed_by
 from common.views import filmed
 from function_baseline.recipe_v2 import (count_filmed, in_views, ingredients_of, noise_levels, other_bodies, recipe_pairs,
@@ -54,29 +52,21 @@ def changed_and_filmed_windows(pose3d_cam, lifted, target, used, draws):
     frames = pose3d_cam.shape[1:3]
     _, intrinsics, up = filmed_by(lifted)
     scenes, views = filmed(pose3d_cam.roll(-target, dims=1).flatten(1, 2), up, intrinsics)
-    changed = in_another_body(scenes.unflatten(1, frames), used, draws, lifted.skeleton)
-    *seen, intrinsics = in_views(changed.flatten(1, 2), views, used, draws)
+    if 'bodies' in used:
+        scenes = in_another_body(scenes.unflatten(1, frames), draws, lifted.skeleton).flatten(1, 2)
+    *seen, intrinsics = in_views(scenes, views, used, draws)
     pose3d_cam, pose2d = (points.unflatten(1, frames).roll(target, dims=1) for points in seen)
     return pose3d_cam, pose2d, intrinsics
 
 
-def in_another_body(scenes, used, draws, skeleton):
-    """Upright motions (B, N, J, 3) in which all frames are changed as `other_bodies` changes the first one.
+def in_another_body(scenes, draws, skeleton):
+    """Upright motions (B, N, J, 3) in which all frames get the body that `other_bodies` gives to the first one.
 
-    A bone is turned by the same rotation in all frames. The path of the root grows with the body, as its steps do.
+    The path of the root grows with the body, as its steps do.
     """
-    if not {'angles', 'bodies'} & {*used}:
-        return scenes
-    old, new = (bone_vectors(pose, skeleton) for pose in (scenes[:, 0], other_bodies(scenes[:, 0], used, draws, skeleton)))
-    longer, size = bone_lengths(new) / bone_lengths(old), bone_lengths(new).sum(1) / bone_lengths(old).sum(1)
-    vectors = bone_vectors(scenes.flatten(0, 1), skeleton).unflatten(0, scenes.shape[:2])
-    vectors = quaternion_rotate(turns_between(old, new)[:, None], vectors) * longer[:, None]
+    first = scenes[:, 0], other_bodies(scenes[:, 0], draws, skeleton)
+    old, new = (bone_lengths(bone_vectors(pose, skeleton)) for pose in first)
+    size = new.sum(1) / old.sum(1)
+    vectors = bone_vectors(scenes.flatten(0, 1), skeleton).unflatten(0, scenes.shape[:2]) * (new / old)[:, None]
     poses = pose_from_bones(vectors.flatten(0, 1), skeleton).unflatten(0, scenes.shape[:2])
     return poses + size[:, None, None] * scenes[:, :, :1]
-
-
-def turns_between(old, new):
-    """Bone vectors (B, 15, 3) each -> (B, 15, 4), the quaternions of the shortest turns from the old to the new directions."""
-    old, new = unit_bones(old), unit_bones(new)
-    half_way = torch.cat([1 + (old * new).sum(-1, keepdim=True), torch.linalg.cross(old, new)], dim=-1)
-    return F.normalize(half_way, dim=-1)      # not NaN but no turn for opposite directions

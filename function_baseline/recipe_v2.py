@@ -1,9 +1,8 @@
 """Recipe v2: a lifter trained on poses seen by random cameras, without an adversarial game (--recipe v2; not the paper's).
 
-Most poses of a batch are filmed anew by random cameras; bone angles, bone lengths and body size change; the 2D get a
-detector's errors. The lifter sees them through the virtual camera that looks at the person, so that distance, lens and place
-in the image hardly matter to it. The loss is the mean distance of the joints, and
-the learning rate falls along a cosine.
+Most poses of a batch are filmed anew by random cameras, with other bone lengths and sizes; the 2D get a detector's errors. The
+lifter sees them through the virtual camera that looks at the person, so that distance, lens and place in the image hardly
+matter to it. The loss is the mean distance of the joints, and the learning rate falls along a cosine.
 docs/recipe_v2.md says what each ingredient is worth.
 """
 import torch
@@ -15,16 +14,14 @@ from common.camera_sampling import CameraRanges, sample_views
 from common.errors import InputError
 from common.metrics import joint_errors
 from common.person_camera import as_lifted
-from common.random_poses import (PIXEL, detector_noise, lengthened_at_random, turned_at_random, uniform,
-                                 without_joints)
+from common.random_poses import PIXEL, detector_noise, lengthened_at_random, uniform, without_joints
 from common.shifts import filmed_by
 from common.views import filmed, seen
 
-INGREDIENTS = ('camera', 'views', 'angles', 'bodies', 'noise', 'distance', 'cosine')
+INGREDIENTS = ('camera', 'views', 'bodies', 'noise', 'distance', 'cosine')
 FORM = 3                            # of the recipe; a run is continued only with the form that it has begun with
 RANDOM_SHARE = .75                  # of each batch is filmed anew
 RANGES = CameraRanges(elevation=(0., 40.))
-ANGLES, SHARE_TURNED = (.15, .12), .5     # mean of 1 - cos over a pose's bones: centre, half-width; share of these poses
 BONES, SIZE = .15, (.65, 1.1)       # relative change of each bone length; of the body's size
 NOISE = 10.                         # pixels, the largest mean deviation, for a person who fills 0.7 of the image
 FILLED = .7
@@ -89,14 +86,16 @@ def ingredients_of(args):
 
 def count_filmed(used, count):
     """How many of a batch of `count` poses are changed or filmed anew: the first ones."""
-    return round(RANDOM_SHARE * count) if {'views', 'angles', 'bodies'} & {*used} else 0
+    return round(RANDOM_SHARE * count) if {'views', 'bodies'} & {*used} else 0
 
 
 def changed_and_filmed(poses, used, draws):
     """(pose3d_cam, pose2d, intrinsics) of a PoseSet's poses with other bodies and other cameras, as `used` says."""
     pose3d_cam, intrinsics, up = filmed_by(poses)
     upright, views = filmed(pose3d_cam, up, intrinsics)
-    return in_views(other_bodies(upright, used, draws, poses.skeleton), views, used, draws)
+    if 'bodies' in used:
+        upright = other_bodies(upright, draws, poses.skeleton)
+    return in_views(upright, views, used, draws)
 
 
 def in_views(upright, views, used, draws):
@@ -108,15 +107,10 @@ def in_views(upright, views, used, draws):
     return sample_views(torch.stack([x, ahead, -down], dim=-1), RANGES, draws)[:3]
 
 
-def other_bodies(upright, used, draws, skeleton):
-    """Upright poses (N, J, 3) with other bone angles (half of the poses), bone lengths and sizes, as `used` says."""
-    vectors, count = bone_vectors(upright, skeleton), len(upright)
-    if 'angles' in used:
-        chosen = torch.rand(count, generator=draws, device=draws.device) < SHARE_TURNED
-        vectors = torch.where(chosen[:, None, None], turned_at_random(vectors, *ANGLES, draws, skeleton), vectors)
-    if 'bodies' in used:
-        vectors = lengthened_at_random(vectors, BONES, draws, skeleton) * uniform(*SIZE, count, draws)[:, None, None]
-    return pose_from_bones(vectors, skeleton)
+def other_bodies(upright, draws, skeleton):
+    """Upright poses (N, J, 3) with other bone lengths, left and right alike, and other sizes; the hip goes to the origin."""
+    vectors = lengthened_at_random(bone_vectors(upright, skeleton), BONES, draws, skeleton)
+    return pose_from_bones(vectors * uniform(*SIZE, len(upright), draws)[:, None, None], skeleton)
 
 
 def noise_levels(count, draws):
