@@ -1,7 +1,7 @@
 """Recipe v2: a lifter trained on poses seen by random cameras, without an adversarial game (--recipe v2; not the paper's).
 
-Most poses of a batch are filmed anew by random cameras, with other bone lengths and sizes; the 2D get a detector's errors. The
-lifter sees them through the virtual camera that looks at the person, so that distance, lens and place in the image hardly
+Most poses of a batch are filmed anew by random cameras, with other bone lengths; the 2D get a detector's errors. The lifter
+sees them through the virtual camera that looks at the person, so that distance, lens and place in the image hardly
 matter to it. The loss is the mean distance of the joints, and the learning rate falls along a cosine.
 docs/recipe_v2.md says what each ingredient is worth.
 """
@@ -22,7 +22,7 @@ INGREDIENTS = ('camera', 'views', 'bodies', 'noise', 'distance', 'cosine')
 FORM = 3                            # of the recipe; a run is continued only with the form that it has begun with
 RANDOM_SHARE = .75                  # of each batch is filmed anew
 RANGES = CameraRanges(elevation=(0., 40.))
-BONES, SIZE = .15, (.65, 1.1)       # relative change of each bone length; of the body's size
+BONES = .15                         # relative change of each bone length
 NOISE = 10.                         # pixels, the largest mean deviation, for a person who fills 0.7 of the image
 FILLED = .7
 MISSING, SHARE_WITH_MISSING = .15, .3     # in these poses, each joint is missing with this probability
@@ -108,9 +108,8 @@ def in_views(upright, views, used, draws):
 
 
 def other_bodies(upright, draws, skeleton):
-    """Upright poses (N, J, 3) with other bone lengths, left and right alike, and other sizes; the hip goes to the origin."""
-    vectors = lengthened_at_random(bone_vectors(upright, skeleton), BONES, draws, skeleton)
-    return pose_from_bones(vectors * uniform(*SIZE, len(upright), draws)[:, None, None], skeleton)
+    """Upright poses (N, J, 3) with other bone lengths, left and right alike; the hip goes to the origin."""
+    return pose_from_bones(lengthened_at_random(bone_vectors(upright, skeleton), BONES, draws, skeleton), skeleton)
 
 
 def noise_levels(count, draws):
