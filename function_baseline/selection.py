@@ -6,8 +6,11 @@
 from pathlib import Path
 
 from common.errors import InputError
+from function_baseline.clips import has_clips
 from function_baseline.data import load_test
 from function_baseline.scores import score
+from function_baseline.temporal import STILL
+from models_baseline.temporal import is_temporal
 from utils.runs.checkpoint import BASELINE_BEST, HELD_OUT_BEST, LAST, load_lifter
 
 
@@ -28,6 +31,9 @@ def report_run(args, device, camera=None):
         scored[path] = score(lifter.to(device), tests, device, camera), weights.epoch
     print(f'{directory}: MPJPE / P-MPJPE, mm (epoch)')
     print(table([name.title for name in tests.names], chosen, scored))
+    for name, poses in zip(tests.names, tests.both):
+        if is_temporal(lifter) and not has_clips(poses):
+            print(f'{name.title}: {STILL}')
     print('oracle: the best checkpoint on each test set itself, as the authors report (of a baseline: on the first one); '
           'last: the last epoch; held-out: the best on the subject of --validate_on')
     return {name: tuple(scored[path][0][row] for row, path in enumerate(paths)) for name, paths in chosen.items()}

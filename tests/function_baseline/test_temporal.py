@@ -1,4 +1,5 @@
 """A temporal lifter in training and evaluation: windows, clips, stills, errors of motion, a whole run, and what is refused."""
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -13,10 +14,12 @@ from common.datasets.h36m import h36m_poses, read_h36m
 from common.datasets.mpi_inf_3dhp import load_3dhp
 from common.motion_metrics import velocity_errors
 from common.person_camera import view_person
+from function_baseline.arguments import baseline_parser, parse
 from function_baseline.evaluate import evaluate, mirror, per_pose_errors
-from function_baseline.temporal import motion_errors, window_pairs
+from function_baseline.start import starting_lifter
+from function_baseline.temporal import STILL, motion_errors, window_pairs
 from models_baseline import build_lifter
-from refusals import refused
+from refusals import refusal, refused
 from run_reading import checkpoint, events, same, training_state
 from trainers import baseline, cut_off
 from utils.runs.checkpoint import read_lifter, save_checkpoint
@@ -177,6 +180,34 @@ def test_a_pretrained_lifter_of_several_frames_brings_its_restrictions_along(tin
 def test_a_typed_receptive_field_that_contradicts_the_file_is_named(tiny_root, temporal_file, capsys):
     message = refused(capsys, run_evaluate, '--evaluate', temporal_file, '--receptive_field', 27, '--data_root', tiny_root)
     assert 'receptive_field 9' in message and '--receptive_field says 27' in message
+
+
+def test_weights_alone_are_causal_if_the_command_says_so(tiny_root, temporal_file, capsys):
+    run_evaluate.main(['--evaluate', str(temporal_file), '--causal', '--data_root', str(tiny_root), '--device', 'cpu',
+                       '--actions', 'Walking'])
+    assert '9 frames, causal' in capsys.readouterr().out
+
+
+def test_the_table_of_a_run_says_which_poses_are_no_clips(tiny_root, temporal_file, tmp_path, capsys):
+    shutil.copy(temporal_file, tmp_path / 'ckpt_last.pth.tar')
+    run_evaluate.main(['--evaluate', str(tmp_path), '--data_root', str(tiny_root), '--device', 'cpu', '--actions', 'Walking'])
+    printed = capsys.readouterr().out
+    assert f'3DHP test set: {STILL}' in printed and printed.count(STILL) == 1
+
+
+def test_a_pretrained_lifter_may_be_called_what_it_is(tmp_path):
+    causal, symmetric = (pretrained_file(tmp_path / name, kind) for name, kind in (('causal', True), ('symmetric', False)))
+    args = parse(baseline_parser(''), ['--causal', '--pretrain_path', str(causal)])
+    assert starting_lifter(args, pretrained=True).causal and args.receptive_field == 9
+    args = parse(baseline_parser(''), ['--causal', '--pretrain_path', str(symmetric)])
+    assert 'holds a lifter with causal False' in refusal(starting_lifter, args, pretrained=True)
+
+
+def pretrained_file(path, causal):
+    lifter = build_lifter('videopose', receptive_field=9, causal=causal)
+    told = dict(posenet_name='videopose', stages=1, causal=causal)
+    save_checkpoint(path, {'state_dict': lifter.state_dict(), 'arguments': told})
+    return path
 
 
 def test_the_benchmark_has_no_clips(tiny_root, temporal_file, capsys):

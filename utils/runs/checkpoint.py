@@ -143,11 +143,12 @@ def _reason(message):
     return message.split('\n\n')[-2:][0]
 
 
-def read_lifter(path, typed=None):
+def read_lifter(path, typed=None, causal=False):
     """LifterWeights of a checkpoint of either trainer, the reference's or ours, or of a lifter's bare state_dict().
 
     The architecture is read from the file, also where the names of the weights begin with `module.` or `_orig_mod.`.
-    `typed`: the (posenet_name, stages) of weights that no name gives away, as those of a lifter of your own.
+    `typed`: the (posenet_name, stages) of weights that no name gives away, as those of a lifter of your own; `causal`: whether
+    a lifter of several frames is causal, where the file does not say it.
     """
     content = read_checkpoint(path)
     state = _unwrapped(_weights_in(content, path))
@@ -156,7 +157,7 @@ def read_lifter(path, typed=None):
         raise InputError(f'{path} holds weights of no known lifter ({", ".join(LIFTERS)}) of up to {MAX_STAGES} '
                          'stages; give another checkpoint')
     epoch = content.get('epoch')
-    epoch, kind = int(epoch) if isinstance(epoch, Integral) else -1, _temporal_kind(content, state, stages, path)
+    epoch, kind = int(epoch) if isinstance(epoch, Integral) else -1, _temporal_kind(content, state, stages, path, causal)
     state = without_root(state) if kind[0] > 1 else state
     return LifterWeights(posenet_name, stages, state, epoch, _camera_of(content), _skeleton_of(content, state, path), *kind)
 
@@ -217,7 +218,7 @@ def require_skeleton(own, skeleton, path, what='the data have'):
                          f'({name_of(skeleton)}); give a checkpoint with that skeleton, or other data')
 
 
-def _temporal_kind(content, state, stages, path):
+def _temporal_kind(content, state, stages, path, causal):
     """(receptive field, causal, fps): the field by the weights; the others by the arguments, since no weight tells them."""
     if getattr(state.get('expand_conv.weight'), 'shape', ())[2:] != (TAPS,):
         return 1, False, None
@@ -227,7 +228,7 @@ def _temporal_kind(content, state, stages, path):
         raise InputError(f'{path} holds weights for {receptive_field} frames; at most {max(RECEPTIVE_FIELDS)} are known')
     step, is_h36m = arguments.get('downsample'), arguments.get('dataset') == 'h36m'
     fps = H36M_FPS / step if is_h36m and type(step) is int and step > 0 else None
-    return receptive_field, arguments.get('causal') is True, fps
+    return receptive_field, arguments.get('causal', causal) is True, fps
 
 
 def _recognised(state):
@@ -243,7 +244,7 @@ def load_lifter(path, args, skeleton=H36M_16):
     do not fit, or where it is a lifter of another skeleton than `skeleton` (None: any is right).
     """
     typed = (args.posenet_name, args.stages) if 'posenet_name' in args.explicit else None
-    weights = read_lifter(path, typed)
+    weights = read_lifter(path, typed, 'causal' in args.explicit and args.causal)
     for flag, found in (('posenet_name', weights.posenet_name), ('stages', weights.stages),
                         ('receptive_field', weights.receptive_field), ('causal', weights.causal)):
         idle = flag == 'stages' and weights.posenet_name in STAGELESS
