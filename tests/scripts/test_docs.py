@@ -13,7 +13,7 @@ import run_results
 import run_selfcheck
 import run_sweep
 import run_visualize
-from benchmarks import side_by_side, streaming, temporal
+from benchmarks import side_by_side, streaming, temporal, temporal_matrix
 from common.datasets.h36m_protocol import KEYPOINTS
 from data import prepare_data_2d_h36m, prepare_data_demo, prepare_data_h36m, prepare_data_mocap
 from data_extra import prepare_data_3dhp, prepare_data_3dpw
@@ -61,7 +61,8 @@ def parser_of(script):
         'run_selfcheck.py': run_selfcheck.parse_args,
         'benchmarks/side_by_side.py': side_by_side.parse_args,
         'benchmarks/streaming.py': streaming.parse_args,
-        'benchmarks/temporal.py': temporal.parser().parse_args}
+        'benchmarks/temporal.py': temporal.parser().parse_args,
+        'benchmarks/temporal_matrix.py': temporal_matrix.parser().parse_args}
     return parsers[script]
 
 
