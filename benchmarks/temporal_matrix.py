@@ -35,7 +35,7 @@ from utils.command_line import Parser, exits_cleanly, positive
 from utils.runs.checkpoint import LAST, load_lifter, read_checkpoint
 
 FRAMES, VARIANTS = (1, 9, 27), ('plain', 'views', 'poseaug')
-WAYS = dict(plain=['--camera', 'person'], views=['--recipe', 'v2', '--without', 'angles,bodies,distance'])
+WAYS = dict(plain=['--camera', 'person'], views=['--recipe', 'v2', '--without', 'bodies,distance'])
 BATCH = 64
 SCORES = 'motion.json'      # in the directory of a run
 HEADER = ('frames', 'variant', 'seed', 'test', 'smoothed', *Errors._fields)
