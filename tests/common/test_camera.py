@@ -176,6 +176,16 @@ def test_gradients_behind_the_camera_are_finite_and_not_all_zero(dtype):
     assert inside.any() and (behind.grad[..., :2][inside] != 0).all()
 
 
+@DTYPES
+def test_a_depth_of_exactly_zero_lands_on_the_edge_with_finite_gradients(dtype):
+    pose3d = golden('pose3d', dtype)
+    pose3d[:, 3, 2] = 0
+    pose3d.requires_grad_()
+    projected = perspective_divide(pose3d)
+    projected.square().sum().backward()
+    assert (projected[:, 3].abs() == 1).all() and torch.isfinite(pose3d.grad).all() and not pose3d.grad[:, 3].any()
+
+
 def test_gradient_is_the_slope():
     points = scattered(torch.float64)[:4].requires_grad_()
     camera = golden('camera', torch.float64)[:4].requires_grad_()
