@@ -18,7 +18,7 @@ from sweeps.plan import plan
 from sweeps.play import Here, Play
 from sweeps.results import groups_of, markdown, write_results
 from sweeps.screen import Screen
-from sweeps.shifts import benchmarks_of
+from sweeps.shifts import benchmarks_of, require_comparable
 from utils.command_line import Parser, exits_cleanly, number, positive, whole
 from utils.interrupts import Stopped
 
@@ -31,17 +31,21 @@ def main(argv=None):
     jobs = jobs_of(sweep)
     for job in jobs:
         require_unchanged(job, sweep.path)
+    if sweep.shifts:
+        require_comparable(sweep, jobs)
     if args.dry_run:
         print(described(sweep, jobs, args))
         return sweep.folder
     chosen = jobs if args.only is None else experiment(jobs, args.only)
     failed = played(chosen, place_for(sweep, args), args)
-    if args.only is None:
-        report(jobs, sweep.folder)
-        for flags in benchmarks_of(sweep, jobs).values() if sweep.shifts else ():
-            run_benchmark.main(flags)
-    if failed:
-        leave(failed)
+    try:
+        if args.only is None:
+            report(jobs, sweep.folder)
+            for flags in benchmarks_of(sweep, jobs) if sweep.shifts else ():
+                run_benchmark.main(flags)
+    finally:
+        if failed:
+            leave(failed)
     return sweep.folder
 
 

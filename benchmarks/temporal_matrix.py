@@ -29,7 +29,8 @@ from common.datasets.mocap import mocap_poses, read_mocap
 from common.errors import InputError
 from common.files.atomic import written_whole
 from common.shifts import SHIFTS
-from function_baseline.arguments import add_test_args
+from function_baseline.arguments import add_test_args, baseline_parser, parse
+from function_poseaug.arguments import poseaug_parser
 from run_demo import run
 from utils.command_line import Parser, exits_cleanly, positive
 from utils.runs.checkpoint import LAST, load_lifter, read_checkpoint
@@ -38,6 +39,8 @@ FRAMES, VARIANTS = (1, 9, 27), ('plain', 'views', 'poseaug')
 WAYS = dict(plain=['--camera', 'person'], views=['--recipe', 'v2', '--without', 'bodies,distance'])
 BATCH = 64
 SCORES = 'motion.json'      # in the directory of a run
+PARSERS = {run_baseline: baseline_parser, run_poseaug: poseaug_parser}
+MAY_CHANGE = ('checkpoint', 'pretrain_path', 'data_root', 'device', 'note')
 HEADER = ('frames', 'variant', 'seed', 'test', 'smoothed', *Errors._fields)
 
 
@@ -50,10 +53,11 @@ def main(argv=None):
         for frames in args.frames:
             for variant in args.variants:
                 score(args, tests, variant_run(args, frames, variant, seed))
-    rows = found_rows(args.folder)
+    rows = found_rows(args, settings_of(args, tests))
     write_csv(args.folder / 'temporal_matrix.csv', rows)
     print(table := markdown(rows))
-    (args.folder / 'temporal_matrix.md').write_text(table + '\n')
+    with written_whole(args.folder / 'temporal_matrix.md') as partial:
+        partial.write_text(table + '\n')
     return rows
 
 
@@ -104,16 +108,17 @@ def variant_run(args, frames, variant, seed):
 def trained(args, name, seed, script, epochs, flags):
     """The directory of a finished run: an earlier one, or one that is trained or continued now."""
     place, data = args.folder / name, ['--data_root', args.data_root, '--device', args.device]
+    words = ['--posenet_name', 'videopose', '--note', f'seed{seed}', '--random_seed', seed, '--checkpoint', place,
+             '--keypoints', args.keypoints, '--actions', args.actions, '--downsample', args.downsample, '--epochs', epochs,
+             *data, *flags]
     found = [path for path in sorted(place.glob(f'videopose/{args.keypoints}/*_seed{seed}')) if (path / LAST).is_file()]
     if not found:
-        return run(script, ['--posenet_name', 'videopose', '--note', f'seed{seed}', '--random_seed', seed,
-                            '--checkpoint', place, '--keypoints', args.keypoints, '--actions', args.actions,
-                            '--downsample', args.downsample, '--epochs', epochs, *data, *flags])
+        return run(script, words)
     content = read_checkpoint(found[-1] / LAST)
-    now = dict(epochs=epochs, downsample=args.downsample, actions=args.actions)
-    was = {flag: content['arguments'][flag] for flag in now}
-    if was != now:
-        raise InputError(f'{found[-1]} was trained with {was}, not {now}; give another --folder')
+    typed = parse(PARSERS[script](''), [str(word) for word in words])
+    changed = [name for name in typed.explicit if name not in MAY_CHANGE and getattr(typed, name) != content['arguments'][name]]
+    if changed:
+        raise InputError(f'{found[-1]} was trained with another --{changed[0]}; give another --folder')
     if content['epoch'] < epochs:
         run(script, ['--resume', found[-1], *data])
     return found[-1]
@@ -134,24 +139,31 @@ def test_sets(args):
 
 def score(args, tests, directory):
     """Write the Errors of a run's last checkpoint on all `tests` into its directory, unless they are there."""
-    path, settings = directory / SCORES, dict(tests=list(tests), actions=args.actions, smooth=args.smooth)
+    path, settings = directory / SCORES, settings_of(args, tests)
     if path.is_file() and json.loads(path.read_text())['settings'] == settings:
         return
     lifter, _ = load_lifter(directory / LAST, SimpleNamespace(dropout=0., explicit=()))
     found = [(name, smoothed, *errors(lifter.eval(), poses, smoothed, args)) for name, poses in tests.items()
              for smoothed in SMOOTHED]
-    path.write_text(json.dumps(dict(settings=settings, errors=found)))
+    with written_whole(path) as partial:
+        partial.write_text(json.dumps(dict(settings=settings, errors=found)))
     print(f'{directory}: ' + ', '.join(f'{name} MPJPE {row[0]:.1f} MPJVE {row[1]:.2f}' for name, smoothed, *row in found
                                        if smoothed == SMOOTHED[0]))
 
 
-def found_rows(folder):
-    """Rows like HEADER of all runs in the folder that were scored."""
+def settings_of(args, tests):
+    """What scores depend on beside the checkpoint."""
+    return dict(tests=list(tests), actions=args.actions, smooth=args.smooth)
+
+
+def found_rows(args, settings):
+    """Rows like HEADER of all runs in --folder that were scored with these settings."""
     rows = []
-    for path in sorted(folder.glob(f'*/videopose/*/*/{SCORES}')):
-        frames, variant = path.relative_to(folder).parts[0].split('_')
-        seed = int(path.parent.name.rpartition('seed')[2])
-        rows += [(int(frames), variant, seed, *row) for row in json.loads(path.read_text())['errors']]
+    for path in sorted(args.folder.glob(f'*/videopose/{args.keypoints}/*/{SCORES}')):
+        frames, variant = path.relative_to(args.folder).parts[0].split('_')
+        seed, content = int(path.parent.name.rpartition('seed')[2]), json.loads(path.read_text())
+        if content['settings'] == settings:
+            rows += [(int(frames), variant, seed, *row) for row in content['errors']]
     return sorted(rows, key=lambda row: (row[3], row[0], VARIANTS.index(row[1]), row[2]))
 
 

@@ -103,9 +103,9 @@ def room(state, args):
 def _train_epoch(state, args, training, device):
     seed_everything(args.random_seed, state.epoch, 'dropout')
     order = generator(device, args.random_seed, state.epoch, 'order')
-    take = pairs_for(state.lifter, training, device, generator(device, args.random_seed, state.epoch, 'mirror'))
-    if args.recipe == 'v2':
-        take = recipe_for(state.lifter, training, device, args, generator(device, args.random_seed, state.epoch, 'recipe v2'))
+    draws = generator(device, args.random_seed, state.epoch, 'recipe v2' if args.recipe == 'v2' else 'mirror')
+    take = (recipe_for(state.lifter, training, device, args, draws) if args.recipe == 'v2' else
+            pairs_for(state.lifter, training, device, draws))
     return train_lifter(state.lifter, state.optimizer, shuffled_batches(len(training), args.batch_size, order), take,
                         task=f'epoch {state.epoch}', max_norm=1.0 if args.max_norm else None,
                         before_step=state.schedule.advance, loss=loss_of(args),

@@ -40,9 +40,7 @@ def window_pairs(poses, device, lifter, draws):
     ends = clip_ends(poses)
 
     def take(index):
-        batch = poses.take(index, device)
-        rows = window_rows(index.to(poses.device), ends, lifter.receptive_field, lifter.causal)
-        windows = poses.take_only('pose2d', rows.flatten(), device).unflatten(0, rows.shape)
+        batch, windows = poses.take(index, device), in_windows('pose2d', poses, index, ends, lifter, device)
         pair = windows_as_lifted(lifter, windows, root_relative(batch.pose3d_cam), batch.camera)
         return mirrored_at_random(*pair, draws, poses.skeleton)
 
@@ -56,11 +54,15 @@ def mirrored_at_random(windows, pose3d_rel, draws, skeleton):
             torch.where(chosen[:, None, None], mirror(pose3d_rel, skeleton), pose3d_rel))
 
 
+def in_windows(name, poses, index, ends, lifter, device, frames=slice(None)):
+    """One field, 'pose3d_cam' or 'pose2d', of these `frames` of the windows around the poses `index` (B,)."""
+    rows = window_rows(index.to(poses.device), ends, lifter.receptive_field, lifter.causal)[:, frames]
+    return poses.take_only(name, rows.flatten(), device).unflatten(0, rows.shape)
+
+
 def windows_at(poses, index, ends, lifter, device):
     """PoseBatch of the windows around the poses `index` (B,): (B, N, 16, 3), (B, N, 16, 2), and cameras (B, 9)."""
-    rows = window_rows(index.to(poses.device), ends, lifter.receptive_field, lifter.causal)
-    pose3d_cam, pose2d = (poses.take_only(name, rows.flatten(), device).unflatten(0, rows.shape)
-                          for name in ('pose3d_cam', 'pose2d'))
+    pose3d_cam, pose2d = (in_windows(name, poses, index, ends, lifter, device) for name in ('pose3d_cam', 'pose2d'))
     return PoseBatch(pose3d_cam, pose2d, poses.take(index, device).camera)
 
 

@@ -12,9 +12,9 @@ import torch
 from tqdm import tqdm
 
 from common.camera import project, root_relative
-from common.clips import clip_ends, clip_lengths, window_rows
+from common.clips import clip_ends, clip_lengths
 from common.poses import PoseBatch
-from function_baseline.temporal import window_pairs, windows_as_lifted, windows_at
+from function_baseline.temporal import in_windows, window_pairs, windows_as_lifted, windows_at
 from function_poseaug.adversarial import PICTURE_EVERY, adversarial_epoch, critics_step, order_of, updates_with
 from function_poseaug.refresh import swapped_bones
 from function_poseaug.steps import KEPT_SHARE, GeneratorOutput, augmentor_update, inside_image
@@ -77,7 +77,7 @@ def clip_epoch(game, optimizers, pools, poses, settings, log, picture):
         windows = windows_at(poses, source_index, ends, lifter, device)
         fake, figures = updates.augmentor(*windows, *draw_clip_noise(len(source_index), lifter.receptive_field, noise_draws))
         if iteration % settings.df == 0:
-            targets = [clips_at(name, poses, index, ends, lifter, device)
+            targets = [in_windows(name, poses, index, ends, lifter, device, judged)
                        for name, index in zip(('pose3d_cam', 'pose2d'), target_index)]
             found = critics_step(updates, pools, targets, frames_of(fake, judged), pool_draws, settings.weights.critics)
             figures = {**figures, **found}
@@ -90,13 +90,6 @@ def clip_epoch(game, optimizers, pools, poses, settings, log, picture):
     fakes = augmented_clips(game.augmentor, poses, generator(device, settings.seed, settings.epoch, 'clips'))
     draws = generator(device, settings.seed, settings.epoch, 'mirror fake')
     return kept_clips(fakes, lifter, device, draws, settings.symmetric_filter), settings.iteration + len(orders[0])
-
-
-def clips_at(name, poses, index, ends, lifter, device):
-    """One field, 'pose3d_cam' or 'pose2d', of what the discriminators see of the windows around the poses `index` (B,)."""
-    rows = window_rows(index.to(poses.device), ends, lifter.receptive_field, lifter.causal)
-    rows = rows[:, judged_frames(lifter.receptive_field, lifter.target)]
-    return poses.take_only(name, rows.flatten(), device).unflatten(0, rows.shape)
 
 
 def source_of(windows, frames):

@@ -34,7 +34,7 @@ class PoseAugState:
         self.optimizers = GameOptimizers(adam(self.game.augmentor, args.lr_g), adam(self.game.critic3d, args.lr_d),
                                          adam(self.game.critic2d, args.lr_d))
         self.lifter_optimizer = adam(self.game.lifter, args.lr_p)
-        clip = (FRAMES,) * is_temporal(lifter)
+        clip = (FRAMES,) if is_temporal(lifter) else ()
         self.pools = Pools(*(ReplayPool((*clip, skeleton.num_joints, size)).to(device) for size in (3, 2)))
         self.epoch, self.iteration, self.restarts = 0, 0, 0
         self.signs = ''     # signs of a collapse in this epoch; empty if it was healthy

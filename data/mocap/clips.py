@@ -96,7 +96,9 @@ def read_clips(source, wishes):
     clips, remarks, bodies, rigs = [], Counter(), [], {}
     with progress(files_of(source.path), f'reading {source.path.name}', unit='file') as bar:
         for path in bar:
-            for recording in _unless_bad(recordings_of, path, wishes, remarks):
+            recordings = _unless_bad(recordings_of, path, wishes, remarks)
+            remarks[f'file: holds {len(recordings)} clips'] += len(recordings) > 1
+            for recording in recordings:
                 bodies += _unless_bad(lambda recording: [body_of(recording, source, wishes, rigs)], recording, wishes, remarks)
     ups = {said: checks.common_up([body.stands_along for body in bodies if body.said_up == said], said, source.path)
            for said in {body.said_up for body in bodies}}
@@ -189,7 +191,7 @@ def clips_of(body, up, wishes, remarks):
     remarks[f'file: {body.rig.found}'] += body.rig.found is not None
     remarks[f'file: {body.fps:g} frames a second, a unit is {100 * body.metres:.4g} cm, {up} points up'] += 1
     remarks[f'file: nobody stands, with {up} up as in the other files'] += body.stands_along != up
-    remarks['file: the rig put in bones that such files lose'] += len(body.rig.lost_offsets) > 0
+    remarks['file: the rig puts in bones where such files have lost them'] += len(body.rig.lost_offsets) > 0
     remarks['file: moved up or down to the floor'] += moved
     remarks[f'file: limbs change their length by more than {100 * checks.RIGID:.0f} %'] += (
         checks.limb_changes(pose3d).max() > checks.RIGID)

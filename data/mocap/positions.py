@@ -17,7 +17,7 @@ EXPORT_AGAIN = 'exporting (T, J, 3) joint positions'
 def read_positions(path):
     """The Recordings in an .npz or .npy file; joints are called 0, 1, ... if the file does not name them.
 
-    InputError unless it holds one array (T, J, 3) of finite numbers, or several that are clips (see above).
+    InputError unless it holds one array (T, J, 3) of numbers, or several that are clips (see above).
     """
     if path.suffix.lower() == '.npy':
         arrays = {'array': np.asarray(load_npy(path, EXPORT_AGAIN))}
@@ -25,14 +25,10 @@ def read_positions(path):
         loaded = load_npz(path, sorted(npz_keys(path, EXPORT_AGAIN)), EXPORT_AGAIN)
         arrays = {key: np.asarray(array) for key, array in loaded.items()}
     clips, rate = _positions(arrays, path), _rate(arrays, path)
-    return [_recording(path, key, positions, arrays, rate, key * (len(clips) > 1)) for key, positions in clips.items()]
+    return [_recording(path, positions, arrays, rate, key * (len(clips) > 1)) for key, positions in clips.items()]
 
 
-def _recording(path, key, positions, arrays, rate, clip):
-    finite = np.isfinite(positions).all(axis=(1, 2))
-    if not finite.all():
-        raise InputError(f'{path}: {key!r} holds NaN or inf, first in frame {(~finite).argmax()} of {len(finite)}; repair or '
-                         'leave out the file')
+def _recording(path, positions, arrays, rate, clip):
     return Recording(path, _names(arrays, positions.shape[1]), positions.astype(np.float64), rate, clip=clip)
 
 

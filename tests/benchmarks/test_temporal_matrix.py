@@ -16,7 +16,7 @@ def run(tiny_root, folder, *flags):
 
 
 @pytest.mark.usefixtures('without_pictures')
-def test_what_is_missing_is_trained_and_scored_once_with_equal_steps(tiny_root, tmp_path):
+def test_what_is_missing_is_trained_and_scored_once_with_equal_steps(tiny_root, tmp_path, capsys):
     rows = run(tiny_root, tmp_path, '--frames', '1', '--variants', 'plain', 'poseaug')
     assert [row[:5] for row in rows] == [(1, variant, 0, 'S9 and S11', smoothed) for variant in ('plain', 'poseaug')
                                          for smoothed in ('nothing', '2D', '3D')]
@@ -29,5 +29,8 @@ def test_what_is_missing_is_trained_and_scored_once_with_equal_steps(tiny_root, 
     assert plain['param_groups'][0]['lr'] == pytest.approx(2e-4, rel=1e-3)
     assert run(tiny_root, tmp_path, '--frames', '1', '--variants', 'plain', 'poseaug') == rows
     assert {path.parent: path.stat().st_mtime_ns for path in tmp_path.rglob(LAST)} == made
+    with pytest.raises(SystemExit):
+        run(tiny_root, tmp_path, '--frames', '1', '--variants', 'plain', '--lr', '1e-4')
+    assert 'was trained with another --lr' in capsys.readouterr().err
     with open(tmp_path / 'temporal_matrix.csv') as file:
         assert [float(row['mpjve_mm']) for row in csv.DictReader(file)] == pytest.approx([row[6] for row in rows], abs=1e-4)

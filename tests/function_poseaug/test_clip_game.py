@@ -10,18 +10,18 @@ from common.bones import bone_lengths, bone_vectors
 from common.clips import clip_ends, clip_lengths, window_rows
 from common.datasets.h36m import h36m_poses, read_h36m
 from common.skeleton import H36M_16
-from function_baseline.temporal import window_pairs, windows_at
+from function_baseline.temporal import in_windows, window_pairs, windows_at
 from function_poseaug import clip_game
 from function_poseaug.arguments import feedback_terms, poseaug_parser
 from function_poseaug.adversarial import AdversarialEpoch
-from function_poseaug.clip_game import (augmented_clips, clip_epoch, clip_generator_step, clips_at, kept_clips, segments_of,
-                                        swapped_for, whole_windows)
+from function_poseaug.clip_game import (augmented_clips, clip_epoch, clip_generator_step, kept_clips, segments_of, swapped_for,
+                                        whole_windows)
 from function_poseaug.losses import generator_adversarial_loss
 from function_poseaug.steps import Game, GameOptimizers, LossWeights, Pools, generator_step
 from models_baseline import build_lifter
 from models_baseline.temporal import is_temporal
 from models_poseaug.augmentor import Augmentor, draw_noise
-from models_poseaug.clip_discriminators import FRAMES, clip_discriminators
+from models_poseaug.clip_discriminators import FRAMES, clip_discriminators, judged_frames
 from models_poseaug.clips import draw_clip_noise
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
@@ -91,7 +91,8 @@ def test_the_discriminators_judge_clips_of_the_same_frames_of_real_and_augmented
     game = game_of(build_lifter('videopose', receptive_field=9, causal=causal, dropout=0.))
     index, ends, frames = torch.arange(8, 24), clip_ends(poses), [2, 5, 8] if causal else [1, 4, 7]
     windows, feedback = windows_at(poses, index, ends, game.lifter, CPU), feedback_terms(poseaug_parser('').parse_args([]), 3)
-    real3d, real2d = (clips_at(name, poses, index, ends, game.lifter, CPU) for name in ('pose3d_cam', 'pose2d'))
+    judged = judged_frames(game.lifter.receptive_field, game.lifter.target)
+    real3d, real2d = (in_windows(name, poses, index, ends, game.lifter, CPU, judged) for name in ('pose3d_cam', 'pose2d'))
     assert torch.equal(real3d, windows.pose3d_cam[:, frames]) and torch.equal(real2d, windows.pose2d[:, frames])
     output, log = clip_generator_step(game, adam(game.augmentor, 1e-3), windows, LossWeights(), feedback,
                                       draw_clip_noise(16, 9, drawn()))

@@ -10,6 +10,7 @@ from places import ROOT
 from refusals import refusal
 from sweeps.grid import boxed, read_sweep
 from sweeps.jobs import jobs_of, words_of
+from sweeps.shifts import require_comparable
 
 LEAST = 'lifters = ["gcn"]\nseeds = [0]\n'
 
@@ -91,6 +92,15 @@ def test_every_variant_of_the_recipe_takes_one_ingredient_away():
         assert args.without == name and args.recipe == 'v2'
         assert (args.camera, args.schedule) == ('image' if name == 'camera' else 'person',
                                                 'step' if name == 'cosine' else 'cosine')
+
+
+@pytest.mark.parametrize('text, words', [
+    ('[variant.baseline.poseaug]\n[variant.other.poseaug]', "different runs as 'baseline'"),
+    ('[variant.a.poseaug]\n[variant.b.poseaug]\ndownsample = 4', 'the same test poses'),
+    ('[both]\nreceptive_field = 9', 'lifts clips')])
+def test_runs_that_one_table_cannot_compare_are_refused_before_they_run(sweep, text, words):
+    read = sweep(f'lifters = ["videopose"]\nseeds = [0]\nshifts = "all"\n{text}')
+    assert words in refusal(require_comparable, read, jobs_of(read))
 
 
 def test_some_of_the_variants_can_be_chosen():

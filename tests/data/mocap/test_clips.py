@@ -44,13 +44,16 @@ def test_the_subject_is_the_folder_or_what_a_pattern_finds(tmp_path):
 
 def test_clips_of_one_file_are_like_files_in_a_folder(tmp_path, capsys):
     _, pose3d = person()
-    clips = {'anna/walk': pose3d, 'anna/run': pose3d[:30], 'ben/walk': pose3d, 'stroll': pose3d, 'ben/bad': pose3d[:9] * 7}
+    clips = {'anna/walk': pose3d, 'anna/run': pose3d[:30], 'ben/walk': pose3d, 'stroll': pose3d, 'ben/bad': pose3d[:9] * 7,
+             'ben/gap': np.where(np.arange(40)[:, None, None] == 3, np.nan, pose3d)}
     np.savez(tmp_path / 'all.npz', **clips)
     source = Source(tmp_path / 'all.npz', load_rig('h36m_16'), '')
-    found, _ = read_clips(source, Wishes(fps=FPS, source_fps=FPS, skip_bad=True))
+    found, remarks = read_clips(source, Wishes(fps=FPS, source_fps=FPS, skip_bad=True))
     assert [(clip.name, clip.subject, len(clip.pose3d)) for clip in found] == [
         ('all/anna/run', 'anna', 30), ('all/anna/walk', 'anna', 40), ('all/ben/walk', 'ben', 40), ('all/stroll', 'all', 40)]
-    assert f'warning: left out: {tmp_path}/all.npz (ben/bad): ' in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert all(f'warning: left out: {tmp_path}/all.npz ({name}): ' in printed for name in ('ben/bad', 'ben/gap'))
+    assert remarks['file: holds 6 clips'] == 1
 
 
 def test_the_pattern_of_a_rig_does_not_bind_files_of_other_names(tmp_path):
@@ -194,7 +197,7 @@ def test_the_bones_that_cgspeeds_files_lost_come_back(tmp_path):
     lengths = dict(zip(H36M_16.names[1:], 100 * median_bones(clip.pose3d)))
     assert clip.rig == 'cmu_bvh_cgspeed' and clip.subject == '01'
     assert (lengths['Thorax'], lengths['LWrist'], lengths['RWrist']) == pytest.approx((23.2, 29.5, 29.5), abs=.1)
-    assert remarks['file: the rig put in bones that such files lose'] == 1
+    assert remarks['file: the rig puts in bones where such files have lost them'] == 1
 
 
 def test_where_no_rig_was_given_a_refusal_tells_how_the_joints_were_found(tmp_path):
