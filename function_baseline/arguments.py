@@ -37,7 +37,8 @@ class TrainerParser(Parser):
 def require_temporal(args):
     """InputError where a flag contradicts --receptive_field, or needs it."""
     if args.receptive_field == 1:
-        if args.causal and not args.pretrain_path:      # a pretrained lifter brings its frames along
+        is_new = not args.pretrain_path or ('pretrain' in args.explicit and not args.pretrain)
+        if args.causal and is_new:      # a pretrained lifter brings its frames along
             raise InputError('--causal needs several frames; give --receptive_field 9, 27, 81 or 243 too')
         return
     blocks, several = STAGES[args.receptive_field], f'--receptive_field {args.receptive_field}'

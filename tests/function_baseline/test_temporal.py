@@ -8,6 +8,7 @@ import torch
 import run_baseline
 import run_benchmark
 import run_evaluate
+import run_poseaug
 from common.camera import root_relative
 from common.clips import clip_lengths
 from common.datasets.h36m import h36m_poses, read_h36m
@@ -166,6 +167,8 @@ def test_flags_that_do_not_go_with_several_frames(flags, reason, capsys):
 
 def test_causal_needs_several_frames(capsys):
     assert '--receptive_field' in refused(capsys, run_baseline, '--causal')
+    new = '--causal', '--pretrain_path', 'a.pth.tar', '--pretrain', 'false'
+    assert '--receptive_field' in refused(capsys, run_poseaug, *new)
 
 
 def test_the_number_of_frames_is_one_of_five(capsys):
