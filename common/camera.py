@@ -66,8 +66,7 @@ def perspective_divide(pose3d_cam):
     PoseAug: the clamp comes from VideoPose3D. It also changes points more than 45 degrees off the optical axis, and gives
     points beside or behind the camera finite coordinates, which then look like those of points in front of it.
     """
-    depth = pose3d_cam[..., 2:]
-    depth = torch.where(depth == 0, 1e-9, depth)      # a depth of 0, which float32 meets by chance, would make gradients NaN
+    depth = pose3d_cam[..., 2:] + 1e-18       # keeps the gradient at a depth of 0 finite; in float32 other depths stay
     return torch.clamp(pose3d_cam[..., :2] / depth, min=-1, max=1)
 
 

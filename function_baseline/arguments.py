@@ -37,8 +37,7 @@ class TrainerParser(Parser):
 def require_temporal(args):
     """InputError where a flag contradicts --receptive_field, or needs it."""
     if args.receptive_field == 1:
-        is_new = not args.pretrain_path or ('pretrain' in args.explicit and not args.pretrain)
-        if args.causal and is_new:      # a pretrained lifter brings its frames along
+        if args.causal and not brings_its_frames(args):
             raise InputError('--causal needs several frames; give --receptive_field 9, 27, 81 or 243 too')
         return
     blocks, several = STAGES[args.receptive_field], f'--receptive_field {args.receptive_field}'
@@ -51,6 +50,11 @@ def require_temporal(args):
                          'leave one out')
     if args.cameras == 'sampled':
         raise InputError(f'--cameras sampled draws a camera for each pose, and {several} needs clips; leave one out')
+
+
+def brings_its_frames(args):
+    """Whether the training starts from a given lifter, which knows its number of frames."""
+    return args.pretrain_path and (args.pretrain or 'pretrain' not in args.explicit)
 
 
 def dropout_rate(text):
