@@ -53,19 +53,19 @@ def changed_and_filmed_windows(pose3d_cam, lifted, target, used, draws):
     _, intrinsics, up = filmed_by(lifted)
     scenes, views = filmed(pose3d_cam.roll(-target, dims=1).flatten(1, 2), up, intrinsics)
     if 'bodies' in used:
-        scenes = in_another_body(scenes.unflatten(1, frames), draws, lifted.skeleton).flatten(1, 2)
+        scenes = scenes.unflatten(1, frames)
+        scenes = with_body_of(other_bodies(scenes[:, 0], draws, lifted.skeleton), scenes, lifted.skeleton).flatten(1, 2)
     *seen, intrinsics = in_views(scenes, views, used, draws)
     pose3d_cam, pose2d = (points.unflatten(1, frames).roll(target, dims=1) for points in seen)
     return pose3d_cam, pose2d, intrinsics
 
 
-def in_another_body(scenes, draws, skeleton):
-    """Upright motions (B, N, J, 3) in which all frames get the body that `other_bodies` gives to the first one.
+def with_body_of(first, scenes, skeleton):
+    """Upright motions (B, N, J, 3) in which all frames get the bone lengths of `first` (B, J, 3), frame 0 with another body.
 
     The path of the root grows with the body, as its steps do.
     """
-    first = scenes[:, 0], other_bodies(scenes[:, 0], draws, skeleton)
-    old, new = (bone_lengths(bone_vectors(pose, skeleton)) for pose in first)
+    old, new = (bone_lengths(bone_vectors(pose, skeleton)) for pose in (scenes[:, 0], first))
     size = new.sum(1) / old.sum(1)
     vectors = bone_vectors(scenes.flatten(0, 1), skeleton).unflatten(0, scenes.shape[:2]) * (new / old)[:, None]
     poses = pose_from_bones(vectors.flatten(0, 1), skeleton).unflatten(0, scenes.shape[:2])

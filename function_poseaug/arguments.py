@@ -18,17 +18,9 @@ class PoseAugParser(TrainerParser):
     @staticmethod
     def require_consistent(args):
         TrainerParser.require_consistent(args)
-        require_learned_clips(args)
         if args.augmentor == LEARNED and args.augment == 'rt' and '2d' not in args.discriminators:
             raise InputError('--augment rt needs the 2D discriminator: nothing else judges rotation and translation before the '
                              'feedback begins; add it to --discriminators')
-
-
-def require_learned_clips(args):
-    """InputError for what stands for the game with a lifter of several frames: it would change each pose on its own."""
-    if args.receptive_field > 1 and args.augmentor != LEARNED:
-        raise InputError(f'--augmentor {args.augmentor} makes single poses, and the lifter sees {args.receptive_field} frames; '
-                         'leave the flag out, or train with run_baseline.py')
 
 
 def poseaug_parser(description):

@@ -14,11 +14,11 @@ from function_poseaug import dashboard
 from function_poseaug.adversarial import FLUSH_EVERY, AdversarialEpoch
 from function_poseaug.arguments import LEARNED, feedback_terms, loss_weights, poseaug_parser
 from function_poseaug.clip_game import fake_take, play_epoch, swapped_for
+from function_poseaug.clip_without_game import substitute_for
 from function_poseaug.monitor import Collapsed, GameMonitor
 from function_poseaug.refresh import templates_for
 from function_poseaug.restarts import go_back, heed, keep_last
 from function_poseaug.state import BEST, PoseAugState, room
-from function_poseaug.without_game import SUBSTITUTES
 from utils import interrupts
 from utils.pictures.drawing import save_augmentation
 from utils.runs.checkpoint import POSEAUG_KEY, snapshot_name, take_over
@@ -96,7 +96,7 @@ def augmented_pairs(run, state, args, training, templates, device):
     draws = generator(device, args.random_seed, state.epoch, 'bone lengths')
     if args.augmentor == LEARNED:
         return play(run, state, args, swapped_for(state.game.lifter, training, templates, draws))
-    return SUBSTITUTES[args.augmentor](state, args, training, templates, draws)
+    return substitute_for(state.game.lifter, args.augmentor)(state, args, training, templates, draws)
 
 
 def play(run, state, args, poses):

@@ -3,7 +3,6 @@ from common.skeleton import H36M_16
 from function_baseline.arguments import NO_NOTE
 from function_baseline.held_out import NO_SCORE
 from function_baseline.start import starting_lifter
-from function_poseaug.arguments import require_learned_clips
 from function_poseaug.steps import Game, GameOptimizers, Pools
 from models_baseline.temporal import is_temporal
 from models_poseaug.augmentor import Augmentor
@@ -28,7 +27,6 @@ class PoseAugState:
         seed_everything(args.random_seed)
         self.skeleton = skeleton
         lifter = starting_lifter(args, wants_pretrained(args), skeleton)
-        require_learned_clips(args)
         networks = *self._new_players(args, lifter), lifter
         self.game = Game(*(network.to(device) for network in networks))
         self.optimizers = GameOptimizers(adam(self.game.augmentor, args.lr_g), adam(self.game.critic3d, args.lr_d),

@@ -25,7 +25,6 @@ from models_poseaug.clip_discriminators import FRAMES, clip_discriminators, judg
 from models_poseaug.clips import draw_clip_noise
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
-from refusals import refused
 from run_reading import events, same, training_state
 from trainers import baseline, cut_off, poseaug
 from utils.gradients import adam
@@ -188,9 +187,3 @@ def test_a_run_draws_its_pictures(tiny_root, runs):
     pretrained = baseline(tiny_root, runs / 'pretrained', 'videopose', '--receptive_field', 9, '--epochs', 1)
     run = poseaug(tiny_root, runs / 'it', 'videopose', pretrained, '--epochs', 1)
     assert 'augmentation/source_BA_BL_RT' in events(run) and list((run / 'poseaug_viz').glob('*.png'))
-
-
-@pytest.mark.parametrize('augmentor', ['random', 'none'])
-def test_what_stands_for_the_game_makes_single_poses(augmentor, capsys):
-    message = refused(capsys, run_poseaug, '--receptive_field', 9, '--augmentor', augmentor)
-    assert 'sees 9 frames' in message

@@ -126,7 +126,7 @@ def test_a_poseaug_run_has_the_frames_of_its_baseline(jobs):
     for job in (baseline, poseaug):
         began(job, stages=2, receptive_field=27, causal=False)
         require_unchanged(job, 'it')
-    assert '--augmentor random' in refusal(jobs, temporal + '[poseaug]\naugmentor = "random"\n')
+    assert 'takes clips apart' in refusal(jobs, temporal + '[poseaug]\nposes_per_epoch = 5000\n')
 
 
 def test_flags_that_a_data_set_refuses_are_refused_too(jobs):
