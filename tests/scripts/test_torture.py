@@ -22,7 +22,7 @@ from run_reading import events, log_rows, same
 from utils.runs.checkpoint import LAST, read_checkpoint
 
 pytestmark = pytest.mark.slow
-KILLS, EPOCHS = 16, 8          # of each trainer
+KILLS, EPOCHS = 10, 8          # of each trainer
 ALONE = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': os.pathsep.join([str(ROOT), str(ROOT / 'tests')])}
 
 
