@@ -57,7 +57,9 @@ def estimate(jobs, slots, gpus):
     seconds = {job: time * (1 - job.epochs_done() / job.epochs) * (not job.finished) for job, time, _ in costs}
     total, end = sum(seconds.values()) / 3600, makespan(seconds, slots) / 3600
     disk = sum(room for *_, room in costs) / 1e9
+    several = any(arguments_of(job, 'the sweep').receptive_field > 1 for job in jobs)
     time = ('Time on GPUs was not measured yet' if gpus else
+            'Time was not measured yet for lifters of several frames' if several else
             f'Estimate: {total:,.1f} hours of training, {end:,.1f} hours with {slots} jobs at once (on cores like those in '
             'docs/performance.md, within a factor of two)')
     return f'{time}; up to {disk:,.1f} GB of disk'

@@ -69,6 +69,15 @@ def test_a_dry_run_shows_jobs_commands_resources_and_an_estimate(tiny_sweep, tin
     assert not (tmp_path / 'runs').exists()
 
 
+@pytest.mark.slow
+def test_the_time_of_lifters_of_several_frames_is_not_guessed(tiny_root, tmp_path, capsys):
+    several = tmp_path / 'several.toml'
+    several.write_text('lifters = ["videopose"]\nseeds = [0]\ntrainers = ["baseline"]\n'
+                       f'[baseline]\nreceptive_field = 9\ndata_root = "{tiny_root}"\nactions = "Walking"\n')
+    run(several, tmp_path / 'runs', '--dry-run')
+    assert capsys.readouterr().out.splitlines()[-1].startswith('Time was not measured yet for lifters of several frames; up to')
+
+
 def test_without_data_a_dry_run_says_so_instead_of_an_estimate(tmp_path, capsys):
     run_sweep.main(['paper', '--data_root', str(tmp_path), '--dry_run', '--seeds', '0'])
     lines = capsys.readouterr().out.splitlines()
