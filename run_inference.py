@@ -17,7 +17,7 @@ from function_inference.detectors import DETECTORS, detect_people, frame_times, 
 from function_inference.film import require_encoder, write_video
 from function_inference.keypoint_files import read_keypoints
 from function_inference.keypoint_formats import FORMATS, HEAD_RULES
-from function_inference.lifting import follow_people, lift_people, smoothing_window, timing
+from function_inference.lifting import follow_people, frames_apart, lift_people, smoothing_window, timing
 from function_inference.motion_files import write_bvh, write_json, write_npz
 from function_inference.page import write_page
 from function_inference.readers.frames_or_people import CHOICES
@@ -56,14 +56,17 @@ def main(argv=None):
         if args.camera == 'image' and weights.camera == 'person':
             print('warning: this lifter was trained for --camera person; with --camera image its poses will be wrong',
                   file=sys.stderr)
-        motions = lift_live(args, lifter, device, lines) if is_stream else lift_clip(args, lifter, device, weights.skeleton)
-        warn_of_rate(weights.fps, motions[0].fps)
+        motions = lift_live(args, lifter, device, lines) if is_stream else lift_clip(args, lifter, device, weights)
+        warn_of_rate(weights.fps, motions[0].fps, 1 if is_stream else frames_apart(weights.fps, motions[0].fps))
         return motions
 
 
-def warn_of_rate(trained, fps):
-    """Warn where a lifter of several frames was trained on clips of notably fewer or more frames per second."""
-    if trained and not 1 / OTHER_RATE < fps / trained < OTHER_RATE:
+def warn_of_rate(trained, fps, every):
+    """Warn where a lifter of several frames was trained on clips of notably fewer or more frames per second.
+
+    `every`: how many frames apart it sees them.
+    """
+    if trained and not 1 / OTHER_RATE < fps / every / trained < OTHER_RATE:
         print(f'warning: this lifter was trained on clips of {trained:g} frames per second, and these are {fps:g}: to it, '
               'people move too fast or too slowly; see --downsample in docs/temporal.md', file=sys.stderr)
 
@@ -76,7 +79,7 @@ def require_keypoints(args, skeleton):
                          'checkpoint of 16 joints')
 
 
-def lift_clip(args, lifter, device, skeleton):
+def lift_clip(args, lifter, device, weights):
     """Lift a clip or a file of keypoints and write all files; returns a list of Motion."""
     clip = open_clip(args.input) if is_clip(args.input) else None
     warn_of_idle(args, (*FILE_FLAGS, 'background') if clip else DETECTOR_FLAGS)
@@ -84,9 +87,10 @@ def lift_clip(args, lifter, device, skeleton):
     shown = clip or args.background and open_background(args.background, found)
     fps, time = timing(found, args.fps, clip and frame_times(clip))
     window = smoothing_window(args.smooth, fps, len(found.people))
-    people = follow_people(found, args.head, args.person, args.min_confidence, window, skeleton)
+    people = follow_people(found, args.head, args.person, args.min_confidence, window, weights.skeleton)
     focal_px = focal_length(args, found.width, found.height)
-    motions = lift_people(lifter, people, found, fps, time, device, args.flip, args.camera, focal_px, skeleton)
+    motions = lift_people(lifter, people, found, fps, time, device, flip=args.flip, camera=args.camera, focal_px=focal_px,
+                          skeleton=weights.skeleton, every=frames_apart(weights.fps, fps))
     motions = place_people(args, motions, people, focal_px, window)
     write_all(args, motions, shown)
     return motions

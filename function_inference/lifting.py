@@ -101,31 +101,41 @@ def _rate(time, stated):
     return stated if stated and is_even(time, stated) else (len(time) - 1) / time[-1]
 
 
-def lift_people(lifter, people, found, fps, time, device, flip=False, camera='person', focal_px=None, skeleton=H36M_16):
+def lift_people(lifter, people, found, fps, time, device, **options):
     """A Motion for each FollowedPerson, whose place is not known yet.
 
-    For `fps` and `time` see `timing`, for the last four arguments `lift`.
+    For `fps` and `time` see `timing`; `options` are those of `lift`.
     """
-    return [Motion(lift(lifter, person.pose2d_px, found.width, found.height, device, flip, camera, focal_px, skeleton),
-                   person.pose2d_px, person.guessed, fps, found.width, found.height, person.label, time,
-                   np.zeros((len(time), 3), np.float32), skeleton=skeleton)
+    skeleton = options.get('skeleton', H36M_16)
+    return [Motion(lift(lifter, person.pose2d_px, found.width, found.height, device, **options), person.pose2d_px,
+                   person.guessed, fps, found.width, found.height, person.label, time, np.zeros((len(time), 3), np.float32),
+                   skeleton=skeleton)
             for person in people]
 
 
 @torch.no_grad()
-def lift(lifter, pose2d_px, width, height, device, flip=False, camera='person', focal_px=None, skeleton=H36M_16):
+def lift(lifter, pose2d_px, width, height, device, flip=False, camera='person', focal_px=None, skeleton=H36M_16, every=1):
     """(T, 16, 2) pixels -> (T, 16, 3) float32 metres, root-relative, camera frame.
 
-    A temporal lifter takes the frames for those of one clip. `flip`: with test-time flip. `camera`: 'person' lifts what a
-    virtual camera sees that looks at the person (common/person_camera.py), 'image' the 2D as they are in the image.
-    `focal_px`: focal length of the real camera in pixels (None: the longer side of the image). `skeleton`: the lifter's.
+    A temporal lifter takes the frames for those of one clip, and sees each of them among others that lie `every` frames apart.
+    `flip`: with test-time flip. `camera`: 'person' lifts what a virtual camera sees that looks at the person
+    (common/person_camera.py), 'image' the 2D as they are in the image. `focal_px`: focal length of the real camera in pixels (None: the longer side of the image). `skeleton`: the lifter's.
     """
     lifter.eval().to(device)
     pose2d_norm = torch.from_numpy(pixels_to_padded(pose2d_px, width, height)).to(device)
     intrinsic = camera_of(width, height, focal_px).to(pose2d_norm)
     lift_frames = for_clips(lifter)
-    chunks = [pose2d_norm] if lift_frames is not lifter else pose2d_norm.split(CHUNK)
-    return torch.cat([predict(lift_frames, chunk, flip, camera, intrinsic, skeleton) for chunk in chunks]).cpu().numpy()
+    rows = torch.arange(len(pose2d_norm), device=device)
+    parts = rows.split(CHUNK) if lift_frames is lifter else [rows[first::every] for first in range(min(every, len(rows)))]
+    pose3d_rel = pose2d_norm.new_empty(*pose2d_norm.shape[:2], 3)
+    for part in parts:
+        pose3d_rel[part] = predict(lift_frames, pose2d_norm[part], flip, camera, intrinsic, skeleton)
+    return pose3d_rel.cpu().numpy()
+
+
+def frames_apart(trained, fps):
+    """The `every` of `lift` for a lifter that was `trained` on clips of so many frames per second, or None if it is unknown."""
+    return max(1, round(fps / trained)) if trained else 1
 
 
 def camera_of(width, height, focal_px=None):

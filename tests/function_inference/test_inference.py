@@ -18,7 +18,7 @@ from common.skeleton import H36M_16
 from function_baseline.evaluate import CHUNK, predict_flipped
 from function_inference.detections import Detections
 from function_inference.keypoint_formats import COCO_17
-from function_inference.lifting import ASSUMED_FPS, lift, smoothing_window, timing
+from function_inference.lifting import ASSUMED_FPS, frames_apart, lift, smoothing_window, timing
 from models_baseline import LIFTERS, build_lifter
 from models_baseline.temporal import ClipLifter
 from places import SHARED
@@ -92,6 +92,20 @@ def test_a_lifter_of_several_frames_sees_the_whole_clip():
     with torch.no_grad():
         expected = ClipLifter(lifter.eval())(torch.from_numpy(pixels_to_normalised(pose2d_px, 640, 480)))
     np.testing.assert_allclose(found, expected.numpy(), atol=1e-6)
+
+
+def test_at_twice_the_rate_of_its_training_a_lifter_of_several_frames_sees_every_second_frame():
+    torch.manual_seed(0)
+    lifter, pose2d_px = build_lifter('videopose', receptive_field=9), random_pixels(21)
+    found = lift(lifter, pose2d_px, 640, 480, 'cpu', every=2)
+    for first in range(2):
+        np.testing.assert_allclose(found[first::2], lift(lifter, pose2d_px[first::2], 640, 480, 'cpu'), atol=1e-6)
+    assert lift(lifter, pose2d_px[:1], 640, 480, 'cpu', every=2).shape == (1, 16, 3)
+
+
+@pytest.mark.parametrize('trained, fps, every', [(25, 25, 1), (25, 30, 1), (25, 60, 2), (25, 120, 5), (25, 12, 1), (None, 60, 1)])
+def test_frames_lie_about_as_far_apart_as_in_the_training(trained, fps, every):
+    assert frames_apart(trained, fps) == every
 
 
 @pytest.mark.slow
@@ -185,15 +199,21 @@ def refusal(run, tmp_path, capsys):
     return of_flags
 
 
-@pytest.mark.parametrize('downsample', [1, 2])
-def test_a_lifter_of_several_frames_warns_of_another_frame_rate_than_its_training_s(tmp_path, downsample, capsys):
+@pytest.mark.parametrize('downsample, fps, warned', [(1, 24, True), (2, 24, False), (2, 50, False), (2, 10, True)])
+def test_a_lifter_of_several_frames_warns_of_a_frame_rate_that_is_not_about_its_training_s(tmp_path, downsample, fps, warned,
+                                                                                           capsys):
     told = {'posenet_name': 'videopose', 'stages': 1, 'dataset': 'h36m', 'downsample': downsample}
     state = build_lifter('videopose', receptive_field=9).state_dict()
     torch.save({'state_dict': state, 'arguments': told}, tmp_path / 'it')
     argv = ['--input', clip_json(tmp_path), '--evaluate', tmp_path / 'it', '--output', tmp_path / 'out', '--video', 'none']
-    run_inference.main([str(each) for each in (*argv, '--device', 'cpu')])
-    warned = 'was trained on clips of 50 frames per second, and these are 24' in capsys.readouterr().err
-    assert warned == (downsample == 1)
+    motion, = run_inference.main([str(each) for each in (*argv, '--device', 'cpu', '--fps', fps, '--smooth', 0)])
+    warning = f'was trained on clips of {50 / downsample:g} frames per second, and these are {fps}'
+    assert (warning in capsys.readouterr().err) == warned
+    lifter = build_lifter('videopose', receptive_field=9)
+    lifter.load_state_dict(state)
+    every = frames_apart(50 / downsample, fps)
+    expected = lift(lifter, motion.pose2d_px, motion.width, motion.height, 'cpu', every=every)
+    np.testing.assert_allclose(motion.pose3d_rel, expected, atol=1e-5)
 
 
 def test_the_script_writes_every_kind_of_file(run, tmp_path, lifter, capsys):
