@@ -119,7 +119,8 @@ def lift(lifter, pose2d_px, width, height, device, flip=False, camera='person', 
 
     A temporal lifter takes the frames for those of one clip, and sees each of them among others that lie `every` frames apart.
     `flip`: with test-time flip. `camera`: 'person' lifts what a virtual camera sees that looks at the person
-    (common/person_camera.py), 'image' the 2D as they are in the image. `focal_px`: focal length of the real camera in pixels (None: the longer side of the image). `skeleton`: the lifter's.
+    (common/person_camera.py), 'image' the 2D as they are in the image. `focal_px`: focal length of the real camera in pixels
+    (None: the longer side of the image). `skeleton`: the lifter's.
     """
     lifter.eval().to(device)
     pose2d_norm = torch.from_numpy(pixels_to_padded(pose2d_px, width, height)).to(device)

@@ -103,7 +103,7 @@ def test_at_twice_the_rate_of_its_training_a_lifter_of_several_frames_sees_every
     assert lift(lifter, pose2d_px[:1], 640, 480, 'cpu', every=2).shape == (1, 16, 3)
 
 
-@pytest.mark.parametrize('trained, fps, every', [(25, 25, 1), (25, 30, 1), (25, 60, 2), (25, 120, 5), (25, 12, 1), (None, 60, 1)])
+@pytest.mark.parametrize('trained, fps, every', [(25, 30, 1), (25, 60, 2), (25, 120, 5), (25, 12, 1), (None, 60, 1)])
 def test_frames_lie_about_as_far_apart_as_in_the_training(trained, fps, every):
     assert frames_apart(trained, fps) == every
 
