@@ -10,7 +10,7 @@ from function_baseline.recipe_v2 import loss_of
 from function_baseline.schedules import schedule_of
 from function_baseline.start import starting_lifter
 from function_baseline.streaming import poses_of_epoch
-from function_baseline.temporal import pairs_for, report_motion
+from function_baseline.temporal import log_columns, pairs_for, report_motion
 from function_baseline.train import train_lifter
 from utils import interrupts, ranks
 from utils.gradients import adam
@@ -18,7 +18,6 @@ from utils.pictures.drawing import save_curves
 from utils.runs.checkpoint import BASELINE_BEST, BASELINE_KEY, load_adam, load_network, snapshot_name, take_over
 from utils.runs.no_directory import NoDirectory
 from utils.runs.run_directory import RunDirectory, baseline_stamp, plain_arguments, trained_bytes, weight_bytes
-from utils.runs.score_names import score_columns
 from utils.seeding import generator, seed_everything
 
 COLUMNS = ('epoch', 'lr', 'loss_train')
@@ -67,7 +66,7 @@ def train_baseline(args, training, tests, device, resumed=None):
         take_over(state, resumed.content, resumed.directory)
         run = Directory.reopen(resumed.directory, args, resumed.content['sizes'], room(state, args))
     else:
-        run = Directory(args, baseline_stamp(), COLUMNS + score_columns(tests.names), room=room(state, args))
+        run = Directory(args, baseline_stamp(), COLUMNS + log_columns(state.lifter, tests), room=room(state, args))
         defaults = plain_arguments(baseline_parser('').parse_args([]))
         run.summary(dashboard.start_summary(run.args, defaults, names=tests.names), state.epoch)
     while state.epoch < args.epochs:
@@ -76,10 +75,10 @@ def train_baseline(args, training, tests, device, resumed=None):
         loss = _train_epoch(state, args, poses, device)
         h36m, dhp = scores.score(state.lifter, tests, device)
         print(f'epoch {state.epoch}: loss {loss:.6f}   {scores.one_line(h36m, dhp, tests.names)}')
-        run.log_row([state.epoch, state.schedule.lr, loss, *scores.columns(h36m, dhp)])
+        motion = report_motion(run, state.lifter, state.epoch, tests, device)
+        run.log_row([state.epoch, state.schedule.lr, loss, *scores.columns(h36m, dhp), *motion])
         figures = scores.tagged(h36m, dhp, names=tests.names)
         run.scalars({'train/loss': loss, 'train/lr': state.schedule.lr, **figures}, state.epoch)
-        report_motion(run, state.lifter, state.epoch, tests, device)
         run.summary(dashboard.epoch_summary(state.lifter, poses, tests, scores.columns(h36m, dhp), device), state.epoch)
         state.history.append([h36m.mpjpe_mm, dhp.mpjpe_mm])
         keep_best_held_out(run, state, tests, device, BASELINE_KEY, state.lifter)

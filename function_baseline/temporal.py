@@ -4,7 +4,7 @@ from typing import NamedTuple
 import torch
 
 from common.camera import root_relative
-from common.clips import clip_ends, window_rows
+from common.clips import clip_ends, clip_lengths, window_rows
 from common.motion_metrics import acceleration_errors, velocity_errors
 from common.person_camera import camera_of, view_person
 from common.poses import PoseBatch
@@ -14,6 +14,7 @@ from function_baseline.evaluate import mirror, predict, scoring_device
 from function_baseline.train import supervised_pairs
 from models_baseline.temporal import is_temporal
 from utils import interrupts
+from utils.runs.score_names import MOTION_SCORES, motion_columns, score_columns
 
 STILL = 'lifted as if everybody stood still: these poses are no clips'
 
@@ -96,17 +97,26 @@ def motion_errors(lifter, poses, device, flip, camera=None):
     return MotionErrors(*(1000 * float(torch.cat(errors).mean()) for errors in (steps, bends)))
 
 
+def log_columns(lifter, tests):
+    """The columns of log.txt for the scores on EvaluationSets, and for what `report_motion` returns."""
+    moving = [name for name, poses in zip(tests.names, tests.both) if max(clip_lengths(poses), default=0) >= 3]
+    return score_columns(tests.names) + motion_columns(moving if is_temporal(lifter) else ())
+
+
 def report_motion(run, lifter, epoch, tests, device):
-    """Print and log the MotionErrors of a temporal lifter on the test sets that have clips."""
+    """Print and log the MotionErrors of a temporal lifter on the test sets that have clips; returns them for log.txt."""
+    row = []
     if not is_temporal(lifter):
-        return
+        return row
     for name, poses, flip in zip(tests.names, tests.both, tests.flips):
         errors = motion_errors(lifter, poses, device, flip)
-        if not errors and epoch == 1:
+        if not errors and epoch <= 1:
             print(f'{name.short}: {STILL}')
         if errors:
             print(f'epoch {epoch}: {name.short} {in_words(errors)}')
-            run.scalars({f'{name.tag}/mpjve': errors.mpjve_mm, f'{name.tag}/acceleration': errors.acceleration_mm}, epoch)
+            run.scalars({f'{name.tag}/{score}': error for score, error in zip(MOTION_SCORES, errors)}, epoch)
+            row += errors
+    return row
 
 
 def in_words(errors):

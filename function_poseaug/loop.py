@@ -8,7 +8,7 @@ from function_baseline.batches import shuffled_batches
 from function_baseline.dashboard import end_summary, start_summary
 from function_baseline.held_out import keep_best_held_out
 from function_baseline.streaming import poses_of_epoch
-from function_baseline.temporal import pairs_for, report_motion
+from function_baseline.temporal import log_columns, pairs_for, report_motion
 from function_baseline.train import train_lifter
 from function_poseaug import dashboard
 from function_poseaug.adversarial import FLUSH_EVERY, AdversarialEpoch
@@ -62,7 +62,7 @@ def train_poseaug(args, training, tests, device, resumed=None):
 
 def _begun(state, args, tests, device, iterations):
     """Create the directory of a new run and evaluate the pretrained lifter; returns the RunDirectory."""
-    run = RunDirectory(args, poseaug_stamp(), COLUMNS + score_columns(tests.names), str(state.game.lifter),
+    run = RunDirectory(args, poseaug_stamp(), COLUMNS + log_columns(state.game.lifter, tests), str(state.game.lifter),
                        room=room(state, args, iterations))
     defaults = plain_arguments(poseaug_parser('').parse_args([]))
     run.summary(start_summary(run.args, defaults, dashboard.LAYOUT, tests.names), state.epoch)
@@ -86,7 +86,7 @@ def evaluate_pretrained(run, state, tests, device):
     h36m, dhp = scores.score(state.game.lifter, tests, device)
     print(f'epoch 0 (before training): {scores.one_line(h36m, dhp, tests.names)}')
     run.scalars({**scores.tagged(h36m, dhp, '_fake', tests.names), **scores.tagged(h36m, dhp, '_real', tests.names)}, 0)
-    state.epoch0_scores = scores.columns(h36m, dhp)
+    state.epoch0_scores = *scores.columns(h36m, dhp), *report_motion(run, state.game.lifter, 0, tests, device)
     keep_best(run, state, state.epoch0_scores, tests.names)
     run.save_last(state.state_dict())
 
@@ -137,8 +137,8 @@ def train_and_score(run, state, args, fakes, training, tests, device):
     evaluate(run, state, tests, device, '_fake')
     draws = generator(device, state.seed(args), state.epoch, 'mirror real')
     _train_on(state, args, len(training), pairs_for(state.game.lifter, training, device, draws), 'real')
-    report_motion(run, state.game.lifter, state.epoch, tests, device)
-    return evaluate(run, state, tests, device, '_real')
+    motion = report_motion(run, state.game.lifter, state.epoch, tests, device)
+    return *evaluate(run, state, tests, device, '_real'), *motion
 
 
 def _pictures(state, args, training, templates, tests, row, device):

@@ -76,7 +76,7 @@ class PoseAugState:
                   *((pool.count, len(pool.items)) for pool in self.pools)]
         figures = [*self.best.values(), *self.epoch0_scores, self.best_held_out]
         if not (all(type(count) is int and 0 <= count <= most for count, most in counts) and isinstance(self.signs, str)
-                and self.best.keys() == set(BEST) and len(self.epoch0_scores) == len(BEST)
+                and self.best.keys() == set(BEST) and len(self.epoch0_scores) >= len(BEST)
                 and all(type(figure) is float and figure == figure for figure in figures)):      # no NaN
             raise ValueError('its iteration, restarts, signs, scores or replay pool counts are damaged')
 

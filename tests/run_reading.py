@@ -2,6 +2,7 @@
 import re
 import struct
 
+import pytest
 import torch
 from tensorboardX.proto.event_pb2 import Event
 
@@ -37,6 +38,23 @@ def events(run):
                 assert event.step not in found.setdefault(value.tag, {}), f'{value.tag} twice at step {event.step}'
                 found[value.tag][event.step] = value.simple_value if kind == 'simple_value' else str(kind)
     return found
+
+
+def assert_motion_is_logged(run, begun_at, warmup=0):
+    """The last two columns of the log are the errors of motion on Human3.6M, which the event files hold from `begun_at` on.
+
+    The rows of the warm-up repeat those of epoch 0.
+    """
+    head, = (line for line in (run / 'log.txt').read_text().splitlines() if line.startswith('epoch\t'))
+    names = head.rstrip('\t').split('\t')
+    assert names[-3:] == ['error_3dhp_p2', 'mpjve_h36m', 'acceleration_h36m']
+    rows = [figures(row) for row in log_rows(run)]
+    assert rows and {len(row) for row in rows} == {len(names)}
+    for place, tag in ((-2, 'posenet_H36M_test/mpjve'), (-1, 'posenet_H36M_test/acceleration')):
+        scored = events(run)[tag]
+        assert list(scored) == [epoch for epoch in range(begun_at, len(rows) + 1) if not 0 < epoch <= warmup]
+        for row in rows:
+            assert row[place] == pytest.approx(scored[0 if row[0] <= warmup else int(row[0])], rel=1e-5)
 
 
 def values(summary, kind):

@@ -25,7 +25,7 @@ from models_poseaug.clip_discriminators import FRAMES, clip_discriminators, judg
 from models_poseaug.clips import draw_clip_noise
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
-from run_reading import events, same, training_state
+from run_reading import assert_motion_is_logged, events, log_rows, same, training_state
 from trainers import baseline, cut_off, poseaug
 from utils.gradients import adam
 from utils.runs.checkpoint import read_lifter
@@ -174,12 +174,14 @@ def test_a_run_keeps_the_kind_of_its_lifter_and_is_resumed_bit_for_bit(tiny_root
 
     whole = begin(runs / 'whole')
     assert 'epoch 2: H36M MPJVE' in capsys.readouterr().out
+    assert_motion_is_logged(whole, begun_at=0, warmup=1)
     weights = read_lifter(whole / 'ckpt_last.pth.tar')
     assert (weights.receptive_field, weights.stages) == (9, 1)
     cut_off('save_last', 2, begin, runs / 'cut')
     cut, = (runs / 'cut').glob('*/gt/*')
     assert run_poseaug.main(['--resume', str(cut), '--data_root', str(tiny_root)]) == cut
     assert same(training_state(cut), training_state(whole)) and events(cut) == events(whole)
+    assert log_rows(cut) == log_rows(whole)
 
 
 @pytest.mark.slow

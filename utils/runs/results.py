@@ -12,7 +12,7 @@ from tqdm import tqdm
 from common.errors import InputError
 from utils.runs.events import PATTERN, read_scalars
 from utils.runs.published import PUBLISHED_KEYPOINTS, PUBLISHED_MM
-from utils.runs.score_names import HELD_OUT_TAG, SCORE_COLUMNS, TAGS
+from utils.runs.score_names import HELD_OUT_TAG, MOTION_SCORES, SCORE_COLUMNS, TAGS
 
 
 class Metric(NamedTuple):
@@ -35,8 +35,10 @@ TITLES = dict(h36m='Human3.6M', dhp='MPI-INF-3DHP')
 _ERRORS = dict(p1score='MPJPE, mm', p2score='P-MPJPE, mm')
 _PERCENTS = dict(pck16='PCK, %, 16 joints', auc16='AUC, %, 16 joints', pck14='PCK, %, official 14 joints',
                  auc14='AUC, %, official 14 joints')
+_OF_MOTION = ('MPJVE, mm/frame', 'acceleration error, mm/frame^2')
 METRICS = (*(Metric(test_set, tag, title, True) for test_set in TAGS for tag, title in _ERRORS.items()),
-           *(Metric('dhp', tag, title, False) for tag, title in _PERCENTS.items()))
+           *(Metric('dhp', tag, title, False) for tag, title in _PERCENTS.items()),
+           *(Metric('h36m', tag, title, True) for tag, title in zip(MOTION_SCORES, _OF_MOTION)))
 MPJPES = [metric for metric in METRICS if metric.tag == 'p1score']
 H36M_P1 = MPJPES[0]
 SAME_MM = 0.01      # float32 rounding changes the MPJPE of a lifter by far less, and two lifters differ by far more
@@ -65,8 +67,12 @@ class Run(NamedTuple):
         return min(errors, key=errors.get, default=None)
 
     def curve(self, metric, suffix=''):
-        """{epoch: score} in the order of the epochs; `suffix`: '_real' or '_fake' in a PoseAug run."""
-        return dict(sorted(self.scores.get(metric.stem + suffix, {}).items()))
+        """{epoch: score} in the order of the epochs; `suffix`: '_real' or '_fake' in a PoseAug run.
+
+        The motion is scored after the training on real pairs alone, so its tags have no suffix.
+        """
+        tag = metric.stem if metric.tag in MOTION_SCORES else metric.stem + suffix
+        return dict(sorted(self.scores.get(tag, {}).items()))
 
 
 def read_baseline_log(path):

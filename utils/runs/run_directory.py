@@ -1,6 +1,7 @@
 """The directory of a training run: log.txt, event files, checkpoints, and run.json, which records how it was started."""
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -43,6 +44,7 @@ class RunDirectory:
         lines = [f'{name}: {value}' for name, value in self.args.items()] + ([preamble] if preamble else [])
         self.log_line('\n'.join(lines))
         self.log_line(''.join(f'{column}\t' for column in columns))
+        self.num_columns = len(columns)
         self._open_events()
         print(f'run directory: {self.path}')
 
@@ -59,6 +61,7 @@ class RunDirectory:
         run.path, run.args, run.environment = Path(path), plain_arguments(args), environment()
         run.lock = _lock(run.path)
         run._cut(sizes)
+        run.num_columns = _columns_in(run.path / 'log.txt')
         for leftover in run.path.glob('*.partial*'):         # the run was killed while it wrote a file
             leftover.unlink()
         run._record()
@@ -97,8 +100,9 @@ class RunDirectory:
             log.write(text + '\n')
 
     def log_row(self, values):
+        """Write a row of log.txt. If the run was begun when there were fewer columns, the values beyond them are left out."""
         require_last(self.path, self.life)
-        self.log_line(''.join(f'{value:.6f}\t' for value in values))
+        self.log_line(''.join(f'{value:.6f}\t' for value in values[:self.num_columns]))
 
     def scalars(self, values, step):
         """Write `values`, a dict {tag: number}, to the event file."""
@@ -147,6 +151,12 @@ class RunDirectory:
     def close(self):
         self.events.close()
         self.lock.release()
+
+
+def _columns_in(log):
+    """The number of columns of log.txt, from its line of their names; None without one."""
+    heads = re.findall(r'^epoch\t.*$', log.read_text(errors='replace'), re.MULTILINE) if log.exists() else []
+    return heads[-1].count('\t') if heads else None
 
 
 def _synced_size(path):

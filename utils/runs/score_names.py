@@ -21,6 +21,12 @@ def score_columns(names):
     return tuple(f'error_{name.column}_{protocol}' for name in names for protocol in ('p1', 'p2'))
 
 
+def motion_columns(names):
+    """The further columns for a lifter of several frames and Scored that consist of clips."""
+    return tuple(f'{score}_{name.column}' for name in names for score in MOTION_SCORES)
+
+
 SCORE_COLUMNS = score_columns(H36M_AND_3DHP)
+MOTION_SCORES = ('mpjve', 'acceleration')      # of a lifter of several frames: the second halves of their event tags
 TAGS = {name.key: name.tag for name in H36M_AND_3DHP}
 HELD_OUT_TAG = 'held_out/p1score'      # with --validate_on

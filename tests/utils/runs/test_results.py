@@ -90,6 +90,21 @@ def test_the_held_out_subject_chooses_a_third_epoch(runs, tmp_path):
     assert 'PoseAug held-out' not in results_table.markdown(rows_of(runs)).split('- baseline')[0]
 
 
+def test_the_motion_of_a_lifter_of_several_frames_is_shown_too(runs, tmp_path):
+    def motion(scores):
+        return [(epoch, {'posenet_H36M_test/mpjve': error, 'posenet_H36M_test/acceleration': error + 1})
+                for epoch, error in scores.items()]
+
+    write_run(tmp_path / 'a/videopose/gt/baseline', BASELINE, more=motion({1: 12., 2: 10., 3: 11.}))
+    write_run(tmp_path / 'b/videopose/gt/poseaug', POSEAUG, more=motion({0: 10., 3: 8., 4: 7., 5: 9.}))
+    rows = rows_of(tmp_path)
+    mpjve, acceleration = (row(rows, 'h36m', title) for title in ('MPJVE, mm/frame', 'acceleration error, mm/frame^2'))
+    assert (mpjve.baseline, mpjve.poseaug_best, mpjve.best_epoch, mpjve.baseline_last, mpjve.poseaug_last) == (10, 7, 4, 11, 9)
+    assert acceleration.poseaug_last == 10 and acceleration.published_baseline is None
+    assert '### Human3.6M: MPJVE, mm/frame' in results_table.markdown(rows)
+    assert 'frame' not in results_table.markdown(rows_of(runs))
+
+
 def test_the_newest_run_is_shown_or_every_one(tmp_path):
     make_runs(tmp_path)
     newest = write_run(tmp_path / 'poseaug/mlp/gt/a_name_that_sorts_first',

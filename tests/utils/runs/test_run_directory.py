@@ -79,6 +79,25 @@ def test_the_log_has_arguments_preamble_header_and_rows(args):
     assert saved == 'saved ckpt_best_h36m_p1.pth.tar' and log_of(run).endswith('\n')
 
 
+def test_a_run_that_was_begun_with_fewer_columns_keeps_them(args):
+    run = started(args)
+    run.save_last({'epoch': 0})
+    run.close()
+    again = reopened(run, args)
+    again.log_row([1, .1, 50, 7.5, 3.5])
+    again.close()
+    assert log_of(run).endswith(f'epoch\tlr\terror_h36m_p1\t\n{row(1)}')
+
+
+def test_a_log_whose_columns_were_cut_off_gets_whole_rows(args):
+    run = started(args)
+    run.close()
+    again = RunDirectory.reopen(run.path, args, {'log.txt': 0})
+    again.log_row([1, .1, 50])
+    again.close()
+    assert log_of(run) == row(1)
+
+
 def test_the_record_says_how_the_run_was_started(args):
     run = started(args)
     run.close()
