@@ -43,8 +43,7 @@ FILE_FLAGS = ('format', 'size', 'sequence', 'people')
 def main(argv=None):
     """Detect people, track one or all, lift and write; returns a list of Motion."""
     args = parse_args(argv)
-    is_stream = streams.is_stream(args.input)
-    args.video = args.video or ('none' if is_stream else video_kind())
+    args.video = args.video or ('none' if args.stream else video_kind())
     require_free(args)
     lines = sys.stdout if args.input == streams.STANDARD_INPUT else None      # only the poses go there
     with redirect_stdout(sys.stderr if lines else sys.stdout):
@@ -56,8 +55,8 @@ def main(argv=None):
         if args.camera == 'image' and weights.camera == 'person':
             print('warning: this lifter was trained for --camera person; with --camera image its poses will be wrong',
                   file=sys.stderr)
-        motions = lift_live(args, lifter, device, lines) if is_stream else lift_clip(args, lifter, device, weights)
-        warn_of_rate(weights.fps, motions[0].fps, 1 if is_stream else frames_apart(weights.fps, motions[0].fps))
+        motions = lift_live(args, lifter, device, lines) if args.stream else lift_clip(args, lifter, device, weights)
+        warn_of_rate(weights.fps, motions[0].fps, 1 if args.stream else frames_apart(weights.fps, motions[0].fps))
         return motions
 
 
@@ -73,10 +72,10 @@ def warn_of_rate(trained, fps, every):
 
 def require_keypoints(args, skeleton):
     """InputError where a lifter of another skeleton than ours is to lift anything but a file of keypoints."""
-    if skeleton != H36M_16 and (streams.is_stream(args.input) or is_clip(args.input)):
+    if skeleton != H36M_16 and (args.stream or is_clip(args.input)):
         raise InputError(f'{args.evaluate} lifts {skeleton.num_joints} joints ({name_of(skeleton)}), which come from files of '
-                         f'keypoints only; give an array (T, {skeleton.num_joints}, 2) as .npz or .npy, or lift with a '
-                         'checkpoint of 16 joints')
+                         f'keypoints only, without --stream; give an array (T, {skeleton.num_joints}, 2) as .npz or .npy, or '
+                         'lift with a checkpoint of 16 joints')
 
 
 def lift_clip(args, lifter, device, weights):
@@ -99,14 +98,13 @@ def lift_clip(args, lifter, device, weights):
 def lift_live(args, lifter, device, lines):
     """Lift a stream while it comes, then write all files; `lines`: where to write each pose at once, or None."""
     require_causal(lifter)
-    warn_of_idle(args, ('sequence', 'people', 'person', 'background') + (DETECTOR_FLAGS if lines else ('format', 'size')))
     with only_python_logs() if lines is None else nullcontext():
         stream, show = open_stream(args, device, lines)
         focal_px = focal_length(args, stream.width, stream.height)
         lift_frame = live.LiveLifter(lifter, stream, live.LivePerson(args.min_confidence, args.smooth), args.head,
                                      args.root == 'fit', device=device, flip=args.flip, camera=args.camera, focal_px=focal_px)
         seconds, poses = live.lift_stream(stream, lift_frame, show)
-    found = Detections(poses, stream.format, stream.width, stream.height, None)
+    found = Detections(poses, stream.format, stream.width, stream.height, stream.fps)
     fps, seconds = timing(found, args.fps, seconds - seconds[0] if len(seconds) > 1 else None)
     motions = straighten(args, [live.motion_of_live(poses, stream, fps, seconds)])
     write_all(args, motions, None)
@@ -115,6 +113,9 @@ def lift_live(args, lifter, device, lines):
 
 def open_stream(args, device, lines):
     """(Stream, what shows each frame) of --input; `lines` as in `lift_live`."""
+    if isinstance(args.input, Path):
+        return play_file(args, device), live.no_window
+    warn_of_idle(args, ('sequence', 'people', 'person', 'background') + (DETECTOR_FLAGS if lines else ('format', 'size')))
     if lines:
         sys.stdin.reconfigure(encoding='utf-8', errors='replace')
         return streams.stream_of_lines(sys.stdin, args.format, args.size, args.fps), live.json_writer(lines)
@@ -123,6 +124,15 @@ def open_stream(args, device, lines):
     stream = streams.stream_of_capture(capture, args.detector, args.weights, device)
     import cv2      # an optional package, which open_capture has found
     return stream, live.window(cv2) or live.no_window
+
+
+def play_file(args, device):
+    """Stream of a video, images or a file of keypoints."""
+    from_images = is_clip(args.input)
+    warn_of_idle(args, ('person', 'background', *(FILE_FLAGS if from_images else DETECTOR_FLAGS)))
+    if from_images:
+        return streams.stream_of_clip(open_clip(args.input), args.detector, args.weights, device, args.fps)
+    return streams.stream_of_keypoints(find_people(args, None, device), args.fps)
 
 
 def place_people(args, motions, people, focal_px, window):
@@ -233,6 +243,7 @@ def parse_args(argv):
     parser = inference_parser()
     args = parser.parse_args(argv)
     args.explicit, args.dropout = explicit_flags(parser, argv), 0.0      # load_lifter needs both
+    args.stream = args.stream or isinstance(args.input, str)      # see clip_or_stream
     return args
 
 
@@ -282,6 +293,8 @@ def add_input_args(group):
                        help='video, image, folder of images; keypoints as .json, .npz, .npy, .csv, .trc or folder '
                             'of .json; lifted live: the number of a camera, an rtsp:// or http:// stream, or - for lines of '
                             'JSON with keypoints on the standard input')
+    group.add_argument('--stream', action='store_true', help='lift a file too frame by frame, as if it came live, and tell '
+                       'the latency and the frames per second')
     group.add_argument('--detector', default='mediapipe', choices=DETECTORS, help='for videos and images '
                        '(default %(default)s)')
     group.add_argument('--weights', type=Path, metavar='PATH', help="of the detector (default: its package's weights)")

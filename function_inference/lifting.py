@@ -76,7 +76,7 @@ def timing(found, fps=None, time=None):
     if fps:
         time = None
     if time is None and not (fps or found.fps) and len(found.people) > 1:
-        print(f'the frame rate is unknown: {ASSUMED_FPS:g} frames per second are assumed; give the true one with --fps')
+        tell_assumed_rate()
     fps = float(fps or (found.fps if time is None else _rate(time, found.fps)) or ASSUMED_FPS)
     if not LEAST_FPS <= fps <= MOST_FPS:
         raise InputError(f'{fps:g} frames per second is not a valid frame rate; give --fps from '
@@ -88,6 +88,10 @@ def timing(found, fps=None, time=None):
         print(f'warning: the times between frames vary from {1000 * steps.min():.0f} to {1000 * steps.max():.0f} ms: page, '
               f'video and BVH are resampled to {fps:.4g} frames per second', file=sys.stderr)
     return fps, time
+
+
+def tell_assumed_rate():
+    print(f'the frame rate is unknown: {ASSUMED_FPS:g} frames per second are assumed; give the true one with --fps')
 
 
 def smoothing_window(seconds, fps, num_frames):

@@ -1,9 +1,11 @@
-"""Streams: cameras, network streams and keypoints on standard input -> the people of one frame after the other.
+"""Streams: cameras, network streams, keypoints on standard input and, played, files -> the people of frame after frame.
 
     0, 1, ...            a camera, by OpenCV's number
     rtsp://..., http://  whatever OpenCV's VideoCapture opens
     -                    JSON lines on standard input, one frame per line: null, a person, a list of people, or an object with
                          either (function_inference.readers.people) and perhaps its `time` in seconds, `width` and `height`
+
+A file is played as fast as its frames are lifted; their times are those in the file.
 """
 import itertools
 import json
@@ -20,12 +22,12 @@ from common.errors import InputError
 from function_inference.detections import detections_of, stack_people
 from function_inference.detectors import DETECTORS, Clip, import_or_explain
 from function_inference.keypoint_formats import KeypointFormat, format_of
+from function_inference.lifting import ASSUMED_FPS, tell_assumed_rate, timing
 from function_inference.readers.people import people_of
 from function_inference.readers.raw import RawDetections, size_and_rate
 
 STANDARD_INPUT = '-'
 INSTALL = 'pip install opencv-python'      # the headless one has no windows
-ASSUMED_FPS = 25.0
 LONGEST_LINE = 1_000_000
 MALFORMED = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError)
 
@@ -38,11 +40,12 @@ class StreamFrame(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """StreamFrames as they come; the order of their joints; width and height of the image in pixels."""
+    """StreamFrames as they come; the order of their joints; width and height of the image in pixels; a file's frame rate."""
     frames: Iterator
     format: KeypointFormat
     width: int
     height: int
+    fps: float = None
 
 
 def is_stream(text):
@@ -65,7 +68,7 @@ def stream_of_capture(capture, detector, weights=None, device='cpu', clock=time.
 
     `clock`: function that returns the time in seconds. InputError if there is no frame, or nobody in any of them.
     """
-    read, first = [], capture.read()[1]
+    first = capture.read()[1]
     if first is None:
         capture.release()
         raise InputError('--input: the stream has no frame')
@@ -74,22 +77,56 @@ def stream_of_capture(capture, detector, weights=None, device='cpu', clock=time.
     def images():
         image = first
         while image is not None:
-            read.append((clock(), np.ascontiguousarray(image[..., ::-1])))
-            yield read[-1][1]
+            yield clock() - start, np.ascontiguousarray(image[..., ::-1])
             image = capture.read()[1]
         capture.release()
 
+    start = clock()
+    return _stream_of_images(images(), Clip(None, None, None, width, height, []), detector, weights, device)
+
+
+def stream_of_clip(clip, detector, weights=None, device='cpu', fps=None):
+    """Stream of a Clip; with `fps` the times are those of this frame rate. InputError if nobody is in any of its frames."""
+    if not (fps or clip.fps or clip.stamps_s):
+        tell_assumed_rate()
+    return _stream_of_images(_timed(clip, fps), clip, detector, weights, device)
+
+
+def _timed(clip, fps):
+    """Yield (seconds, image) of a Clip: the times that it states, or those of a constant rate; they always increase."""
+    step = 1 / (fps or clip.fps or ASSUMED_FPS)
+    when = -step
+    for image in clip.read():
+        stated = clip.stamps_s[-1] if clip.stamps_s and not fps else None
+        when = stated if stated is not None and when < stated < np.inf else when + step
+        yield when, image
+
+
+def _stream_of_images(timed, clip, detector, weights, device):
+    """Stream of the people whom the detector finds in `timed`, pairs of seconds and image; `clip` states size and rate."""
+    read = []
+
+    def images():
+        for pair in timed:
+            read.append(pair)
+            yield pair[1]
+
     def frames():
-        found = DETECTORS[detector](Clip(images, None, None, width, height, []), weights, device)
-        with closing(found):
+        with closing(DETECTORS[detector](clip._replace(read=images), weights, device)) as found:
             for people in found:
                 when, image = read.pop()
                 read.clear()
-                yield StreamFrame(when - start, people, image)
+                yield StreamFrame(when, people, image)
 
-    start = clock()
     frames, known = _until_somebody(frames())
-    return Stream(frames, format_of(known.people.shape[1], '--input', layout='coco'), width, height)
+    return Stream(frames, format_of(known.people.shape[1], '--input', layout='coco'), clip.width, clip.height, clip.fps)
+
+
+def stream_of_keypoints(found, fps=None):
+    """Stream of Detections; for `fps` see `timing`."""
+    fps, times = timing(found, fps)
+    frames = (StreamFrame(when, people, None) for when, people in zip(times, found.people))
+    return Stream(frames, found.format, found.width, found.height, fps)
 
 
 def stream_of_lines(file, format_name=None, size=None, fps=None):

@@ -142,7 +142,7 @@ def require_causal(lifter):
     """InputError for a lifter that needs later frames, which a stream does not have yet."""
     if is_temporal(lifter) and not lifter.causal:
         raise InputError(f'this lifter sees {lifter.receptive_field} frames, also later ones, so it cannot lift a stream; '
-                         'train one with --causal, or lift a file')
+                         'train one with --causal, or lift a file without --stream')
 
 
 def is_temporal(lifter):

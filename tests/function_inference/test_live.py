@@ -13,9 +13,9 @@ import torch
 
 import run_inference
 from common.errors import InputError
-from common.skeleton import H36M_16
+from common.skeleton import H36M_16, H36M_17
 from function_inference import streams
-from function_inference.detectors import DETECTORS
+from function_inference.detectors import DETECTORS, Clip
 from function_inference.keypoint_formats import COCO_17, H36M_16_FORMAT
 from function_inference.lifting import lift
 from function_inference.live import LiveLifter, LivePerson, lift_stream, motion_of_live
@@ -176,16 +176,22 @@ def test_a_capture_without_frames_or_people_is_refused(detector):
 
 
 @pytest.fixture
-def file_stream(tmp_path):
-    """The URL of a video of five images, which OpenCV opens like a network stream."""
-    pytest.importorskip('cv2')
+def video(tmp_path):
+    """A video of five images at ten frames per second."""
     imageio_ffmpeg = pytest.importorskip('imageio_ffmpeg')
     writer = imageio_ffmpeg.write_frames(str(tmp_path / 'clip.mp4'), (WIDTH, HEIGHT), fps=10)
     writer.send(None)
     for number in range(5):
         writer.send(np.full((HEIGHT, WIDTH, 3), (0, 0, 20 * number), np.uint8))
     writer.close()
-    return f'file://{tmp_path}/clip.mp4'
+    return tmp_path / 'clip.mp4'
+
+
+@pytest.fixture
+def file_stream(video):
+    """Its URL, which OpenCV opens like a network stream."""
+    pytest.importorskip('cv2')
+    return f'file://{video}'
 
 
 def test_a_file_opened_by_opencv_is_a_stream(detector, file_stream):
@@ -322,6 +328,91 @@ def test_a_lifter_that_sees_later_frames_is_refused_before_a_stream_is_opened(tm
     message = refused(capsys, run_inference, '--input', '0', '--output', tmp_path / 'out', '--evaluate', tmp_path / 'it',
                       '--device', 'cpu')
     assert 'train one with --causal' in message and not (tmp_path / 'out').exists()
+
+
+# a file that is lifted like a stream
+
+@pytest.fixture(scope='module')
+def walk(tmp_path_factory):
+    """A file of 18 frames of keypoints at 50 frames per second: a rate that the times alone, rounded, do not give exactly."""
+    keypoints = np.stack([person_px(3 * frame) for frame in range(18)])
+    keypoints[..., :2] += np.random.default_rng(0).normal(0, 5, (18, 16, 2))
+    path = tmp_path_factory.mktemp('walk') / 'walk.npz'
+    np.savez(path, keypoints=keypoints, width=WIDTH, height=HEIGHT, fps=50.)
+    return path
+
+
+def file_argv(path, lifter_file, output, *flags):
+    return ['--input', str(path), '--evaluate', str(lifter_file), '--output', str(output), '--device', 'cpu', '--root',
+            'centre', '--smooth', '0', '--video', 'none', *flags]
+
+
+def test_a_file_of_keypoints_is_lifted_frame_by_frame_to_what_it_is_as_a_whole(causal_lifter, walk, tmp_path, capsys):
+    save_checkpoint(tmp_path / 'it', {'state_dict': causal_lifter.state_dict(), 'arguments': dict(
+        posenet_name='videopose', stages=1, causal=True)})
+    argv = file_argv(walk, tmp_path / 'it', tmp_path / 'out', '--format', 'h36m16')
+    whole, = run_inference.main(argv)
+    assert 'frames per second' not in capsys.readouterr().err
+    played, = run_inference.main([*argv, '--stream', '--overwrite', '--person', '0'])
+    np.testing.assert_allclose(played.pose3d_rel, whole.pose3d_rel, atol=1e-5)
+    assert played.fps == 50 and np.array_equal(played.time, whole.time)
+    told = capsys.readouterr().err
+    assert '18 frames, ' in told and ' ms after its 2D' in told and 'warning: --person has no effect' in told
+    assert files_in(tmp_path / 'out') == ['motion.bvh', 'motion.html', 'motion.json', 'motion.npz']
+
+
+def test_a_video_is_lifted_frame_by_frame_at_its_own_times(checkpoint, tmp_path, monkeypatch, video, capsys):
+    def found_in(clip, weights, device):
+        for number, _ in enumerate(clip.read()):
+            yield np.insert(np.random.default_rng(number).uniform(100, 110, (1, 17, 2)), 2, 1, axis=2).astype(np.float32)
+    monkeypatch.setitem(DETECTORS, 'mediapipe', found_in)
+    motion, = run_inference.main(file_argv(video, checkpoint, tmp_path / 'out', '--stream', '--size', '640x480'))
+    assert motion.pose3d_rel.shape == (5, 16, 3) and motion.fps == 10
+    np.testing.assert_allclose(motion.time, [0, .1, .2, .3, .4], atol=1e-6)
+    told = capsys.readouterr().err
+    assert '5 frames, ' in told and 'warning: --size has no effect' in told
+
+
+@pytest.mark.parametrize('stamps, stated, given, expected, told', [
+    ([0, .1, .4, .5], 10., None, [0, .1, .4, .5], ''), ([0, .1, .1, .5], 10., None, [0, .1, .2, .5], ''),
+    ([7, 7.1, 7.2, np.nan], None, None, [7, 7.1, 7.2, 7.24], ''), ([0, .1, .4, .5], 10., 20., [0, .05, .1, .15], ''),
+    ([], 50., None, [0, .02, .04, .06], ''), ([], None, None, [0, .04, .08, .12], 'the frame rate is unknown')])
+def test_the_times_of_a_file_are_its_own_and_always_increase(detector, stamps, stated, given, expected, told, capsys):
+    known = []
+
+    def read():
+        known.clear()
+        for number in range(4):
+            known.extend(stamps[number:number + 1])
+            yield np.full((HEIGHT, WIDTH, 3), number, np.uint8)
+
+    next(read())      # open_clip has read the first frame
+    stream = streams.stream_of_clip(Clip(read, 4, stated, WIDTH, HEIGHT, known), detector, fps=given)
+    np.testing.assert_allclose([frame.time for frame in stream.frames], expected)
+    assert capsys.readouterr().out.startswith(told) and stream.fps == stated
+
+
+def test_a_lifter_that_sees_later_frames_plays_no_file(walk, tmp_path, capsys):
+    save_checkpoint(tmp_path / 'it', {'state_dict': build_lifter('videopose', receptive_field=9).state_dict()})
+    message = refused(capsys, run_inference, *file_argv(walk, tmp_path / 'it', tmp_path / 'out', '--stream'))
+    assert 'lift a file without --stream' in message and not (tmp_path / 'out').exists()
+
+
+def test_a_lifter_of_another_skeleton_plays_no_file(walk, tmp_path, capsys):
+    save_checkpoint(tmp_path / 'it', {'state_dict': build_lifter('mlp', 1, skeleton=H36M_17).state_dict(), 'arguments': dict(
+        posenet_name='mlp', stages=1, skeleton='h36m_17')})
+    assert 'without --stream' in refused(capsys, run_inference, *file_argv(walk, tmp_path / 'it', tmp_path / 'out', '--stream'))
+
+
+def test_a_file_that_cannot_be_read_is_refused_as_without_the_flag(checkpoint, tmp_path, capsys):
+    (tmp_path / 'text.json').write_text('nothing')
+    for name, reason in (('text.json', 'cannot be read as keypoints'), ('missing.mp4', 'is neither a file nor a folder')):
+        assert reason in refused(capsys, run_inference, *file_argv(tmp_path / name, checkpoint, tmp_path / 'out', '--stream'))
+
+
+@pytest.mark.parametrize('text, flags, expected', [('0', [], True), ('./0', [], False), ('./0', ['--stream'], True)])
+def test_a_path_is_played_only_if_asked(text, flags, expected):
+    assert run_inference.parse_args(['--input', text, '--output', 'out', *flags]).stream is expected
 
 
 @pytest.mark.slow
