@@ -1,4 +1,5 @@
 """Everything that changes while PoseAug trains: its networks, pools, optimizers, counts and scores, saved and loaded whole."""
+from common.errors import InputError
 from common.skeleton import H36M_16
 from function_baseline.arguments import NO_NOTE
 from function_baseline.held_out import NO_SCORE
@@ -62,6 +63,9 @@ class PoseAugState:
 
     def load_state_dict(self, state):
         """Load the result of `state_dict` in place. ValueError, KeyError and the like if `state` holds anything else."""
+        if is_temporal(self.game.lifter) and 'pose_layer_1.weight' in state['model_d2d']:      # those of single poses
+            raise InputError('--resume: this run was begun with an earlier form of the discriminators for clips, which judged '
+                             'single poses, and cannot be continued; start a new one from the same baseline (--pretrain_path)')
         for name, part in self.parts.items():
             load = load_adam if name.startswith('optimizer') else load_network
             load(part, state[name])
