@@ -12,15 +12,17 @@ from common.datasets.mocap import make_mocap, mocap_poses, prepared_motion, read
 from common.errors import InputError
 from common.files.atomic import written_whole
 from common.person_camera import CAMERAS
-from common.shifts import CURVES, shifted
+from common.shifts import CURVES
 from common.skeletons import name_of
 from function_baseline.arguments import add_test_args
-from function_baseline.benchmark import Column, Entry, cases, chosen_shifts, curve, draws_of, intervals, score_all
+from function_baseline.benchmark import Entry, cases, chosen_shifts, curve, intervals, score_all
 from function_baseline.benchmark_report import EDGES, figure, markdown, write_csv, write_runs_csv
+from function_baseline.clips import has_clips
+from function_baseline.temporal import STILL
 from models_baseline.temporal import is_temporal
 from utils.command_line import Parser, exits_cleanly
 from utils.device import DEVICES, choose_device
-from utils.runs.checkpoint import LAST, load_lifter, require_skeleton
+from utils.runs.checkpoint import H36M_FPS, LAST, load_lifter, require_skeleton
 from utils.runs.shipped import SHIPPED
 
 IN_THE_BOX = 'in the box'
@@ -34,15 +36,17 @@ def main(argv=None):
     shifts = chosen_shifts(args.shifts)
     names = prepared(args, shifts)
     wanted = (*args.dataset.split(','), args.shift_dataset if shifts else '')
-    sets = with_skeleton_of(entries[0], {name: load(name, args).resident(device) for name in names}, wanted)
-    columns = [case for name, poses in sets.items() for case in
-               cases(name, poses, flip_of(name), shifts if name == args.shift_dataset else (), args.random_seed)]
+    every = scored_of_seen(entries, args.downsample) if 'h36m' in names else 1
+    sets = with_skeleton_of(entries[0], {name: load(name, args, every).resident(device) for name in names}, wanted)
+    say_without_clips(entries, sets)
+    columns = [case for name in sets for case in
+               columns_of(name, sets, shifts if name == args.shift_dataset else {}, args.random_seed, every)]
     table = score_all(entries, columns, device)
     summary = {key: intervals(runs, args.random_seed) for key, runs in table.items()}
     text = markdown(entries, columns, summary)
     print(text)
     if args.output:
-        write(args, text, entries, columns, table, summary, curves_of(entries, sets, shifts, device, args))
+        write(args, text, entries, columns, table, summary, curves_of(entries, sets, shifts, device, args, every))
     return summary
 
 
@@ -81,10 +85,8 @@ def entries_of(texts, camera=''):
                 raise InputError(f'--evaluate {path} is a folder without {LAST}; give a run directory or a checkpoint')
             path = Path(path) / LAST if Path(path).is_dir() else Path(path)
             lifter, weights = load_lifter(path, SimpleNamespace(dropout=0., explicit=()), skeleton=None)
-            if is_temporal(lifter):
-                raise InputError(f'{path} lifts clips, and the benchmark sees each pose by a camera of its own; score it with '
-                                 'run_evaluate.py')
-            entries.append(Entry(name if equals else text, str(path), lifter, camera or weights.camera, weights.skeleton))
+            entries.append(Entry(name if equals else text, str(path), lifter, camera or weights.camera, weights.skeleton,
+                                 weights.fps))
             require_skeleton(weights.skeleton, entries[0].skeleton, path, f'{entries[0].path} has')
     return entries
 
@@ -110,10 +112,39 @@ def prepared(args, shifts):
     return found + [args.shift_dataset] * (bool(shifts) and args.shift_dataset not in found)
 
 
-def load(name, args):
-    """The PoseSet of a test set; motion capture is seen by sampled cameras."""
+def scored_of_seen(entries, downsample):
+    """Of how many frames of Human3.6M that the lifters see one is scored, so that every `downsample`-th frame is.
+
+    Lifters of several frames see clips at the frame rate of their training. InputError if these rates differ, or if they do not
+    see the frames that are to be scored.
+    """
+    rates = {entry.fps: entry.path for entry in entries if entry.fps}
+    if len(rates) > 1:
+        both = ' and '.join(f'{path} ({fps:g} frames per second)' for fps, path in rates.items())
+        raise InputError(f'{both} were trained on clips of different frame rates; score them apart')
+    step = round(H36M_FPS / next(iter(rates))) if rates else downsample
+    if downsample % step:
+        fps, path = rates.popitem()
+        raise InputError(f'{path} was trained on clips of {fps:g} frames per second; give --downsample {step} or a multiple')
+    for entry in entries:
+        if is_temporal(entry.lifter) and not entry.fps:
+            print(f'{entry.path} does not name the frame rate of its training; of Human3.6M it sees {H36M_FPS / step:g} frames '
+                  'per second')
+    return downsample // step
+
+
+def say_without_clips(entries, sets):
+    """Print which of the test sets {name: PoseSet} are no clips, if any of the lifters sees several frames."""
+    if any(is_temporal(entry.lifter) for entry in entries):
+        for name, poses in sets.items():
+            if not has_clips(poses):
+                print(f'{name}: {STILL}')
+
+
+def load(name, args, every=1):
+    """The PoseSet of a test set, of Human3.6M with all frames that lifters see (`scored_of_seen`); mocap by sampled cameras."""
     if name == 'h36m':
-        return TEST_SETS[name].load(args.data_root, args.keypoints, args.actions, args.downsample)
+        return TEST_SETS[name].load(args.data_root, args.keypoints, args.actions, args.downsample // every)
     if name in TEST_SETS:
         return TEST_SETS[name].load(args.data_root)
     return mocap_poses(read_mocap(args.data_root, name), True, 'sampled', args.downsample)
@@ -142,13 +173,16 @@ def flip_of(name):
     return name in TEST_SETS and TEST_SETS[name].flip
 
 
-def curves_of(entries, sets, shifts, device, args):
+def columns_of(name, sets, shifts, seed, every):
+    """The Columns of one of the test sets {name: PoseSet}; `every`: see `scored_of_seen`."""
+    return list(cases(name, sets[name], flip_of(name), shifts, seed, every if name == 'h36m' else 1))
+
+
+def curves_of(entries, sets, shifts, device, args, every):
     """{quantity: {lifter's name: MPJPE of each bin}} on the data set that is shifted; empty without shifts."""
     if not shifts:
         return {}
-    dataset = args.shift_dataset
-    columns = [Column(dataset, name, shifted(sets[dataset], shift, draws_of(name, args.random_seed)), flip_of(dataset))
-               for name, shift in CURVES.items()]
+    _, *columns = columns_of(args.shift_dataset, sets, CURVES, args.random_seed, every)
     table = score_all(entries, columns, device)
     return {name: {entry.name: curve(table[entry.name, column.title], column.poses, name, EDGES[name]) for entry in entries}
             for name, column in zip(CURVES, columns)}

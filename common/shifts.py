@@ -16,8 +16,9 @@ from common.camera import project, root_relative
 from common.errors import InputError
 from common.random_poses import PIXEL, detector_noise, lengthened_at_random, uniform, without_joints
 from common.root_fit import fit_root
+from common.poses import PoseSet
 from common.skeleton import H36M_16
-from common.views import filmed, kept_inside, seen, up_in
+from common.views import Views, filmed, kept_inside, seen, up_in
 
 LEAST_POSES = 20                     # fewer poses do not determine a camera
 PINHOLE_RESIDUAL = .02               # largest plausible distance of a projection by an estimated camera, normalised
@@ -38,12 +39,26 @@ class Shift(NamedTuple):
     choose: Callable = None
 
 
-def shifted(poses, shift, draws):
-    """The PoseSet `poses` under a Shift, with 2D projected from the 3D. InputError if the cameras cannot be known.
+class Shifted(NamedTuple):
+    """A PoseSet under a Shift, and how it was made, for lifters that also see the frames around a pose.
 
-    Every kept pose has its own row of intrinsics.
+    `source`: the PoseSet as it was, with known or estimated cameras. `poses`: those that are kept, shifted, each with a row of
+    intrinsics of its own; their `rows` (M,) in the source, their `upright` poses (M, J, 3) in the new bodies, their `views`.
     """
+    shift: Shift
+    source: PoseSet
+    poses: PoseSet
+    rows: torch.Tensor
+    upright: torch.Tensor
+    views: Views
+
+
+def shifted(poses, shift, draws):
+    """The Shifted PoseSet `poses`, with 2D projected from the 3D. InputError if the cameras cannot be known."""
     pose3d_cam, intrinsics, up = filmed_by(poses)
+    own = torch.arange(len(poses), device=poses.device)
+    estimated = dict(pose3d_cam=pose3d_cam, intrinsics=intrinsics, up=up, camera=own)
+    source = replace(poses, **estimated) if poses.camera is None else poses
     upright, views = filmed(pose3d_cam, up, intrinsics)
     fits = pose3d_cam.isfinite().flatten(1).all(1)      # an estimated place may be unknown
     if shift.choose:
@@ -61,9 +76,9 @@ def shifted(poses, shift, draws):
         pose2d = shift.image(pose2d, draws, poses.skeleton)
     if not fits.any():
         raise InputError(f'no pose of the test set stays in the image under the shift {shift.title!r}')
-    whole = replace(poses, pose3d_cam=pose3d_cam, pose2d=pose2d, intrinsics=views.intrinsics, up=up_in(views),
-                    camera=torch.arange(len(poses), device=poses.device))
-    return whole.subset(fits.nonzero().squeeze(1))
+    whole = replace(poses, pose3d_cam=pose3d_cam, pose2d=pose2d, intrinsics=views.intrinsics, up=up_in(views), camera=own)
+    rows = fits.nonzero().squeeze(1)
+    return Shifted(shift, source, whole.subset(rows), rows, upright[rows], Views(*(term[rows] for term in views)))
 
 
 def filmed_by(poses):

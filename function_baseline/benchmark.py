@@ -6,11 +6,16 @@ from tqdm import tqdm
 
 from common import metrics
 from common.camera import root_relative
+from common.clips import clip_ends
 from common.errors import InputError
+from common.poses import PoseSet
 from common.product import full_precision
-from common.shifts import SHIFTS, shifted, views_of
+from common.shifts import SHIFTS, Shifted, shifted, views_of
 from common.skeleton import H36M_16, Skeleton, official_14
+from function_baseline.clip_shifts import windows_of
 from function_baseline.evaluate import CHUNK, pose_figures, predict, scoring_device
+from function_baseline.temporal import windows_as_lifted
+from models_baseline.temporal import is_temporal
 from utils import interrupts
 from utils.seeding import generator
 
@@ -21,20 +26,29 @@ LEAST_IN_BIN = 30      # poses; a curve has no point where there are fewer
 
 
 class Entry(NamedTuple):
-    """A lifter to score: the `name` of its row, the path of its checkpoint, and whose 2D it lifts ('image' or 'person')."""
+    """A lifter to score: the `name` of its row, the path of its checkpoint, and whose 2D it lifts ('image' or 'person').
+
+    `fps`: frames per second of the clips on which a lifter of several frames was trained (None: unknown).
+    """
     name: str
     path: str
     lifter: torch.nn.Module
     camera: str
     skeleton: Skeleton = H36M_16
+    fps: float = None
 
 
 class Column(NamedTuple):
-    """One column: the data set and the shift ('' for the set as it is), its poses, and test-time flip."""
+    """One column: the data set and the shift ('' for the set as it is), its poses, and test-time flip.
+
+    `made`: the Shifted to which the poses belong, and `seed`, that of the shift, for lifters that also see other frames.
+    """
     dataset: str
     shift: str
-    poses: object
+    poses: PoseSet
     flip: bool
+    made: Shifted = None
+    seed: int = 0
 
     @property
     def title(self):
@@ -60,11 +74,21 @@ class Interval(NamedTuple):
     high: float
 
 
-def cases(dataset, poses, flip, shifts, seed):
-    """Yield the Columns of one data set: as it is, and its PoseSet under each of the `shifts` (names)."""
-    yield Column(dataset, '', poses, flip)
-    for name in shifts:
-        yield Column(dataset, name, shifted(poses, SHIFTS[name], draws_of(name, seed)), flip)
+def cases(dataset, poses, flip, shifts, seed, every=1):
+    """Yield the Columns of one data set: as it is, and its PoseSet under each of the `shifts`, {name: Shift}.
+
+    Every `every`-th frame is scored; lifters of several frames also see those between.
+    """
+    rows = torch.arange(len(poses), device=poses.device)
+    if every > 1:
+        rows = rows[poses.frame % every == 0]
+    scored = poses if every == 1 else poses.subset(rows)
+    yield Column(dataset, '', scored, flip, Shifted(None, poses, scored, rows, None, None), seed)
+    for name, shift in shifts.items():
+        made = shifted(scored, shift, draws_of(name, seed))
+        if every > 1:
+            made = made._replace(source=poses, rows=rows[made.rows])
+        yield Column(dataset, name, made.poses, flip, made, seed)
 
 
 def draws_of(name, seed):
@@ -76,14 +100,12 @@ def draws_of(name, seed):
 @full_precision()
 def scores_of(entry, case, device):
     """Scores of an Entry on a Column."""
-    lifter, poses, scored_on = entry.lifter.to(device).eval(), case.poses, scoring_device(device)
-    official = official_14(poses.skeleton)
+    poses, scored_on = case.poses, scoring_device(device)
+    official, lifted = official_14(poses.skeleton), lifted_windows if is_temporal(entry.lifter) else lifted_poses
     figures, joints = [], []
-    for index in torch.arange(len(poses), device=poses.device).split(CHUNK):
+    for pair in lifted(entry.lifter.to(device).eval(), entry.camera, case, device):
         interrupts.obey()
-        batch = poses.take(index, device)
-        predicted = predict(lifter, batch.pose2d, case.flip, entry.camera, batch.camera, poses.skeleton).to(scored_on)
-        target = root_relative(batch.pose3d_cam).to(scored_on)
+        predicted, target = (pose.to(scored_on) for pose in pair)
         errors = metrics.joint_errors(predicted, target)
         mpjpe, p_mpjpe, _, _, pck_14, auc_14 = pose_figures(errors, metrics.p_mpjpe(predicted, target), official).unbind(1)
         n_mpjpe = 1000 * metrics.n_mpjpe(predicted, target).double()
@@ -94,6 +116,23 @@ def scores_of(entry, case, device):
     sums = figures.new_zeros(number, len(FIGURES)).index_add_(0, sequence, figures)
     counts = torch.bincount(sequence, minlength=number)
     return Scores(sums[counts > 0], counts[counts > 0], 1000 * torch.cat(joints).double().mean(0).cpu(), figures[:, 0])
+
+
+def lifted_poses(lifter, camera, case, device):
+    """Yield the poses (B, J, 3) that a lifter predicts, and the true ones, root-relative metres, until the Column is done."""
+    for index in torch.arange(len(case.poses), device=case.poses.device).split(CHUNK):
+        batch = case.poses.take(index, device)
+        predicted = predict(lifter, batch.pose2d, case.flip, camera, batch.camera, case.poses.skeleton)
+        yield predicted, root_relative(batch.pose3d_cam)
+
+
+def lifted_windows(lifter, camera, case, device):
+    """`lifted_poses` for a lifter of several frames. With the camera 'person' both are in the frames of the virtual cameras."""
+    ends, draws = clip_ends(case.made.source), draws_of(f'{case.shift}, frames around', case.seed)
+    for index in torch.arange(len(case.poses), device=case.poses.device).split(max(CHUNK // lifter.receptive_field, 1)):
+        batch, windows = case.poses.take(index, device), windows_of(case.made, index, ends, lifter, draws).to(device)
+        windows, target = windows_as_lifted(lifter, windows, root_relative(batch.pose3d_cam), batch.camera, camera)
+        yield predict(lifter, windows, case.flip, 'image', skeleton=case.poses.skeleton), target
 
 
 def sequence_of(poses):
@@ -146,11 +185,11 @@ def score_all(entries, columns, device):
 
 
 def chosen_shifts(text):
-    """Names of shifts from a comma-separated text, or all of them for 'all', none for 'none'. InputError for others."""
+    """{name: Shift} for a comma-separated text of names, or all of them for 'all', none for 'none'. InputError for others."""
     if text in ('all', 'none'):
-        return tuple(SHIFTS) if text == 'all' else ()
-    names = tuple(text.split(','))
+        return SHIFTS if text == 'all' else {}
+    names = text.split(',')
     unknown = [name for name in names if name not in SHIFTS]
     if unknown:
         raise InputError(f'--shifts: there is no shift {unknown[0]!r}; choose from {", ".join(SHIFTS)}, or all, or none')
-    return names
+    return {name: SHIFTS[name] for name in names}

@@ -67,14 +67,15 @@ def windows_at(poses, index, ends, lifter, device):
     return PoseBatch(pose3d_cam, pose2d, poses.take(index, device).camera)
 
 
-def windows_as_lifted(lifter, windows, pose3d_rel, intrinsic):
+def windows_as_lifted(lifter, windows, pose3d_rel, intrinsic, camera=None):
     """`as_lifted` for windows (B, N, J, 2) and the poses (B, J, 3) of their lifted frames; an intrinsic vector for each window.
 
-    With the camera 'person' each frame has a virtual camera of its own.
+    With the camera 'person' (None: as the lifter was trained) each frame has a virtual camera of its own.
     """
-    if camera_of(lifter) == 'image':
+    if (camera or camera_of(lifter)) == 'image':
         return windows, pose3d_rel
-    view = view_person(windows.flatten(0, 1), intrinsic.repeat_interleave(windows.shape[1], dim=0))
+    each = None if intrinsic is None else intrinsic.repeat_interleave(windows.shape[1], dim=0)
+    view = view_person(windows.flatten(0, 1), each)
     pose2d, rotation = (part.unflatten(0, windows.shape[:2]) for part in view)
     return pose2d, pose3d_rel @ rotation[:, lifter.target].transpose(-1, -2)
 

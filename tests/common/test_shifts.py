@@ -4,11 +4,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from common import shifts
 from common.bones import bone_lengths, bone_vectors
 from common.camera import project, root_relative
 from common.datasets.h36m import h36m_poses, read_h36m
 from common.errors import InputError
-from common.shifts import AS_FILMED, CURVES, FOCALS, RARE_SHARE, SHIFTS, filmed_by, shifted, views_of
+from common.shifts import AS_FILMED, CURVES, FOCALS, RARE_SHARE, SHIFTS, filmed_by, views_of
 from common.views import filmed
 
 ANGLES = {'below 20-40': ('elevation', -40, -20), 'below 0-20': ('elevation', -20, 0), 'above 0-20': ('elevation', 0, 20),
@@ -29,6 +30,10 @@ def terms(poses):
     """The Views of a PoseSet."""
     pose3d_cam, intrinsics, up = filmed_by(poses)
     return filmed(pose3d_cam, up, intrinsics)
+
+
+def shifted(poses, shift, draws):
+    return shifts.shifted(poses, shift, draws).poses
 
 
 def lengths(poses):

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 import run_baseline
-import run_benchmark
 import run_evaluate
 import run_poseaug
 from common.camera import root_relative
@@ -212,7 +211,3 @@ def pretrained_file(path, causal):
     told = dict(posenet_name='videopose', stages=1, causal=causal)
     save_checkpoint(path, {'state_dict': lifter.state_dict(), 'arguments': told})
     return path
-
-
-def test_the_benchmark_has_no_clips(tiny_root, temporal_file, capsys):
-    assert 'run_evaluate.py' in refused(capsys, run_benchmark, '--evaluate', temporal_file, '--data_root', tiny_root)
