@@ -25,8 +25,6 @@ def require_comparable(sweep, jobs):
             name, args = shown_name(job, jobs), arguments_of(job, sweep.path)
             if kinds.setdefault(name, (job.trainer, job.variant)) != (job.trainer, job.variant):
                 raise InputError(f'{sweep.path}: shifts = ... would show different runs as {name!r}; rename the variant')
-            if args.receptive_field > 1:
-                raise InputError(f'{sweep.path}: shifts = ... moves single poses, but {job} lifts clips; leave out shifts')
             if test_flags(args) != flags:
                 raise InputError(f'{sweep.path}: shifts = ... needs the same test poses for all runs, but the flags of {job} '
                                  f'choose others than those of {own[0]}; leave out shifts')
