@@ -1,12 +1,14 @@
 """Fixtures for every test: prepared data, tiny or from the stand-in, each built once a session, which tests only read; and
 what runs of the trainers need.
 """
+import os
 import shutil
 import subprocess
 import sys
 import textwrap
 
 import pytest
+from filelock import FileLock
 from tensorboardX.proto.summary_pb2 import Summary
 
 from builders import build_h36m_sources
@@ -20,7 +22,7 @@ from trainers import few_poses
 def pytest_collection_modifyitems(items):
     """Tests that need a fixture which takes seconds to make are slow."""
     for item in items:
-        if {'standin_sources', 'trajectory', 'onnx_file'} & {*item.fixturenames}:
+        if {'standin_root', 'trajectory', 'onnx_file'} & {*item.fixturenames}:
             item.add_marker(pytest.mark.slow)
 
 
@@ -79,20 +81,21 @@ def root_3dpw(records_3dpw, tmp_path_factory):
 
 
 @pytest.fixture(scope='session')
-def standin_sources(tmp_path_factory):
-    """A folder of sources made from the stand-in's motion; skips where the checkout has no ../shared."""
+def standin_root(tmp_path_factory):
+    """A data root prepared from the stand-in: 34,366 training poses, four views each, and 2,929 poses of 3DHP.
+
+    All processes of a test run share it. Skips where the checkout has no ../shared.
+    """
     maker = SHARED / 'mocap' / 'make_standin.py'
     if not maker.is_file():
         pytest.skip(f'{maker} is not here: the stand-in data are not part of the project')
-    sources = tmp_path_factory.mktemp('standin_sources')
-    subprocess.run([sys.executable, str(maker), str(sources)], check=True)
-    return sources
-
-
-@pytest.fixture(scope='session')
-def standin_root(standin_sources, tmp_path_factory):
-    """A data root prepared from the stand-in: 34,366 training poses, four views each, and 2,929 poses of 3DHP."""
-    return prepare_all(standin_sources, tmp_path_factory.mktemp('standin_root'))
+    own = tmp_path_factory.getbasetemp()
+    folder = own.parent if 'PYTEST_XDIST_WORKER' in os.environ else own
+    with FileLock(folder / 'standin.lock'):
+        if not (folder / 'standin').exists():
+            subprocess.run([sys.executable, str(maker), str(own / 'standin_sources')], check=True)
+            prepare_all(own / 'standin_sources', own / 'standin_unfinished').rename(folder / 'standin')
+    return folder / 'standin'
 
 
 @pytest.fixture
