@@ -86,7 +86,7 @@ def _dots(axes, names, columns, summary):
     axes.set_ylim(len(columns) - .5, -.5)
     axes.set_xlim(left=0)
     axes.set_xlabel('MPJPE, mm (bars: 95 % interval over sequences and runs); less is better')
-    axes.legend(loc='lower right')
+    axes.legend(loc='lower center', bbox_to_anchor=(.5, 1), ncols=min(len(names), 5))      # above, where it hides no dot
 
 
 def _curves(axes, quantity, lines):
