@@ -293,7 +293,7 @@ def add_input_args(group):
                        help='video, image, folder of images; keypoints as .json, .npz, .npy, .csv, .trc or folder '
                             'of .json; lifted live: the number of a camera, an rtsp:// or http:// stream, or - for lines of '
                             'JSON with keypoints on the standard input')
-    group.add_argument('--stream', action='store_true', help='lift a file too frame by frame, as if it came live, and tell '
+    group.add_argument('--stream', action='store_true', help='lift a file frame by frame too, as if it came live, and print '
                        'the latency and the frames per second')
     group.add_argument('--detector', default='mediapipe', choices=DETECTORS, help='for videos and images '
                        '(default %(default)s)')

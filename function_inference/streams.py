@@ -1,4 +1,4 @@
-"""Streams: cameras, network streams, keypoints on standard input and, played, files -> the people of frame after frame.
+"""Streams (cameras, network streams, keypoints on standard input, files that are played) -> the people, frame by frame.
 
     0, 1, ...            a camera, by OpenCV's number
     rtsp://..., http://  whatever OpenCV's VideoCapture opens
