@@ -14,9 +14,9 @@ import torch
 from common.bones import bone_vectors, pose_from_bones, unit_bones
 from common.camera import project, root_relative
 from common.errors import InputError
+from common.poses import PoseSet
 from common.random_poses import PIXEL, detector_noise, lengthened_at_random, uniform, without_joints
 from common.root_fit import fit_root
-from common.poses import PoseSet
 from common.skeleton import H36M_16
 from common.views import Views, filmed, kept_inside, seen, up_in
 
@@ -43,7 +43,8 @@ class Shifted(NamedTuple):
     """A PoseSet under a Shift, and how it was made, for lifters that also see the frames around a pose.
 
     `source`: the PoseSet as it was, with known or estimated cameras. `poses`: those that are kept, shifted, each with a row of
-    intrinsics of its own; their `rows` (M,) in the source, their `upright` poses (M, J, 3) in the new bodies, their `views`.
+    intrinsics of its own; their `rows` (M,) in the source and their `views`. `upright`: the poses (M, J, 3) in the new bodies,
+    None if the bodies do not change.
     """
     shift: Shift
     source: PoseSet
@@ -78,7 +79,8 @@ def shifted(poses, shift, draws):
         raise InputError(f'no pose of the test set stays in the image under the shift {shift.title!r}')
     whole = replace(poses, pose3d_cam=pose3d_cam, pose2d=pose2d, intrinsics=views.intrinsics, up=up_in(views), camera=own)
     rows = fits.nonzero().squeeze(1)
-    return Shifted(shift, source, whole.subset(rows), rows, upright[rows], Views(*(term[rows] for term in views)))
+    return Shifted(shift, source, whole.subset(rows), rows, upright[rows] if shift.body else None,
+                   Views(*(term[rows] for term in views)))
 
 
 def filmed_by(poses):
