@@ -36,7 +36,7 @@ def main(argv=None):
     shifts = chosen_shifts(args.shifts)
     names = prepared(args, shifts)
     wanted = (*args.dataset.split(','), args.shift_dataset if shifts else '')
-    every = scored_of_seen(entries, args.downsample) if 'h36m' in names else 1
+    every = scoring_step(entries, args.downsample) if 'h36m' in names else 1
     sets = with_skeleton_of(entries[0], {name: load(name, args, every).resident(device) for name in names}, wanted)
     say_without_clips(entries, sets)
     columns = [case for name in sets for case in
@@ -112,11 +112,11 @@ def prepared(args, shifts):
     return found + [args.shift_dataset] * (bool(shifts) and args.shift_dataset not in found)
 
 
-def scored_of_seen(entries, downsample):
-    """Of how many frames of Human3.6M that the lifters see one is scored, so that every `downsample`-th frame is.
+def scoring_step(entries, downsample):
+    """N: every N-th of the frames of Human3.6M that are loaded is scored, so that every `downsample`-th frame is in all.
 
-    Lifters of several frames see clips at the frame rate of their training. InputError if these rates differ, or if they do not
-    see the frames that are to be scored.
+    The frames are loaded at the frame rate at which the lifters of several frames were trained. InputError if these rates
+    differ, or if the frames that are to be scored are not among them.
     """
     rates = {entry.fps: entry.path for entry in entries if entry.fps}
     if len(rates) > 1:
@@ -142,7 +142,7 @@ def say_without_clips(entries, sets):
 
 
 def load(name, args, every=1):
-    """The PoseSet of a test set, of Human3.6M with all frames that lifters see (`scored_of_seen`); mocap by sampled cameras."""
+    """The PoseSet of a test set; mocap is seen by sampled cameras. Of Human3.6M one frame in `every` will be scored."""
     if name == 'h36m':
         return TEST_SETS[name].load(args.data_root, args.keypoints, args.actions, args.downsample // every)
     if name in TEST_SETS:
@@ -174,7 +174,7 @@ def flip_of(name):
 
 
 def columns_of(name, sets, shifts, seed, every):
-    """The Columns of one of the test sets {name: PoseSet}; `every`: see `scored_of_seen`."""
+    """The Columns of one of the test sets {name: PoseSet}; `every`: the `scoring_step`."""
     return list(cases(name, sets[name], flip_of(name), shifts, seed, every if name == 'h36m' else 1))
 
 

@@ -55,7 +55,10 @@ def in_their_clips(rows, ends, lifter):
 
 
 def standing_still(windows, there, target):
-    """Windows (B, N, J, 2) that stand still, seen from the frame `target`, from the first frame that is not `there` (B, N)."""
+    """Windows (B, N, J, 2) in which only the frames around `target` up to the next that are not `there` (B, N) are kept.
+
+    The first and the last of those that are kept are repeated in place of the others: the window stands still.
+    """
     after = there[:, target + 1:].long().cumprod(1).sum(1, keepdim=True)
     before = there[:, :target].flip(1).long().cumprod(1).sum(1, keepdim=True)
     frames = torch.arange(windows.shape[1], device=windows.device).expand(there.shape)

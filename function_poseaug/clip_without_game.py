@@ -68,9 +68,13 @@ def randomly_changed(windows, lifted, target, args, draws):
 
 
 def turned_as(first, scenes, skeleton):
-    """Upright motions (B, N, J, 3), each bone turned in all frames by the rotation that turns it in frame 0 to `first`'s."""
+    """Upright motions (B, N, J, 3), in which each bone is turned by the same rotation in all frames.
+
+    It is the rotation that turns the bone of frame 0 into the direction that it has in `first` (B, J, 3).
+    """
     old, new = (unit_bones(bone_vectors(pose, skeleton)) for pose in (scenes[:, 0], first))
-    axis, cosine = torch.linalg.cross(old, new)[:, None], (old * new).sum(-1, keepdim=True)[:, None]      # axis: times the sine
+    axis = torch.linalg.cross(old, new)[:, None]      # as long as the sine of the angle
+    cosine = (old * new).sum(-1, keepdim=True)[:, None]
     vectors = bone_vectors(scenes.flatten(0, 1), skeleton).unflatten(0, scenes.shape[:2])
     aside = torch.linalg.cross(axis, vectors)
     turned = vectors + aside + torch.linalg.cross(axis, aside) / (1 + cosine).clamp(min=1e-6)
