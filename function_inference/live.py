@@ -155,7 +155,7 @@ def lift_stream(stream, live, show):
     """(times (T,) in seconds, T LivePoses) until the stream ends, Ctrl-C, or `show` says stop; None before somebody is seen.
 
     `show`: function of (number, StreamFrame, LivePose or None), which returns whether to go on. Tells the rate on stderr, and
-    how long after its frame a pose was known.
+    how long after its frame a pose was known, both without the frames before somebody is seen.
     """
     times, poses, start, lifting = [], [], time.monotonic(), 0.
     try:
@@ -171,8 +171,9 @@ def lift_stream(stream, live, show):
         pass
     except BrokenPipeError:                # the reader of the lines has stopped; nothing more may be written there
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
-    rate = len(poses) / max(time.monotonic() - start, 1e-9)
-    latency_ms = 1000 * lifting / max(len(poses), 1)
+    known = sum(pose is not None for pose in poses)      # the frames before somebody came were read before `start`
+    rate = known / max(time.monotonic() - start, 1e-9)
+    latency_ms = 1000 * lifting / max(known, 1)
     print(f'{len(poses)} frames, {rate:.1f} frames per second; a pose is known {latency_ms:.1f} ms after its 2D (mean)',
           file=sys.stderr)
     return np.array(times), poses[:len(times)]
