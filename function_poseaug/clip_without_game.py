@@ -3,7 +3,8 @@
 As for single poses (function_poseaug/without_game.py), `none` gives the real windows again, and `random` changes bone angles
 and lengths within the ranges of the learned augmentor, and the views. A window is changed as a whole, in the same way in all
 its frames, so its motion stays as smooth as it was: each bone is turned by one rotation and has one length, and one camera
-films the window. A window that does not fit into the image of its camera stays as it was filmed.
+films the window. A window that does not fit into the image of its camera stays as it was filmed. Half of all windows are
+mirrored, as in the training on real poses.
 """
 import torch
 
@@ -13,7 +14,7 @@ from common.clips import clip_ends
 from common.shifts import filmed_by
 from common.views import filmed, kept_inside, seen
 from function_baseline.clip_recipe import with_body_of
-from function_baseline.temporal import window_pairs, windows_as_lifted, windows_at
+from function_baseline.temporal import mirrored_at_random, window_pairs, windows_as_lifted, windows_at
 from function_poseaug.clip_game import FakeClips, swapped_for
 from function_poseaug.without_game import SUBSTITUTES, random_bodies, random_views
 from models_baseline.temporal import is_temporal
@@ -28,7 +29,7 @@ def substitute_for(lifter, augmentor):
 
 
 def real_windows_again(state, args, training, templates, draws):
-    """FakeClips that are the real windows themselves, half of them mirrored, as all windows are in training."""
+    """FakeClips that are the real windows themselves."""
     return FakeClips(training.pose2d, window_pairs(training, draws.device, state.game.lifter, draws))
 
 
@@ -42,7 +43,8 @@ def random_windows(state, args, training, templates, draws):
         windows = windows_at(poses, index, ends, lifter, device)
         lifted = poses.subset(index.to(poses.device)).to(device)
         pose3d_cam, pose2d, intrinsics = randomly_changed(windows, lifted, lifter.target, args, draws)
-        return windows_as_lifted(lifter, pose2d, root_relative(pose3d_cam[:, lifter.target]), intrinsics)
+        pair = windows_as_lifted(lifter, pose2d, root_relative(pose3d_cam[:, lifter.target]), intrinsics)
+        return mirrored_at_random(*pair, draws, poses.skeleton)
 
     return FakeClips(poses.pose2d, take)
 

@@ -11,6 +11,7 @@ from common.clips import clip_ends
 from common.datasets.h36m import h36m_poses, read_h36m
 from common.views import IMAGE_HALF
 from function_baseline.arguments import parse
+from function_baseline.evaluate import mirror
 from function_baseline.temporal import window_pairs, windows_at
 from function_poseaug.arguments import poseaug_parser
 from function_poseaug.clip_game import swapped_for
@@ -117,6 +118,10 @@ def test_without_any_change_a_window_and_its_pose_are_those_of_the_clip_with_its
     windows, pose3d_rel = fakes.take(index)
     swapped = swapped_for(lifter, poses, templates, drawn())
     assert windows.shape == (BATCH, 9, 16, 2) and len(fakes.pose2d) == len(poses)
+    mirrored = (pose3d_rel - root_relative(swapped.pose3d_cam[index])).abs().amax((1, 2)) > .01
+    assert .2 < mirrored.float().mean() < .8
+    windows, pose3d_rel = (torch.where(mirrored.view(-1, *[1] * (part.ndim - 1)), mirror(part, poses.skeleton), part)
+                           for part in (windows, pose3d_rel))
     torch.testing.assert_close(pose3d_rel, root_relative(swapped.pose3d_cam[index]), **ROUNDING)
     seen = project(swapped.pose3d_cam[index], swapped.intrinsics[swapped.camera[index]])
     torch.testing.assert_close(windows[:, lifter.target], seen, rtol=0, atol=1e-4)
