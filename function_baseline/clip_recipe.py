@@ -49,15 +49,27 @@ def changed_and_filmed_windows(pose3d_cam, lifted, target, used, draws):
 
     To the camera a window is one body of N J joints, whose root is that of the frame that is lifted.
     """
-    frames = pose3d_cam.shape[1:3]
+    scenes, views = upright_scenes(pose3d_cam, lifted, target)
+    if 'bodies' in used:
+        scenes = with_body_of(other_bodies(scenes[:, 0], draws, lifted.skeleton), scenes, lifted.skeleton)
+    *seen, intrinsics = in_views(scenes.flatten(1, 2), views, used, draws)
+    pose3d_cam, pose2d = (in_frames(points, scenes.shape[1], target) for points in seen)
+    return pose3d_cam, pose2d, intrinsics
+
+
+def upright_scenes(pose3d_cam, lifted, target):
+    """Windows (B, N, J, 3), metres, camera frame -> (upright motions (B, N, J, 3) whose frame 0 is the `target`, B Views).
+
+    `lifted`: the PoseSet of the `target` frames.
+    """
     _, intrinsics, up = filmed_by(lifted)
     scenes, views = filmed(pose3d_cam.roll(-target, dims=1).flatten(1, 2), up, intrinsics)
-    if 'bodies' in used:
-        scenes = scenes.unflatten(1, frames)
-        scenes = with_body_of(other_bodies(scenes[:, 0], draws, lifted.skeleton), scenes, lifted.skeleton).flatten(1, 2)
-    *seen, intrinsics = in_views(scenes, views, used, draws)
-    pose3d_cam, pose2d = (points.unflatten(1, frames).roll(target, dims=1) for points in seen)
-    return pose3d_cam, pose2d, intrinsics
+    return scenes.unflatten(1, pose3d_cam.shape[1:3]), views
+
+
+def in_frames(points, length, target):
+    """Points (B, N J, D) of scenes of `length` frames, `target` first -> windows (B, N, J, D) in the order of time."""
+    return points.unflatten(1, (length, -1)).roll(target, dims=1)
 
 
 def with_body_of(first, scenes, skeleton):

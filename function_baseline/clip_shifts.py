@@ -8,9 +8,8 @@ where the person would leave the image.
 import torch
 
 from common.camera import project
-from common.shifts import filmed_by
-from common.views import Views, filmed, inside, seen
-from function_baseline.clip_recipe import with_body_of
+from common.views import Views, inside, seen
+from function_baseline.clip_recipe import in_frames, upright_scenes, with_body_of
 from function_baseline.temporal import in_windows
 
 
@@ -39,12 +38,10 @@ def scenes_of(made, index, ends, lifter):
     """(pose3d_cam (B, N, J, 3) metres, intrinsics (B, 9)): the windows, each a rigid scene before the camera of its pose."""
     rows, views = made.rows[index], Views(*(term[index] for term in made.views))
     pose3d_cam = in_windows('pose3d_cam', made.source, rows, ends, lifter, made.source.device)
-    _, intrinsics, up = filmed_by(made.source.subset(rows))
-    first = pose3d_cam.roll(-lifter.target, dims=1)      # to the camera a window is one body, whose root is that of its pose
-    scenes, _ = filmed(first.flatten(1, 2), up, intrinsics)
+    scenes, _ = upright_scenes(pose3d_cam, made.source.subset(rows), lifter.target)
     if made.shift.body:
-        scenes = with_body_of(made.upright[index], scenes.view_as(first), made.source.skeleton).flatten(1, 2)
-    return seen(scenes, views).view_as(first).roll(lifter.target, dims=1), views.intrinsics
+        scenes = with_body_of(made.upright[index], scenes, made.source.skeleton)
+    return in_frames(seen(scenes.flatten(1, 2), views), scenes.shape[1], lifter.target), views.intrinsics
 
 
 def in_their_clips(rows, ends, lifter):

@@ -11,9 +11,8 @@ import torch
 from common.bones import bone_vectors, pose_from_bones, unit_bones
 from common.camera import project, root_relative
 from common.clips import clip_ends
-from common.shifts import filmed_by
-from common.views import filmed, kept_inside, seen
-from function_baseline.clip_recipe import with_body_of
+from common.views import kept_inside, seen
+from function_baseline.clip_recipe import in_frames, upright_scenes, with_body_of
 from function_baseline.temporal import mirrored_at_random, window_pairs, windows_as_lifted, windows_at
 from function_poseaug.clip_game import FakeClips, swapped_for
 from function_poseaug.without_game import SUBSTITUTES, random_bodies, random_views
@@ -55,18 +54,16 @@ def randomly_changed(windows, lifted, target, args, draws):
     `lifted`: the PoseSet of their `target` frames. To the camera a window is one body of N J joints, whose root is that of the
     frame that is lifted.
     """
-    frames = windows.pose3d_cam.shape[1:3]
-    _, intrinsics, up = filmed_by(lifted)
-    scenes, views = filmed(windows.pose3d_cam.roll(-target, dims=1).flatten(1, 2), up, intrinsics)
-    scenes = scenes.unflatten(1, frames)
+    scenes, views = upright_scenes(windows.pose3d_cam, lifted, target)
+    frames = scenes.shape[1]
     first = random_bodies(scenes[:, 0], args, draws, lifted.skeleton)
     scenes = with_body_of(first, turned_as(first, scenes, lifted.skeleton), lifted.skeleton).flatten(1, 2)
     views, fits = kept_inside(scenes, random_views(views, draws, args.augment))
     pose3d_cam = seen(scenes, views)
-    anew = (points.unflatten(1, frames).roll(target, dims=1) for points in (pose3d_cam, project(pose3d_cam, views.intrinsics)))
+    anew = (in_frames(points, frames, target) for points in (pose3d_cam, project(pose3d_cam, views.intrinsics)))
     pose3d_cam, pose2d = (torch.where(fits[:, None, None, None], new, old)
                           for new, old in zip(anew, (windows.pose3d_cam, windows.pose2d)))
-    return pose3d_cam, pose2d, intrinsics
+    return pose3d_cam, pose2d, views.intrinsics
 
 
 def turned_as(first, scenes, skeleton):
