@@ -14,6 +14,7 @@ from function_baseline.temporal import windows_at
 from models_baseline import build_lifter
 from run_reading import events, same, training_state
 from trainers import baseline, cut_off
+from windows import distances, drawn
 
 CPU, BATCH, FILMED = torch.device('cpu'), 40, 30
 
@@ -26,10 +27,6 @@ def poses(tiny_root):
 @pytest.fixture(scope='module', params=[False, True], ids=['symmetric', 'causal'])
 def lifter(request):
     return build_lifter('videopose', receptive_field=9, causal=request.param).eval()
-
-
-def drawn(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def sources(poses, lifter):
@@ -49,11 +46,6 @@ def pairs(poses, lifter, *used):
     args = parse(baseline_parser(''), ['--recipe', 'v2'])
     args.without = ','.join(name for name in INGREDIENTS if name not in used)
     return recipe_windows(lifter, poses, CPU, args, drawn())(torch.arange(BATCH))
-
-
-def distances(points):
-    """(B, M, D) -> (B, M, M)."""
-    return torch.cdist(points, points, compute_mode='donot_use_mm_for_euclid_dist')
 
 
 @pytest.mark.parametrize('used', [('views',), ('bodies',), ('views', 'bodies')], ids=','.join)

@@ -17,6 +17,7 @@ from function_baseline.evaluate import evaluate, per_pose_errors
 from function_baseline.temporal import windows_at
 from models_baseline import build_lifter
 from utils.runs.checkpoint import save_checkpoint
+from windows import distances, drawn
 
 CPU = torch.device('cpu')
 AGAIN = Shift('the same view', view=lambda upright, views, draws: views)
@@ -39,10 +40,6 @@ def causal():
     return build_lifter('videopose', receptive_field=9, causal=True).eval()
 
 
-def drawn(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
 def seen_by(poses, shift, lifter):
     """(Shifted, windows (M, N, J, 2), scenes (M, N, J, 3) of all its poses)."""
     made, ends = shifted(poses, shift, drawn()), clip_ends(poses)
@@ -53,11 +50,6 @@ def seen_by(poses, shift, lifter):
 def sources(made, lifter):
     """The windows around the poses of a Shifted in its source: (M, N, J, 3) and (M, N, J, 2)."""
     return windows_at(made.source, made.rows, clip_ends(made.source), lifter, CPU)[:2]
-
-
-def distances(points):
-    """(B, M, D) -> (B, M, M)."""
-    return torch.cdist(points, points, compute_mode='donot_use_mm_for_euclid_dist')
 
 
 def lengths(scenes):

@@ -21,6 +21,7 @@ from function_poseaug.without_game import SUBSTITUTES, random_bodies
 from models_baseline import build_lifter
 from run_reading import same, training_state
 from trainers import baseline, cut_off, poseaug
+from windows import distances, drawn
 
 CPU, BATCH, ROUNDING = torch.device('cpu'), 24, dict(rtol=0, atol=2e-5)
 
@@ -35,10 +36,6 @@ def lifter(request):
     return build_lifter('videopose', receptive_field=9, causal=request.param).eval()
 
 
-def drawn(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
 def flags(*words):
     return parse(poseaug_parser(''), ['--augmentor', 'random', *words])
 
@@ -48,11 +45,6 @@ def changed(poses, lifter, *words):
     index = torch.linspace(0, len(poses) - 1, BATCH).long()
     windows = windows_at(poses, index, clip_ends(poses), lifter, CPU)
     return windows.pose3d_cam, *randomly_changed(windows, poses.subset(index), lifter.target, flags(*words), drawn())
-
-
-def distances(points):
-    """(B, M, D) -> (B, M, M)."""
-    return torch.cdist(points, points, compute_mode='donot_use_mm_for_euclid_dist')
 
 
 def bones_of(windows, skeleton):
