@@ -54,15 +54,22 @@ def estimate(jobs, slots, gpus):
             costs.append((job, *cost(job, counts)))
     except InputError as error:
         return f'No estimate of time and disk: {error}'
-    seconds = {job: time * (1 - job.epochs_done() / job.epochs) * (not job.finished) for job, time, _ in costs}
-    total, end = sum(seconds.values()) / 3600, makespan(seconds, slots) / 3600
+    unmeasured = [job for job in jobs if arguments_of(job, 'the sweep').receptive_field > 1]
+    seconds = {job: time * (1 - job.epochs_done() / job.epochs) * (not job.finished) for job, time, _ in costs
+               if job not in unmeasured}
     disk = sum(room for *_, room in costs) / 1e9
-    several = any(arguments_of(job, 'the sweep').receptive_field > 1 for job in jobs)
-    time = ('Time on GPUs was not measured yet' if gpus else
-            'Time was not measured yet for lifters of several frames' if several else
-            f'Estimate: {total:,.1f} hours of training, {end:,.1f} hours with {slots} jobs at once (on cores like those in '
-            'docs/performance.md, within a factor of two)')
-    return f'{time}; up to {disk:,.1f} GB of disk'
+    return f'{time_in_words(seconds, unmeasured, slots, gpus)}; up to {disk:,.1f} GB of disk'
+
+
+def time_in_words(seconds, unmeasured, slots, gpus):
+    """What is known about the time: `seconds` {job: its own}, and the jobs whose time was not measured yet."""
+    if gpus:
+        return 'Time on GPUs was not measured yet'
+    total, end = sum(seconds.values()) / 3600, makespan(seconds, slots) / 3600
+    known = (f'Estimate: {total:,.1f} hours of training, {end:,.1f} hours with {slots} jobs at once (on cores like those in '
+             'docs/performance.md, within a factor of two)')
+    unknown = f'not measured yet: the time of lifters of several frames (jobs: {len(unmeasured)})'
+    return '; '.join([known] * bool(seconds) + [unknown] * bool(unmeasured))
 
 
 def cost(job, counts):

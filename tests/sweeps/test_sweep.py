@@ -71,11 +71,17 @@ def test_a_dry_run_shows_jobs_commands_resources_and_an_estimate(tiny_sweep, tin
 
 @pytest.mark.slow
 def test_the_time_of_lifters_of_several_frames_is_not_guessed(tiny_root, tmp_path, capsys):
-    several = tmp_path / 'several.toml'
-    several.write_text('lifters = ["videopose"]\nseeds = [0]\ntrainers = ["baseline"]\n'
-                       f'[baseline]\nreceptive_field = 9\ndata_root = "{tiny_root}"\nactions = "Walking"\n')
-    run(several, tmp_path / 'runs', '--dry-run')
-    assert capsys.readouterr().out.splitlines()[-1].startswith('Time was not measured yet for lifters of several frames; up to')
+    def last_line(lifters):
+        several = tmp_path / 'several.toml'
+        several.write_text(f'lifters = {lifters}\nseeds = [0]\ntrainers = ["baseline"]\n'
+                           f'[baseline]\ndata_root = "{tiny_root}"\nactions = "Walking"\n'
+                           '[lifter.videopose]\nboth = { receptive_field = 9 }\n')
+        run(several, tmp_path / 'runs', '--dry-run')
+        return capsys.readouterr().out.splitlines()[-1]
+
+    unknown = 'not measured yet: the time of lifters of several frames (jobs: 1); up to'
+    assert last_line('["videopose"]').startswith(unknown)
+    assert last_line('["mlp", "videopose"]').startswith('Estimate: ') and unknown in last_line('["mlp", "videopose"]')
 
 
 def test_without_data_a_dry_run_says_so_instead_of_an_estimate(tmp_path, capsys):
