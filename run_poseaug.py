@@ -8,6 +8,7 @@ from function_baseline.data import load_training
 from function_baseline.report import report_checkpoint
 from function_poseaug.arguments import IDLE, poseaug_parser, without_effect
 from function_poseaug.loop import train_poseaug
+from function_poseaug.warmup import require_warmup
 from utils.command_line import exits_cleanly
 from utils.device import choose_device
 from utils.runs.checkpoint import POSEAUG_KEY
@@ -24,6 +25,7 @@ def main(argv=None):
         return report_checkpoint(args, choose_device(args.device), args.camera if 'camera' in args.explicit else None)
     resumed = resume(args, POSEAUG_KEY, parser) if args.resume else None
     args.keep_snapshots |= 'snapshot' in args.explicit
+    require_warmup(args)
     device = choose_device(args.device, args.tf32)
     training, tests = load_training(args, device)
     return train_poseaug(args, training, tests, device, resumed)

@@ -5,7 +5,7 @@ from function_poseaug.losses import FEEDBACKS, HardnessBand
 from function_poseaug.steps import CRITICS, FeedbackTerms, LossWeights
 from models_poseaug.augmentor import HEADS
 from models_poseaug.discriminator import KCS_FORMS
-from utils.command_line import number, positive, some_of, whole
+from utils.command_line import number, positive, share, some_of, whole
 
 IDLE = ('num_workers', 'decay_epoch', 'max_norm')
 LEARNED, OFF = 'learned', 'off'
@@ -46,6 +46,9 @@ def add_game_args(parser):
     group.add_argument('--lr_p', default=1e-4, type=number, help='learning rate of the lifter')
     group.add_argument('--decay_epoch', default=0, type=int, help='does nothing')
     group.add_argument('--warmup', default=2, type=whole, metavar='EPOCHS', help='epochs before the lifter is trained')
+    group.add_argument('--warmup_kept', default=0, type=share, metavar='SHARE',
+                       help='play the last epoch of the warm-up again until the filter keeps this share of the augmented poses '
+                            '(default: never)')
     group.add_argument('--df', default=2, type=positive, metavar='N',
                        help='train the discriminators every N iterations')
     group.add_argument('--symmetric_filter', action='store_true',
@@ -83,8 +86,8 @@ def without_effect(args, parser):
         return ()
     names = [action.dest for action in parser._actions]
     idle = [name for name in names if name.startswith(('gloss_', 'hardratio_'))]
-    idle += ['lr_g', 'lr_d', 'df', 'feedback', 'discriminators', 'kcs', 'blr_tanhlimit', 'symmetric_filter', 'on_collapse',
-             'max_restarts']
+    idle += ['lr_g', 'lr_d', 'df', 'warmup_kept', 'feedback', 'discriminators', 'kcs', 'blr_tanhlimit', 'symmetric_filter',
+             'on_collapse', 'max_restarts']
     if args.augmentor == 'none':
         idle += ['augment', 'ba_range_m', 'ba_range_w', 'blr_limit', 'bl_templates']
     return tuple(idle)

@@ -19,6 +19,7 @@ from function_poseaug.monitor import Collapsed, GameMonitor
 from function_poseaug.refresh import templates_for
 from function_poseaug.restarts import go_back, heed, keep_last
 from function_poseaug.state import BEST, PoseAugState, room
+from function_poseaug.warmup import until_enough_are_kept
 from utils import interrupts
 from utils.pictures.drawing import save_augmentation
 from utils.runs.checkpoint import POSEAUG_KEY, snapshot_name, take_over
@@ -95,7 +96,8 @@ def augmented_pairs(run, state, args, training, templates, device):
     """The FakePairs of an epoch: from the game, or, with --augmentor random or none, from what stands for it."""
     draws = generator(device, args.random_seed, state.epoch, 'bone lengths')
     if args.augmentor == LEARNED:
-        return play(run, state, args, swapped_for(state.game.lifter, training, templates, draws))
+        return until_enough_are_kept(lambda: play(run, state, args, swapped_for(state.game.lifter, training, templates, draws)),
+                                     state, args, len(training))
     return substitute_for(state.game.lifter, args.augmentor)(state, args, training, templates, draws)
 
 

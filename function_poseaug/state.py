@@ -36,6 +36,7 @@ class PoseAugState:
         clip = (FRAMES,) if is_temporal(lifter) else ()
         self.pools = Pools(*(ReplayPool((*clip, skeleton.num_joints, size)).to(device) for size in (3, 2)))
         self.epoch, self.iteration, self.restarts = 0, 0, 0
+        self.round = 0      # of the game in this epoch (function_poseaug/warmup.py)
         self.signs = ''     # signs of a collapse in this epoch; empty if it was healthy
         self.best = dict.fromkeys(BEST, float('inf'))
         self.best_held_out = NO_SCORE
@@ -96,8 +97,9 @@ class PoseAugState:
             set_learning_rate(optimizer, initial * factor)
 
     def seed(self, args):
-        """The seed of all random numbers of an epoch. It changes with each restart."""
-        return f'{args.random_seed} restart {self.restarts}' if self.restarts else args.random_seed
+        """The seed of all random numbers of an epoch. It changes with each restart, and each further round of an epoch."""
+        changes = ''.join(f' {name} {number}' for name, number in (('restart', self.restarts), ('round', self.round)) if number)
+        return f'{args.random_seed}{changes}' if changes else args.random_seed
 
     def restart(self, content, args, path):
         """Go back to the `content` of the checkpoint `path` with other random numbers.

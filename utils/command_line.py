@@ -82,6 +82,14 @@ def number(text):
     return value
 
 
+def share(text):
+    """The text as a float; ArgumentTypeError unless it is from 0 to 1."""
+    value = number(text)
+    if value > 1:
+        raise argparse.ArgumentTypeError(f'{text!r} is not a share: give a number from 0 to 1')
+    return value
+
+
 def some_of(names, nothing=''):
     """The type of a flag: a comma-separated list of some of `names`, as text in their order.
 
