@@ -87,18 +87,20 @@ def stream_of_capture(capture, detector, weights=None, device='cpu', clock=time.
 
 def stream_of_clip(clip, detector, weights=None, device='cpu', fps=None):
     """Stream of a Clip; with `fps` the times are those of this frame rate. InputError if nobody is in any of its frames."""
-    if not (fps or clip.fps or clip.stamps_s):
-        tell_assumed_rate()
     return _stream_of_images(_timed(clip, fps), clip, detector, weights, device)
 
 
 def _timed(clip, fps):
     """Yield (seconds, image) of a Clip: the times that it states, or those of a constant rate; they always increase."""
-    step = 1 / (fps or clip.fps or ASSUMED_FPS)
-    when = -step
+    rate = fps or clip.fps
+    when = -1 / (rate or ASSUMED_FPS)
     for image in clip.read():
         stated = clip.stamps_s[-1] if clip.stamps_s and not fps else None
-        when = stated if stated is not None and when < stated < np.inf else when + step
+        usable = stated is not None and when < stated < np.inf
+        if not usable and not rate:
+            tell_assumed_rate()
+            rate = ASSUMED_FPS
+        when = stated if usable else when + 1 / rate
         yield when, image
 
 
