@@ -8,7 +8,7 @@ from function_poseaug.steps import Game, GameOptimizers, Pools
 from models_baseline.temporal import is_temporal
 from models_poseaug.augmentor import Augmentor
 from models_poseaug.clip_discriminators import FRAMES, clip_discriminators
-from models_poseaug.discriminator import Discriminator2D, Discriminator3D
+from models_poseaug.discriminator import KCS_FORMS, Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
 from utils.gradients import adam, set_learning_rate
 from utils.runs.checkpoint import POSEAUG_KEY, load_adam, load_network, take_over
@@ -43,11 +43,16 @@ class PoseAugState:
         self.epoch0_scores = None     # PoseAug: the log rows of the warm-up repeat them
 
     def _new_players(self, args, lifter):
-        """A new augmentor and new discriminators, of clips for a temporal lifter."""
+        """A new augmentor and new discriminators. The 2D discriminator starts with the same weights whatever --kcs says."""
         augmentor = Augmentor(args.blr_tanhlimit, self.skeleton, args.augment)
+        critic3d, critic2d = self._critics(KCS_FORMS[0], lifter)
+        return augmentor, critic3d if args.kcs == KCS_FORMS[0] else self._critics(args.kcs, lifter)[0], critic2d
+
+    def _critics(self, kcs, lifter):
+        """New discriminators, of clips for a temporal lifter."""
         if is_temporal(lifter):
-            return augmentor, *clip_discriminators(self.skeleton, args.kcs, lifter)
-        return augmentor, Discriminator3D(self.skeleton, args.kcs), Discriminator2D(self.skeleton)
+            return clip_discriminators(self.skeleton, kcs, lifter)
+        return Discriminator3D(self.skeleton, kcs), Discriminator2D(self.skeleton)
 
     @property
     def parts(self):

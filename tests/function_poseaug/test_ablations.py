@@ -20,6 +20,7 @@ from models_baseline import build_lifter
 from models_poseaug.augmentor import HEADS, Augmentor, draw_noise
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
 from models_poseaug.replay_pool import ReplayPool
+from run_reading import same
 from trainers import started
 from utils.gradients import adam
 from utils.runs.scalar_log import ScalarLog
@@ -248,3 +249,16 @@ def test_the_flags_reach_the_networks(tmp_path):
     _, state, run = started('model_pos', tmp_path, '--augment', 'ba', '--kcs', 'whole')
     run.close()
     assert state.game.augmentor.heads == 'ba' and list(state.game.critic3d.branches) == ['body']
+
+
+@pytest.mark.parametrize('kcs', ['whole', 'off'])
+@pytest.mark.parametrize('frames', ['1', '9'])
+def test_the_form_of_the_3d_discriminator_changes_no_other_network(tmp_path, kcs, frames):
+    """All of them draw their first weights from one generator."""
+    lifter = '--posenet_name', 'videopose', '--receptive_field', frames
+    (_, published, first), (_, other, second) = (started('model_pos', tmp_path / name, '--kcs', name, lifter=lifter)
+                                                 for name in ('part', kcs))
+    first.close(), second.close()
+    for player in ('augmentor', 'critic2d', 'lifter'):
+        assert same(*(getattr(state.game, player).state_dict() for state in (published, other)))
+    assert not same(published.game.critic3d.state_dict(), other.game.critic3d.state_dict())
