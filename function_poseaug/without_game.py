@@ -54,25 +54,23 @@ def random_bodies(upright, args, draws, skeleton):
     """Root-relative poses (N, 16, 3) with random bone directions (BA) and lengths (BL), where --augment has them.
 
     BA: the mean of 1 - cos over a pose's bones is uniform in the band of --ba_range_m and --ba_range_w. BL: the change
-    of each bone group is uniform up to --blr_limit.
+    of each bone group is uniform up to --blr_limit. What --augment leaves out is drawn too, so the rest stays the same.
     """
     vectors = bone_vectors(upright, skeleton)
-    if 'ba' in args.augment:
-        vectors = turned_at_random(vectors, args.ba_range_m, args.ba_range_w, draws, skeleton)
-    if 'bl' in args.augment:
-        vectors = lengthened_at_random(vectors, args.blr_limit, draws, skeleton)
-    return pose_from_bones(vectors, skeleton)
+    turned = turned_at_random(vectors, args.ba_range_m, args.ba_range_w, draws, skeleton)
+    vectors = turned if 'ba' in args.augment else vectors
+    lengthened = lengthened_at_random(vectors, args.blr_limit, draws, skeleton)
+    return pose_from_bones(lengthened if 'bl' in args.augment else vectors, skeleton)
 
 
 def random_views(views, draws, augment='rt'):
-    """The Views with random angles, distance and place in the image (RT, where `augment` has it)."""
-    if 'rt' not in augment:
-        return views
+    """The Views with random angles, distance and place in the image (RT, where `augment` has it; drawn in any case)."""
     count = len(views.distance)
     elevation, roll = torch.randn(2, count, generator=draws, device=draws.device)
-    return views._replace(azimuth=uniform(-math.pi, math.pi, count, draws), elevation=elevation * math.radians(ELEVATION[1]),
-                          roll=roll * math.radians(ROLL[1]), distance=uniform(*DISTANCE, count, draws),
-                          place=torch.stack([uniform(-1, 1, count, draws), uniform(-1, 1, count, draws)], dim=1))
+    anew = views._replace(azimuth=uniform(-math.pi, math.pi, count, draws), elevation=elevation * math.radians(ELEVATION[1]),
+                         roll=roll * math.radians(ROLL[1]), distance=uniform(*DISTANCE, count, draws),
+                         place=torch.stack([uniform(-1, 1, count, draws), uniform(-1, 1, count, draws)], dim=1))
+    return anew if 'rt' in augment else views
 
 
 SUBSTITUTES = dict(random=random_pairs, none=real_pairs_again)

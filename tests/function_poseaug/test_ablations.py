@@ -15,7 +15,7 @@ from function_poseaug.arguments import feedback_terms, loss_weights, poseaug_par
 from function_poseaug.monitor import limits
 from function_poseaug.refresh import swapped_bones, templates_for
 from function_poseaug.steps import HEALTH, Game, GameOptimizers, Pools, generator_step
-from function_poseaug.without_game import SUBSTITUTES, random_views
+from function_poseaug.without_game import SUBSTITUTES, random_bodies, random_views
 from models_baseline import build_lifter
 from models_poseaug.augmentor import HEADS, Augmentor, draw_noise
 from models_poseaug.discriminator import Discriminator2D, Discriminator3D
@@ -209,6 +209,21 @@ def test_random_bones_turn_within_the_band_of_the_learned_ones(training):
     assert turn[:, backbone].abs().max() < 1e-4
     mean = turn.mean(1)
     assert mean.min() > .035 and mean.max() < .375 and mean.std() > .05
+
+
+@pytest.mark.parametrize('heads', ['ba', 'bl', 'ba,rt', 'bl,rt'])
+def test_what_is_left_out_does_not_change_the_other_random_numbers(training, heads):
+    args, whole = parsed('--augment', heads), parsed()
+    upright, zero = root_relative(training.pose3d_cam[:50]), torch.zeros(50)
+    views = Views(zero, zero, zero, zero + 5, torch.zeros(50, 2), torch.zeros(50, 9))
+    (one, seen_one), (all_of_it, seen_all) = (
+        (random_bodies(upright, args, draws, training.skeleton), random_views(views, draws, args.augment))
+        for args, draws in ((args, generator('cpu', 0, 1, 'x')), (whole, generator('cpu', 0, 1, 'x'))))
+    directions, lengths = ([change(bone_vectors(pose)) for pose in (one, all_of_it, upright)] for change in
+                           (unit_bones, bone_lengths))
+    for parts, drawn in ((directions, 'ba' in heads), (lengths, 'bl' in heads)):
+        torch.testing.assert_close(parts[0], parts[1 if drawn else 2], rtol=0, atol=1e-5)
+    assert same(seen_one, seen_all if 'rt' in heads else views)
 
 
 def test_random_views_are_those_that_are_stated():
