@@ -16,7 +16,8 @@ CSV_HEADER = ('lifter', 'runs', 'dataset', 'shift', 'poses', 'sequences', 'figur
 def markdown(entries, columns, summary):
     """The table of MPJPEs in mm with their intervals: a row for each column of the benchmark, a column for each lifter."""
     names = list(dict.fromkeys(entry.name for entry in entries))
-    lines = ['| MPJPE, mm | poses | ' + ' | '.join(names) + ' |', '|---|---|' + '---|' * len(names)]
+    shown_names = [name.replace('|', r'\|') for name in names]      # or it would begin another column
+    lines = ['| MPJPE, mm | poses | ' + ' | '.join(shown_names) + ' |', '|---|---|' + '---|' * len(names)]
     for case in columns:
         cells = [summary[name, case.title][0] for name in names]
         shown = [f'{cell.mean:.1f}' + f' ({cell.low:.1f} to {cell.high:.1f})' * (cell.low < cell.high) for cell in cells]
@@ -79,14 +80,16 @@ def _dots(axes, names, columns, summary):
         cells = [summary[name, case.title][0] for case in columns]
         places = [row + (number - (len(names) - 1) / 2) * step for row in range(len(columns))]
         spread = [[cell.mean - cell.low for cell in cells], [cell.high - cell.mean for cell in cells]]
-        axes.errorbar([cell.mean for cell in cells], places, xerr=spread, fmt='o', markersize=4, linewidth=1, label=name)
+        axes.errorbar([cell.mean for cell in cells], places, xerr=spread, fmt='o', markersize=4, linewidth=1, label=str(number))
     for row in range(0, len(columns), 2):
         axes.axhspan(row - .5, row + .5, color='0.95', zorder=0)
     axes.set_yticks(range(len(columns)), [case.title for case in columns])
     axes.set_ylim(len(columns) - .5, -.5)
     axes.set_xlim(left=0)
     axes.set_xlabel('MPJPE, mm (bars: 95 % interval over sequences and runs); less is better')
-    axes.legend(loc='lower center', bbox_to_anchor=(.5, 1), ncols=min(len(names), 5))      # above, where it hides no dot
+    legend = axes.legend(loc='lower center', bbox_to_anchor=(.5, 1), ncols=min(len(names), 5))      # above: it hides no dot
+    for text, name in zip(legend.get_texts(), names):
+        text.set(text=name, parse_math=False)      # as typed: a label is read as a formula, or hidden if it begins with _
 
 
 def _curves(axes, quantity, lines):

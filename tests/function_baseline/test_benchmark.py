@@ -1,5 +1,6 @@
 """The benchmark: figures against errors by hand, intervals over sequences and runs, curves; and the script itself."""
 import csv
+import io
 from dataclasses import replace
 
 import pytest
@@ -16,6 +17,7 @@ from common.metrics import mpjpe, n_mpjpe, p_mpjpe
 from common.shifts import SHIFTS, views_of
 from function_baseline.benchmark import (COVERAGE, FIGURES, Entry, Scores, Column, cases, chosen_shifts, curve, intervals,
                                          score_all, scores_of)
+from function_baseline.benchmark_report import figure, markdown
 from function_baseline.evaluate import evaluate
 from mocap_clips import arrays_of
 from models_baseline import build_lifter
@@ -180,6 +182,16 @@ def test_the_released_weights_have_known_errors_under_shifts(standin_root, kind,
                                   '16', '--shifts', ','.join(figures), '--evaluate', f'{kind}={path}'])
     found = {name: summary[kind, f'h36m: {name}'][0].mean for name in figures}
     assert found == pytest.approx(figures, abs=.15)
+
+
+def test_names_are_shown_as_they_were_typed(poses, entry):
+    names, case = ['_hidden', '$x_{', 'a|b'], Column('h36m', '', poses.subset(torch.arange(9)), False)
+    entries = [entry._replace(name=name) for name in names]
+    summary = {key: intervals(runs) for key, runs in score_all(entries, [case], CPU).items()}
+    assert markdown(entries, [case], summary).splitlines()[0] == r'| MPJPE, mm | poses | _hidden | $x_{ | a\|b |'
+    made = figure(entries, [case], summary, {})
+    made.savefig(io.BytesIO(), format='png', dpi=20)
+    assert [text.get_text() for text in made.axes[0].get_legend().get_texts()] == names
 
 
 def test_scores_of_all_entries_are_in_one_table(poses, entry):
