@@ -41,6 +41,8 @@ def main(argv=None):
     say_without_clips(entries, sets)
     columns = [case for name in sets for case in
                columns_of(name, sets, shifts if name == args.shift_dataset else {}, args.random_seed, every)]
+    if args.output:
+        args.output.mkdir(parents=True, exist_ok=True)      # if this fails, then before the scoring
     table = score_all(entries, columns, device)
     summary = {key: intervals(runs, args.random_seed) for key, runs in table.items()}
     text = markdown(entries, columns, summary)
@@ -190,7 +192,6 @@ def curves_of(entries, sets, shifts, device, args, every):
 
 def write(args, text, entries, columns, table, summary, curves):
     """Write the table, the csv files and the figure into --output."""
-    args.output.mkdir(parents=True, exist_ok=True)
     with written_whole(args.output / 'benchmark.md') as partial:
         partial.write_text(text + '\n')
     write_csv(args.output / 'benchmark.csv', entries, columns, table, summary)

@@ -188,7 +188,7 @@ def chosen_shifts(text):
     """{name: Shift} for a comma-separated text of names, or all of them for 'all', none for 'none'. InputError for others."""
     if text in ('all', 'none'):
         return SHIFTS if text == 'all' else {}
-    names = text.split(',')
+    names = [name.strip() for name in text.split(',')]
     unknown = [name for name in names if name not in SHIFTS]
     if unknown:
         raise InputError(f'--shifts: there is no shift {unknown[0]!r}; choose from {", ".join(SHIFTS)}, or all, or none')

@@ -130,7 +130,7 @@ def test_prepared_motion_is_a_test_set_too(tmp_path, two_checkpoints):
 
 def test_names_of_shifts_are_checked():
     assert chosen_shifts('all') == SHIFTS and chosen_shifts('none') == {}
-    assert list(chosen_shifts('far,near')) == ['far', 'near']
+    assert list(chosen_shifts('far,near')) == list(chosen_shifts('far, near')) == ['far', 'near']
     with pytest.raises(InputError, match="no shift 'sideways'; choose from as filmed, azimuth"):
         chosen_shifts('far,sideways')
 
@@ -167,6 +167,13 @@ def test_wrong_input_is_one_line(tiny_root, two_checkpoints, capsys, flags, mess
     with pytest.raises(SystemExit) as stop:
         run(tiny_root, '--evaluate', two_checkpoints[0], *flags)
     assert stop.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_an_output_that_is_no_folder_is_refused_before_the_scoring(tiny_root, two_checkpoints, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run(tiny_root, '--evaluate', two_checkpoints[0], '--output', two_checkpoints[1])
+    out, err = capsys.readouterr()
+    assert stop.value.code == 2 and str(two_checkpoints[1]) in err and 'MPJPE' not in out
 
 
 # the authors' weights on the stand-in, every 16th frame: 2026-11-28
