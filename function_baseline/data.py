@@ -69,8 +69,10 @@ def _h36m_in_epochs(args, views):
 def training_subjects(args):
     """The subjects that train: those of --train_subjects, or all (--s1only: S1), without the one of --validate_on.
 
-    InputError if none is left.
+    InputError if none is left, or if the flags contradict each other.
     """
+    if args.s1only and args.train_subjects not in ('', 'S1'):
+        raise InputError(f'--s1only true contradicts --train_subjects {args.train_subjects}; leave one out')
     chosen = tuple(args.train_subjects.split(',')) if args.train_subjects else ('S1',) if args.s1only else TRAIN_SUBJECTS
     subjects = tuple(subject for subject in chosen if subject != args.validate_on)
     if not subjects:

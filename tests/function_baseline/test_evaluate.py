@@ -305,7 +305,8 @@ def test_run_evaluate_scores_the_released_weights_better_on_3dhp_with_the_person
 
 @pytest.mark.slow
 def test_a_run_directory_gives_a_column_for_each_selection(tiny_root, tmp_path, capsys):
-    run = baseline(tiny_root, tmp_path, 'gcn', '--epochs', 2, '--validate_on', 'S8', '--train_subjects', 'S1,S8')
+    subjects = '--s1only', 'false', '--train_subjects', 'S1,S8', '--validate_on', 'S8'
+    run = baseline(tiny_root, tmp_path, 'gcn', '--epochs', 2, *subjects)
     found = run_evaluate.main(['--data_root', str(tiny_root), '--device', 'cpu', '--actions', 'Walking',
                                '--evaluate', str(run)])
     assert list(found) == ['oracle', 'last', 'held-out']
