@@ -81,16 +81,27 @@ def add_ablation_args(parser):
 
 
 def without_effect(args, parser):
-    """Names of the flags that only the game reads, if --augmentor says that there is none."""
+    """Names of the flags that only the game reads, if --augmentor says that there is none, and of those of parts left out."""
+    idle = of_parts_left_out(args)
     if args.augmentor == LEARNED:
-        return ()
+        return idle
     names = [action.dest for action in parser._actions]
-    idle = [name for name in names if name.startswith(('gloss_', 'hardratio_'))]
-    idle += ['lr_g', 'lr_d', 'df', 'warmup_kept', 'feedback', 'discriminators', 'kcs', 'blr_tanhlimit', 'symmetric_filter',
-             'on_collapse', 'max_restarts']
+    idle += tuple(name for name in names if name.startswith(('gloss_', 'hardratio_')))
+    idle += ('lr_g', 'lr_d', 'df', 'warmup_kept', 'feedback', 'discriminators', 'kcs', 'blr_tanhlimit', 'symmetric_filter',
+             'on_collapse', 'max_restarts')
     if args.augmentor == 'none':
-        idle += ['augment', 'ba_range_m', 'ba_range_w', 'blr_limit', 'bl_templates']
-    return tuple(idle)
+        idle += ('augment', 'ba_range_m', 'ba_range_w', 'blr_limit', 'bl_templates')
+    return idle
+
+
+def of_parts_left_out(args):
+    """Names of the flags that shape a part which --discriminators, --augment or --feedback leaves out."""
+    feedback = {head: (f'gloss_factorfeedback_{head}', f'gloss_factordiv_{head}') for head in ('ba', 'rt')}
+    names = {'2d': ('gloss_factord2d',), '3d': ('gloss_factord3d', 'kcs'), 'ba': ('ba_range_m', 'ba_range_w', *feedback['ba']),
+             'bl': ('blr_limit', 'blr_tanhlimit', 'gloss_factorblr'), 'rt': feedback['rt']}
+    playing = f'{args.discriminators},{args.augment}'.split(',')
+    idle = sum((own for part, own in names.items() if part not in playing), ())
+    return idle + feedback['ba'] + feedback['rt'] if args.feedback == OFF else idle
 
 
 def add_loss_args(parser):

@@ -190,6 +190,17 @@ def test_a_typed_flag_without_effect_gives_a_warning(script, flag, capsys):
     assert len(warnings) == 1 and flag[0] in warnings[0], warnings
 
 
+@pytest.mark.parametrize('without, flag', [
+    (['--discriminators', '2d'], '--kcs whole'), (['--discriminators', '3d'], '--gloss_factord2d 2'),
+    (['--augment', 'bl,rt'], '--ba_range_m .1'), (['--augment', 'ba,rt'], '--blr_limit .2'),
+    (['--augment', 'ba,bl'], '--gloss_factorfeedback_rt .1'), (['--feedback', 'off'], '--gloss_factorfeedback_ba 1')])
+def test_a_flag_of_a_part_that_is_left_out_gives_a_warning(without, flag, capsys):
+    for flags, count in ((without, 1), ([], 0)):
+        with pytest.raises(SystemExit):
+            run_poseaug.main([*flags, *flag.split(), '--device', 'nonsense'])
+        assert capsys.readouterr().err.count(f'warning: {flag.split()[0]} does nothing here') == count
+
+
 @pytest.mark.parametrize('script', [run_baseline, run_poseaug, run_evaluate], ids=lambda script: script.__name__)
 def test_stages_of_the_lifter_without_stages_say_so(script, capsys):
     for name, count in (('stgcn', 1), ('mlp', 0)):
