@@ -12,6 +12,7 @@ from tqdm import tqdm
 from common.errors import InputError
 from utils.runs.events import PATTERN, read_scalars
 from utils.runs.published import PUBLISHED_KEYPOINTS, PUBLISHED_MM
+from utils.runs.record import lives
 from utils.runs.score_names import HELD_OUT_TAG, MOTION_SCORES, SCORE_COLUMNS, TAGS
 
 
@@ -41,6 +42,7 @@ METRICS = (*(Metric(test_set, tag, title, True) for test_set in TAGS for tag, ti
            *(Metric('h36m', tag, title, True) for tag, title in zip(MOTION_SCORES, _OF_MOTION)))
 MPJPES = [metric for metric in METRICS if metric.tag == 'p1score']
 H36M_P1 = MPJPES[0]
+PUBLISHED_GAME = dict(augmentor='learned', augment='ba,bl,rt', discriminators='2d,3d', kcs='part', feedback='range')
 SAME_MM = 0.01      # float32 rounding changes the MPJPE of a lifter by far less, and two lifters differ by far more
 
 
@@ -114,6 +116,13 @@ def read_run(path):
     if not scores and log.is_file():
         scores, started = read_baseline_log(log), log.stat().st_mtime
     return Run(path, scores, started)
+
+
+def changes_of(directory):
+    """The flags by which a run is not PoseAug as published, such as '--augmentor none'; '' if none is known."""
+    arguments = next(reversed(lives(directory)), {}).get('arguments', {})
+    found = {name: arguments.get(name, value) for name, value in PUBLISHED_GAME.items()}
+    return ' '.join(f'--{name} {value}' for name, value in found.items() if value != PUBLISHED_GAME[name])
 
 
 def pairs(runs, every=False):

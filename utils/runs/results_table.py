@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from common.errors import InputError
 from utils.runs.published import PUBLISHED_KEYPOINTS, PUBLISHED_MM
-from utils.runs.results import H36M_P1, METRICS, TITLES
+from utils.runs.results import H36M_P1, METRICS, TITLES, changes_of
 
 NOTES = """\
 - baseline: the score of the lifter that PoseAug started from (epoch 0 of the PoseAug run); without a PoseAug run, the
@@ -18,7 +18,8 @@ NOTES = """\
 - held-out: the score of the epoch that is best on the training subject of --validate_on.
 - published: the authors' best epochs, on the real data sets.
 - On 3DHP the 2D input is the ground truth in every row.
-- Only the newest run of an experiment is shown; --all shows every run.
+- Only the newest run of an experiment (lifter and 2D) is shown; --all shows every run. The list of runs says which of
+  them are not PoseAug as published, for example because of --augmentor none.
 - difference: PoseAug minus baseline. A dash: there is no such run or no such score."""
 
 
@@ -116,7 +117,7 @@ def markdown(rows):
         lines = [{'run': str(runs.index((row.poseaug_run, row.baseline_run)) + 1), **_cells(row, unused)} for row in rows
                  if (row.test_set, row.score) == (test_set, score)]
         parts.append(f'### {test_set}: {score}\n\n{aligned(lines)}')
-    sources = [f'{number}. PoseAug {_shown(poseaug)}, baseline {_shown(baseline)}'
+    sources = [f'{number}. PoseAug{_but_with(poseaug)} {_shown(poseaug)}, baseline {_shown(baseline)}'
                for number, (poseaug, baseline) in enumerate(runs, start=1)]
     return '\n\n'.join([*parts, NOTES, 'Runs:\n\n' + '\n'.join(sources)])
 
@@ -135,6 +136,11 @@ def _text(number, form):
 
 def _shown(path):
     return '–' if path is None else f'`{path}`'
+
+
+def _but_with(path):
+    changes = path and changes_of(path)
+    return f', but with {changes},' if changes else ''
 
 
 def aligned(rows):

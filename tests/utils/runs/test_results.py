@@ -6,10 +6,12 @@ import pytest
 
 import run_results
 from common.errors import InputError
+from function_poseaug.arguments import poseaug_parser
 from places import ROOT
 from run_files import BASELINE, POSEAUG, make_runs, make_runs_of_the_reference, write_run
 from utils.runs import events, published, results, results_table
 from utils.runs.events import PATTERN
+from utils.runs.record import begin_life
 from utils.runs.score_names import HELD_OUT_TAG
 
 README = (ROOT / 'README.md').read_text()
@@ -196,6 +198,20 @@ def test_a_long_curve_can_be_thinned(runs):
     thin = events.read_scalars(directory, ['train_G_iter/gen_loss'], most=100)[0]['train_G_iter/gen_loss']
     assert len(whole) == 3000 and 90 <= len(thin) <= 110
     assert thin.items() <= whole.items() and max(thin) > 2900
+
+
+def test_a_run_that_is_not_poseaug_as_published_is_named_as_such(tmp_path):
+    run = make_runs(tmp_path) / 'poseaug/mlp/gt/2026-01-02T00:00:00_poseaug'
+    listed = f'1. PoseAug `{run}`, baseline'
+    assert listed in results_table.markdown(rows_of(tmp_path))
+    for changed, named in ((dict(), ''), (dict(augmentor='none', kcs='off'), ', but with --augmentor none --kcs off,')):
+        begin_life(run, arguments={**results.PUBLISHED_GAME, 'epochs': 3, **changed})
+        assert listed.replace('PoseAug', f'PoseAug{named}', 1) in results_table.markdown(rows_of(tmp_path))
+
+
+def test_what_is_published_is_what_the_flags_say_by_default():
+    args = poseaug_parser('').parse_args([])
+    assert {name: getattr(args, name) for name in results.PUBLISHED_GAME} == results.PUBLISHED_GAME
 
 
 # The command
