@@ -16,7 +16,7 @@ from common.shifts import CURVES
 from common.skeletons import name_of
 from function_baseline.arguments import add_test_args
 from function_baseline.benchmark import Entry, cases, chosen_shifts, curve, intervals, score_all
-from function_baseline.benchmark_report import EDGES, figure, markdown, write_csv, write_runs_csv
+from function_baseline.benchmark_report import EDGES, figure, markdown, write_csv, write_curves_csv, write_runs_csv
 from function_baseline.clips import has_clips
 from function_baseline.temporal import STILL
 from models_baseline.temporal import is_temporal
@@ -66,7 +66,7 @@ def parser():
                            '(default: all that are prepared)')
     made.add_argument('--camera', default='', choices=('', *CAMERAS),
                       help='whose 2D are lifted (default: as each checkpoint was trained; docs/faithful.md)')
-    made.add_argument('--output', type=Path, metavar='DIR', help='write benchmark.md, .csv, runs.csv and benchmark.png there')
+    made.add_argument('--output', type=Path, metavar='DIR', help='write benchmark.md, .csv, .png, runs.csv, curves.csv there')
     made.add_argument('--random_seed', type=int, default=0, metavar='N', help='of the shifts and of the intervals (default 0)')
     made.add_argument('--device', default='auto', metavar='NAME', help=f'{", ".join(DEVICES)} (default %(default)s)')
     add_test_args(made)
@@ -196,9 +196,10 @@ def write(args, text, entries, columns, table, summary, curves):
         partial.write_text(text + '\n')
     write_csv(args.output / 'benchmark.csv', entries, columns, table, summary)
     write_runs_csv(args.output / 'runs.csv', entries, columns, table)
+    write_curves_csv(args.output / 'curves.csv', curves)
     with written_whole(args.output / 'benchmark.png') as partial:
         figure(entries, columns, summary, curves).savefig(partial, dpi=110, format='png')
-    print(f'written: {args.output}/benchmark.md, benchmark.csv, runs.csv, benchmark.png')
+    print(f'written: {args.output}/benchmark.md, benchmark.csv, runs.csv, curves.csv, benchmark.png')
 
 
 if __name__ == '__main__':

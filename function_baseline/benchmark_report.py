@@ -58,6 +58,17 @@ def write_runs_csv(path, entries, columns, table):
                     writer.writerow((name, checkpoint, case.dataset, case.shift, *(f'{mean:.4f}' for mean in means)))
 
 
+def write_curves_csv(path, curves):
+    """The points of the figure's curves; no error stands where a bin holds too few poses. `curves`: as for `figure`."""
+    with written_whole(path) as partial, open(partial, 'w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(('quantity', 'from', 'to', 'lifter', 'MPJPE'))
+        for quantity, lines in curves.items():
+            for name, values in lines.items():
+                for low, high, value in zip(EDGES[quantity], EDGES[quantity][1:], values):
+                    writer.writerow((quantity, low, high, name, '' if value is None else f'{value:.4f}'))
+
+
 def figure(entries, columns, summary, curves):
     """One matplotlib Figure: MPJPE on every column of the benchmark with intervals, and its curves over the view.
 

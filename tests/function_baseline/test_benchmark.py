@@ -156,6 +156,10 @@ def test_the_script_writes_table_figures_and_picture(tiny_root, two_checkpoints,
     each = list(csv.DictReader((tmp_path / 'runs.csv').read_text().splitlines()))
     own = [float(row['MPJPE']) for row in each if (row['lifter'], row['shift']) == ('kind', 'far')]
     assert len(own) == 2 and sum(own) / 2 == pytest.approx(cell.mean, abs=1e-3)
+    points = list(csv.DictReader((tmp_path / 'curves.csv').read_text().splitlines()))
+    assert [(row['quantity'], row['from'], row['to'], row['lifter']) for row in points][:13:12] == [
+        ('elevation', '-50.0', '-40.0', 'kind'), ('elevation', '-50.0', '-40.0', 'single')]
+    assert len(points) == 2 * (12 + 11) and 0 < float(points[6]['MPJPE']) < 2000
     assert (tmp_path / 'benchmark.png').read_bytes().startswith(b'\x89PNG')
     assert f'{cell.mean:.1f} (' in (tmp_path / 'benchmark.md').read_text() and '| h36m: far |' in capsys.readouterr().out
 
