@@ -5,6 +5,7 @@ import math
 from matplotlib.figure import Figure
 
 from common.files.atomic import written_whole
+from common.shifts import AS_FILMED
 from function_baseline.benchmark import FIGURES
 
 EDGES = {'elevation': [-50., -40., -30., -20., -10., 0., 10., 20., 30., 40., 50., 60., 75.],
@@ -94,13 +95,20 @@ def _dots(axes, names, columns, summary):
         axes.errorbar([cell.mean for cell in cells], places, xerr=spread, fmt='o', markersize=4, linewidth=1, label=str(number))
     for row in range(0, len(columns), 2):
         axes.axhspan(row - .5, row + .5, color='0.95', zorder=0)
-    axes.set_yticks(range(len(columns)), [case.title for case in columns])
+    axes.set_yticks(range(len(columns)), [_explained(case) for case in columns], fontsize=8)
     axes.set_ylim(len(columns) - .5, -.5)
     axes.set_xlim(left=0)
     axes.set_xlabel('MPJPE, mm (bars: 95 % interval over sequences and runs); less is better')
     legend = axes.legend(loc='lower center', bbox_to_anchor=(.5, 1), ncols=min(len(names), 5))      # above: it hides no dot
     for text, name in zip(legend.get_texts(), names):
         text.set(text=name, parse_math=False)      # as typed: a label is read as a formula, or hidden if it begins with _
+
+
+def _explained(case):
+    """The title of a column of the benchmark and, in a second line, what its shift changes."""
+    if case.shift in ('', AS_FILMED):
+        return case.title
+    return f'{case.title}\n{case.made.shift.title}'
 
 
 def _curves(axes, quantity, lines):

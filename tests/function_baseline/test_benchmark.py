@@ -205,6 +205,13 @@ def test_names_are_shown_as_they_were_typed(poses, entry):
     assert [text.get_text() for text in made.axes[0].get_legend().get_texts()] == names
 
 
+def test_the_figure_says_what_each_shift_changes(poses, entry):
+    columns = list(cases('h36m', poses.subset(torch.arange(9)), False, chosen_shifts(','.join(FEW)), 0))
+    summary = {key: intervals(runs) for key, runs in score_all([entry], columns, CPU).items()}
+    labels = [text.get_text() for text in figure([entry], columns, summary, {}).axes[0].get_yticklabels()]
+    assert labels == ['h36m', 'h36m: as filmed', 'h36m: far\nat 8 to 12 m', 'h36m: noise\n2D noise of 5 pixels, with outliers']
+
+
 def test_scores_of_all_entries_are_in_one_table(poses, entry):
     case = Column('h36m', '', poses, False)
     table = score_all([entry, entry._replace(name='b'), entry], [case], CPU)
