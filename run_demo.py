@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Show what PoseAug does, on synthetic people, in a few minutes (make demo), with the same scripts as on real data.
 
-From one pretrained lifter three others are trained with equal numbers of steps: `longer` goes on with the same poses, `random`
-also trains on randomly changed poses, `PoseAug` on those of its augmentor. They are tested on people seen as in training, by
-cameras that stand higher or lower, nearer or farther, and on another test set.
+From one pretrained lifter three others are trained with as many steps: `longer` goes on with the same poses, `random` also
+trains on randomly changed poses, `PoseAug` on those of its augmentor (slightly fewer: those that leave the image are left
+out). They are tested on people seen as in training, by cameras that stand higher or lower, nearer or farther, and on another
+test set.
 """
 import shlex
+import statistics
 from pathlib import Path
 
 import run_baseline
@@ -14,12 +16,15 @@ import run_poseaug
 import run_visualize
 from common.datasets.mpi_inf_3dhp import pose_3dhp_path
 from data import prepare_data_demo
+from function_poseaug.steps import KEPT_SHARE
 from utils.command_line import Parser, exits_cleanly
 from utils.runs.checkpoint import LAST
+from utils.runs.events import read_scalars
 
 LIFTER = '--posenet_name mlp --stages 1 --keypoints gt'
 # Small batches, because the augmentor needs many iterations until its poses stay in the image; and a higher learning rate.
-GAME = '--batch_size 64 --warmup 4 --lr_g 3e-4 --lr_d 3e-4'
+WARMUP = 4
+GAME = f'--batch_size 64 --warmup {WARMUP} --lr_g 3e-4 --lr_d 3e-4'
 ROWS = {'longer': '--augmentor none', 'random': '--augmentor random', 'PoseAug': ''}
 COLUMNS = {'as filmed': 'h36m: as filmed', 'from above': 'h36m: above 20-40', 'from below': 'h36m: below 20-40',
            'near': 'h36m: near', 'far': 'h36m: far', 'other set': '3dhp'}
@@ -46,6 +51,9 @@ def main(argv=None):
     run(run_visualize, ['gallery', '--run', trained['PoseAug'], '--numbers', *SHOWN, '--output', args.folder])
     scores = {name: {column: summary[name, title][0].mean for column, title in COLUMNS.items()} for name in rows}
     print(comparison(scores))
+    if args.poseaug_epochs > WARMUP:
+        kept = kept_share(trained['PoseAug'], args.poseaug_epochs)
+        print(f'While the lifter trained, {kept:.0%} of PoseAug\'s poses stayed in the image; the others are left out.')
     print(f'Pictures: poses after each step of the augmentation (source, BA, BL, RT): {args.folder / "gallery.png"}; '
           f'all errors with their intervals: {args.folder / "benchmark" / "benchmark.png"}')
     return scores
@@ -76,11 +84,23 @@ def comparison(scores):
     """The table that the demo prints, and what to see in it, from {row: {column: MPJPE in mm}}."""
     lines = ['\nMPJPE, mm' + ' ' * 7 + ''.join(f'{column:>12}' for column in COLUMNS)]
     lines += [f'{name:<16}' + ''.join(f'{cells[column]:>12.1f}' for column in COLUMNS) for name, cells in scores.items()]
-    changes = {column: scores['PoseAug'][column] - scores['longer'][column] for column in COLUMNS}
-    best, worst = min(changes, key=changes.get), max(changes, key=changes.get)
-    lines.append(f'Compared with equally long training on the same poses, PoseAug changes the error by {changes[best]:+.0f} mm '
-                 f'{best!r} and by {changes[worst]:+.0f} mm {worst!r}; the other columns lie between.')
+    lines.append(f'Compared with equally long training on the same poses, random poses change the error by '
+                 f'{extremes(scores, "random")}, and PoseAug by {extremes(scores, "PoseAug")}.')
     return '\n'.join(lines)
+
+
+def extremes(scores, row):
+    """The largest gain and the largest loss of a row against `longer`, as text."""
+    changes = {column: scores[row][column] - scores['longer'][column] for column in COLUMNS}
+    return ' to '.join(f'{changes[column]:+.0f} mm ({column})' for column in (min(changes, key=changes.get),
+                                                                              max(changes, key=changes.get)))
+
+
+def kept_share(run, epochs):
+    """The share of its poses that a PoseAug run of so many epochs kept after the warm-up."""
+    shares = read_scalars(run, [KEPT_SHARE])[0][KEPT_SHARE]
+    first = WARMUP * (max(shares) + 1) // epochs
+    return statistics.mean(share for iteration, share in shares.items() if iteration >= first)
 
 
 if __name__ == '__main__':
