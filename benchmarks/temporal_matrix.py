@@ -36,7 +36,7 @@ from utils.command_line import Parser, exits_cleanly, positive
 from utils.runs.checkpoint import LAST, load_lifter, read_checkpoint
 
 FRAMES, VARIANTS = (1, 9, 27), ('plain', 'views', 'poseaug')
-WAYS = dict(plain=['--camera', 'person'], views=['--recipe', 'v2', '--without', 'bodies,distance'])
+WAYS = dict(plain=['--camera', 'person'], views=['--recipe', 'v2', '--without', 'distance'])
 BATCH = 64
 SCORES = 'motion.json'      # in the directory of a run
 PARSERS = {run_baseline: baseline_parser, run_poseaug: poseaug_parser}

@@ -193,7 +193,7 @@ def baseline_parser(description, datasets=('h36m',)):
     group = add_training_args(parser)
     group.add_argument('--lr', default=1e-3, type=number, help='learning rate (default %(default)s)')
     group.add_argument('--recipe', default='published', choices=('published', 'v2'),
-                       help='v2: random cameras, other bodies, 2D noise, through a virtual camera (docs/recipe_v2.md)')
+                       help='v2: random cameras and 2D noise, through a virtual camera (docs/recipe_v2.md)')
     group.add_argument('--without', default='', type=some_of(INGREDIENTS), metavar='LIST',
                        help=f'take these ingredients out of recipe v2: {", ".join(INGREDIENTS)}')
     group.add_argument('--schedule', default='step', choices=('step', 'cosine'),

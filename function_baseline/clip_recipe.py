@@ -1,7 +1,7 @@
-"""Recipe v2 for a lifter of several frames: one camera and one body for a whole window.
+"""Recipe v2 for a lifter of several frames: one camera for a whole window.
 
-The frame that is lifted is changed and filmed as a single pose is (function_baseline/recipe_v2.py). The other frames of its
-window get the same changes, so that the motion stays smooth, and the camera sees the window as one rigid scene. The detector's
+The frame that is lifted is filmed as a single pose is (function_baseline/recipe_v2.py). The other frames of its window are
+filmed by the same camera, which sees the window as one rigid scene, so that the motion stays smooth. The detector's
 errors are drawn for each frame, and their size for the window. A window of one frame gets what a single pose gets.
 """
 import torch
@@ -11,7 +11,7 @@ from common.camera import root_relative
 from common.clips import clip_ends
 from common.shifts import filmed_by
 from common.views import filmed
-from function_baseline.recipe_v2 import (count_filmed, in_views, ingredients_of, noise_levels, other_bodies, recipe_pairs,
+from function_baseline.recipe_v2 import (count_filmed, in_random_views, ingredients_of, noise_levels, recipe_pairs,
                                          with_detector_errors)
 from function_baseline.temporal import windows_as_lifted, windows_at
 from models_baseline.temporal import is_temporal
@@ -33,7 +33,7 @@ def recipe_windows(lifter, poses, device, args, draws):
         windows = windows_at(poses, index[count:], ends, lifter, device)
         if count:
             others, lifted = windows_at(poses, index[:count], ends, lifter, device), poses.subset(index[:count]).to(device)
-            anew = changed_and_filmed_windows(others.pose3d_cam, lifted, lifter.target, used, draws)
+            anew = windows_filmed_anew(others.pose3d_cam, lifted, lifter.target, draws)
             windows = map(torch.cat, zip(anew, windows))
         pose3d_cam, pose2d, intrinsics = windows
         if 'noise' in used:
@@ -44,15 +44,13 @@ def recipe_windows(lifter, poses, device, args, draws):
     return take
 
 
-def changed_and_filmed_windows(pose3d_cam, lifted, target, used, draws):
-    """`changed_and_filmed` for windows (B, N, J, 3), metres, camera frame; `lifted`: the PoseSet of their `target` frames.
+def windows_filmed_anew(pose3d_cam, lifted, target, draws):
+    """`filmed_anew` for windows (B, N, J, 3), metres, camera frame; `lifted`: the PoseSet of their `target` frames.
 
     To the camera a window is one body of N J joints, whose root is that of the frame that is lifted.
     """
-    scenes, views = upright_scenes(pose3d_cam, lifted, target)
-    if 'bodies' in used:
-        scenes = with_body_of(other_bodies(scenes[:, 0], draws, lifted.skeleton), scenes, lifted.skeleton)
-    *seen, intrinsics = in_views(scenes.flatten(1, 2), views, used, draws)
+    scenes, _ = upright_scenes(pose3d_cam, lifted, target)
+    *seen, intrinsics = in_random_views(scenes.flatten(1, 2), draws)
     pose3d_cam, pose2d = (in_frames(points, scenes.shape[1], target) for points in seen)
     return pose3d_cam, pose2d, intrinsics
 

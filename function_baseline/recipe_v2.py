@@ -1,28 +1,26 @@
 """Recipe v2: a lifter trained on poses seen by random cameras, without an adversarial game (--recipe v2; not the paper's).
 
-Most poses of a batch are filmed anew by random cameras, with other bone lengths; the 2D get a detector's errors. The lifter
-sees them through the virtual camera that looks at the person, so that distance, lens and place in the image hardly
-matter to it. The loss is the mean distance of the joints, and the learning rate falls along a cosine.
+Most poses of a batch are filmed anew by random cameras; the 2D get a detector's errors. The lifter sees them through the
+virtual camera that looks at the person, so that distance, lens and place in the image hardly matter to it. The loss is the
+mean distance of the joints, and the learning rate falls along a cosine.
 docs/recipe_v2.md says what each ingredient is worth.
 """
 import torch
 from torch.nn import functional as F
 
-from common.bones import bone_vectors, pose_from_bones
-from common.camera import project, root_relative
+from common.camera import root_relative
 from common.camera_sampling import CameraRanges, sample_views
 from common.errors import InputError
 from common.metrics import joint_errors
 from common.person_camera import as_lifted
-from common.random_poses import PIXEL, detector_noise, lengthened_at_random, uniform, without_joints
+from common.random_poses import PIXEL, detector_noise, uniform, without_joints
 from common.shifts import filmed_by
-from common.views import filmed, seen
+from common.views import filmed
 
-INGREDIENTS = ('camera', 'views', 'bodies', 'noise', 'distance', 'cosine')
-FORM = 3                            # of the recipe; a run is continued only with the form that it has begun with
+INGREDIENTS = ('camera', 'views', 'noise', 'distance', 'cosine')
+FORM = 4                            # of the recipe; a run is continued only with the form that it has begun with
 RANDOM_SHARE = .75                  # of each batch is filmed anew
 RANGES = CameraRanges(elevation=(0., 40.))
-BONES = .15                         # relative change of each bone length
 NOISE = 10.                         # pixels, the largest mean deviation, for a person who fills 0.7 of the image
 FILLED = .7
 MISSING, SHARE_WITH_MISSING = .15, .3     # in these poses, each joint is missing with this probability
@@ -69,7 +67,7 @@ def recipe_pairs(poses, device, args, draws):
         index, count = index.to(poses.device), count_filmed(used, len(index))
         batch = poses.take(index[count:], device)
         if count:
-            anew = changed_and_filmed(poses.subset(index[:count]).to(device), used, draws)
+            anew = filmed_anew(poses.subset(index[:count]).to(device), draws)
             batch = map(torch.cat, zip(anew, batch))
         pose3d_cam, pose2d, intrinsics = batch
         if 'noise' in used:
@@ -85,31 +83,20 @@ def ingredients_of(args):
 
 
 def count_filmed(used, count):
-    """How many of a batch of `count` poses are changed or filmed anew: the first ones."""
-    return round(RANDOM_SHARE * count) if {'views', 'bodies'} & {*used} else 0
+    """How many of a batch of `count` poses are filmed anew: the first ones."""
+    return round(RANDOM_SHARE * count) if 'views' in used else 0
 
 
-def changed_and_filmed(poses, used, draws):
-    """(pose3d_cam, pose2d, intrinsics) of a PoseSet's poses with other bodies and other cameras, as `used` says."""
+def filmed_anew(poses, draws):
+    """(pose3d_cam, pose2d, intrinsics) of a PoseSet's poses, seen by random cameras."""
     pose3d_cam, intrinsics, up = filmed_by(poses)
-    upright, views = filmed(pose3d_cam, up, intrinsics)
-    if 'bodies' in used:
-        upright = other_bodies(upright, draws, poses.skeleton)
-    return in_views(upright, views, used, draws)
+    return in_random_views(filmed(pose3d_cam, up, intrinsics)[0], draws)
 
 
-def in_views(upright, views, used, draws):
-    """(pose3d_cam, pose2d, intrinsics) of upright poses (N, J, 3) in random views, or, without 'views', in these Views."""
-    if 'views' not in used:
-        pose3d_cam = seen(upright, views)
-        return pose3d_cam, project(pose3d_cam, views.intrinsics), views.intrinsics
+def in_random_views(upright, draws):
+    """(pose3d_cam, pose2d, intrinsics) of upright poses (N, J, 3) in random views."""
     x, down, ahead = upright.unbind(-1)
     return sample_views(torch.stack([x, ahead, -down], dim=-1), RANGES, draws)[:3]
-
-
-def other_bodies(upright, draws, skeleton):
-    """Upright poses (N, J, 3) with other bone lengths, left and right alike; the hip goes to the origin."""
-    return pose_from_bones(lengthened_at_random(bone_vectors(upright, skeleton), BONES, draws, skeleton), skeleton)
 
 
 def noise_levels(count, draws):
