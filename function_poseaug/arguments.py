@@ -97,7 +97,8 @@ def without_effect(args, parser):
 def of_parts_left_out(args):
     """Names of the flags that shape a part which --discriminators, --augment or --feedback leaves out."""
     feedback = {head: (f'gloss_factorfeedback_{head}', f'gloss_factordiv_{head}') for head in ('ba', 'rt')}
-    names = {'2d': ('gloss_factord2d',), '3d': ('gloss_factord3d', 'kcs'), 'ba': ('ba_range_m', 'ba_range_w', *feedback['ba']),
+    names = {'2d': ('gloss_factord2d', 'warmup_kept'), '3d': ('gloss_factord3d', 'kcs'),
+             'ba': ('ba_range_m', 'ba_range_w', *feedback['ba']),
              'bl': ('blr_limit', 'blr_tanhlimit', 'gloss_factorblr'), 'rt': feedback['rt']}
     playing = f'{args.discriminators},{args.augment}'.split(',')
     idle = sum((own for part, own in names.items() if part not in playing), ())

@@ -14,11 +14,13 @@ def until_enough_are_kept(play, state, args, count):
     """The FakePairs that `play()` returns for `count` poses.
 
     In the last epoch of the warm-up it is called again, with other random numbers and at the same learning rates, while the
-    filter keeps less than the share --warmup_kept of the poses, but at most MOST_ROUNDS times.
+    filter keeps less than the share --warmup_kept of the poses, but at most MOST_ROUNDS times. Without the 2D discriminator,
+    which makes the poses stay in the image, it is not.
     """
     state.round = 0
     fakes = play()
-    while state.epoch == args.warmup and len(fakes.pose2d) < args.warmup_kept * count:
+    last = state.epoch == args.warmup and '2d' in args.discriminators
+    while last and len(fakes.pose2d) < args.warmup_kept * count:
         if state.round == MOST_ROUNDS:
             print(f'warning: after {MOST_ROUNDS} more rounds of the game the filter still keeps fewer poses than '
                   f'--warmup_kept {args.warmup_kept:g}; the lifter starts all the same')

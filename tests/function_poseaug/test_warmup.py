@@ -50,6 +50,12 @@ def test_each_round_draws_other_random_numbers_and_their_number_has_an_end(tiny_
     assert 'warning: after 4 more rounds of the game the filter still keeps fewer poses than --warmup_kept 1' in out
 
 
+@pytest.mark.slow
+def test_without_the_2d_discriminator_it_is_played_once(tiny_root, runs, capsys):
+    play(tiny_root, runs, '--warmup_kept', '1', '--discriminators', '3d')
+    assert len(kept_in(capsys.readouterr().out, 1)) == 1
+
+
 @pytest.mark.parametrize('flags, words', [(('--warmup', '0', '--warmup_kept', '0.5'), '--warmup_kept makes the warm-up longer'),
                                           (('--warmup_kept', '95'), "'95' is not a share: give a number from 0 to 1")])
 def test_a_share_that_makes_no_sense_is_refused(capsys, flags, words):

@@ -27,8 +27,8 @@ POSEAUG = {**SHARED, '--snapshot': 2, '--pretrain': True, '--resume': '', '--dec
 NEW = {'--data_root', '--device', '--pretrain_path', '--graphs', '--compile', '--tf32', '--camera', '--train_subjects',
        '--validate_on', '--cameras', '--poses_per_epoch', '--receptive_field', '--causal'}
 NEW_BASELINE, NEW_POSEAUG = NEW | {'--resume', '--schedule', '--recipe', '--without'}, NEW | {
-    '--bl_templates', '--symmetric_filter', '--feedback', '--on_collapse', '--max_restarts', '--augmentor', '--augment',
-    '--discriminators', '--kcs'}
+    '--bl_templates', '--symmetric_filter', '--feedback', '--on_collapse', '--max_restarts', '--warmup_kept', '--augmentor',
+    '--augment', '--discriminators', '--kcs'}
 
 TRAINERS = {'baseline': (baseline_parser, BASELINE, NEW_BASELINE), 'poseaug': (poseaug_parser, POSEAUG, NEW_POSEAUG)}
 BOTH = pytest.mark.parametrize('trainer', TRAINERS)
@@ -192,6 +192,7 @@ def test_a_typed_flag_without_effect_gives_a_warning(script, flag, capsys):
 
 @pytest.mark.parametrize('without, flag', [
     (['--discriminators', '2d'], '--kcs whole'), (['--discriminators', '3d'], '--gloss_factord2d 2'),
+    (['--discriminators', '3d'], '--warmup_kept .5'),
     (['--augment', 'bl,rt'], '--ba_range_m .1'), (['--augment', 'ba,rt'], '--blr_limit .2'),
     (['--augment', 'ba,bl'], '--gloss_factorfeedback_rt .1'), (['--feedback', 'off'], '--gloss_factorfeedback_ba 1')])
 def test_a_flag_of_a_part_that_is_left_out_gives_a_warning(without, flag, capsys):
