@@ -114,7 +114,7 @@ class PoseAugState:
         """
         restarts = self.restarts + 1
         take_over(self, content, path)
-        self.restarts, self.signs = restarts, ''
+        self.restarts, self.round, self.signs = restarts, 0, ''
         if self.epoch == 0:
             seed_everything(self.seed(args))
             for player, fresh in zip(self.game, self._new_players(args, self.game.lifter)):

@@ -17,7 +17,6 @@ def until_enough_are_kept(play, state, args, count):
     filter keeps less than the share --warmup_kept of the poses, but at most MOST_ROUNDS times. Without the 2D discriminator,
     which makes the poses stay in the image, it is not.
     """
-    state.round = 0
     fakes = play()
     last = state.epoch == args.warmup and '2d' in args.discriminators
     while last and len(fakes.pose2d) < args.warmup_kept * count:
